@@ -1,0 +1,74 @@
+"""The errors a user can meet. Each says what is wrong, where, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class FactoryError(Exception):
+    """Something a user can mend; its text is meant for them and needs no traceback.
+
+    Args:
+        problem: what is wrong, and where (file, key, partition, column).
+        remedy: what to do about it.
+    """
+
+    def __init__(self, problem: str, *, remedy: str = "") -> None:
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(f"{problem}\n  → {remedy}" if remedy else problem)
+
+
+class ContractError(FactoryError):
+    """The data broke its contract: trying again with the same data cannot help."""
+
+
+class BuildError(FactoryError):
+    """A product's Python code raised, or returned something other than what its spec promises."""
+
+
+class LeakageError(FactoryError):
+    """A feature gives the label away, so a model trained on it would be worthless in production."""
+
+
+class InsufficientData(FactoryError):
+    """There is too little labelled data to do what was asked for."""
+
+
+class IntegrityError(FactoryError):
+    """A stored model or file is not the one that was recorded."""
+
+
+class ServiceError(FactoryError):
+    """A service (MLflow, Airflow, a source) cannot be reached: trying again later may help."""
+
+
+class UsageError(FactoryError):
+    """The command or the trigger form asked for something that does not exist."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One mistake in a product's files; `line` counts from 1, 0 means the file as a whole."""
+
+    file: Path
+    line: int
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else str(self.file)
+        return f"{place}: {self.key}: {self.message}" if self.key else f"{place}: {self.message}"
+
+
+class SpecError(FactoryError):
+    """A product's files are wrong; carries every mistake found, in the order of their lines."""
+
+    def __init__(self, product: str, mistakes: Sequence[Mistake]) -> None:
+        self.product = product
+        self.mistakes = tuple(sorted(mistakes, key=lambda m: (str(m.file), m.line)))
+        lines = "\n".join(f"  {mistake}" for mistake in self.mistakes)
+        count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
+        super().__init__(f"product {product}: {count}\n{lines}")

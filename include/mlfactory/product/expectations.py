@@ -1,0 +1,54 @@
+"""The names and arguments of Great Expectations' expectations, read without importing it.
+
+The import takes seconds and loads pandas; the names are the names of its modules, the arguments the
+annotated fields of its classes, and both can be read from its source.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_NOT_FOR_SPECS = frozenset(
+    # what the classes declare for their own use, and conditions that YAML cannot express
+    {"args_keys", "map_metric", "domain_keys", "success_keys", "library_metadata"}
+    | {"row_condition", "condition_parser"}
+)
+_MAP_DOMAIN = {
+    "ColumnMapExpectation": {"column", "mostly"},
+    "ColumnAggregateExpectation": {"column"},
+    "ColumnPairMapExpectation": {"column_A", "column_B", "mostly", "ignore_row_if"},
+    "MulticolumnMapExpectation": {"column_list", "mostly", "ignore_row_if"},
+}
+
+
+@cache
+def expectation_names() -> frozenset[str]:
+    """Return the type of every expectation of the installed Great Expectations."""
+    return frozenset(path.stem for path in _folder().glob("expect_*.py"))
+
+
+@cache
+def expectation_arguments(name: str) -> frozenset[str]:
+    """Return the arguments that the expectation `name` takes, without its severity and notes."""
+    tree = ast.parse((_folder() / f"{name}.py").read_text(encoding="utf-8"))
+    wanted = "".join(part.title() for part in name.split("_"))
+    found: set[str] = set()
+    for node in tree.body:
+        if not (isinstance(node, ast.ClassDef) and node.name.lower() == wanted.lower()):
+            continue
+        for base in node.bases:
+            found |= _MAP_DOMAIN.get(getattr(base, "id", ""), set())
+        for field in node.body:
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                found.add(field.target.id)
+    return frozenset(name for name in found - _NOT_FOR_SPECS if not name.startswith("_"))
+
+
+def _folder() -> Path:
+    spec = find_spec("great_expectations")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("great_expectations is not installed; run 'make env'")
+    return Path(spec.submodule_search_locations[0]) / "expectations" / "core"

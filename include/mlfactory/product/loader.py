@@ -1,0 +1,218 @@
+"""From a folder with `product.yaml` to a `Product`, or to every mistake in it at once."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from mlfactory.product.consistency import inconsistencies, nearest
+from mlfactory.product.document import Document, read_document
+from mlfactory.product.errors import Mistake, SpecError, UsageError
+from mlfactory.product.partitions import Calendar
+from mlfactory.product.spec import ProductSpec
+from mlfactory.settings import settings
+
+SPEC_FILE = "product.yaml"
+
+_ROUNDS = 4
+"""How often badly typed parts are taken out to find what else is wrong; one uncovers another."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product whose files have been read and found right."""
+
+    spec: ProductSpec
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """Return the product's name, which is its folder's."""
+        return self.spec.name
+
+    @cached_property
+    def calendar(self) -> Calendar:
+        """Return the calendar of the product's partitions."""
+        return self.spec.partition.calendar
+
+    @cached_property
+    def spec_hash(self) -> str:
+        """Return a digest of what the spec says, whatever its layout and comments."""
+        content = json.dumps(self.spec.model_dump(mode="json", by_alias=True), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def product_folders(root: Path | None = None) -> list[Path]:
+    """Return the folders below `root` that hold a spec, sorted by name."""
+    return sorted(path.parent for path in (root or settings().products).glob(f"*/{SPEC_FILE}"))
+
+
+def load_product(name: str, root: Path | None = None) -> Product:
+    """Return the product called `name`.
+
+    Raises:
+        UsageError: if there is no such product.
+        SpecError: if its files are wrong; carries every mistake.
+    """
+    root = root or settings().products
+    if not (root / name / SPEC_FILE).is_file():
+        names = [folder.name for folder in product_folders(root)]
+        raise UsageError(
+            f"there is no product '{name}' in {root}{nearest(name, names)}",
+            remedy=f"there are {names}" if names else f"make {root}/{name}/{SPEC_FILE}",
+        )
+    return load_folder(root / name)
+
+
+def load_products(root: Path | None = None) -> tuple[list[Product], list[SpecError]]:
+    """Return the products that can be used, and the errors of those that cannot."""
+    products, errors = [], []
+    for folder in product_folders(root):
+        try:
+            products.append(load_folder(folder))
+        except SpecError as error:
+            errors.append(error)
+    return products, errors
+
+
+def load_folder(folder: Path) -> Product:
+    """Return the product in `folder`.
+
+    Raises:
+        SpecError: if its files are wrong; carries every mistake.
+    """
+    document = read_document(folder / SPEC_FILE)
+    if document.content is None:
+        raise SpecError(folder.name, document.mistakes)
+    mistakes = list(document.mistakes)
+    try:
+        spec = ProductSpec.model_validate(document.content)
+    except ValidationError as error:
+        mistakes += _mistakes(document, error)
+        mistakes += _inconsistencies_of_the_rest(document, error, folder)
+        raise SpecError(folder.name, mistakes) from None
+    mistakes += _inconsistencies(document, spec, folder)
+    if mistakes:
+        raise SpecError(folder.name, mistakes)
+    return Product(spec, folder)
+
+
+def _inconsistencies(document: Document, spec: ProductSpec, folder: Path) -> list[Mistake]:
+    return [
+        Mistake(document.file, document.line(path), document.key(path), message)
+        for path, message in inconsistencies(spec, folder)
+    ]
+
+
+def _inconsistencies_of_the_rest(
+    document: Document, error: ValidationError, folder: Path
+) -> list[Mistake]:
+    """Check what is left when the badly typed parts are taken out, to report all at once."""
+    content = copy.deepcopy(document.content)
+    wrong: set[int] = set()
+    rest = None
+    for _ in range(_ROUNDS):
+        details = error.errors(include_url=False)
+        wrong |= {document.line(tuple(detail["loc"])) for detail in details}
+        for detail in details:
+            _take_out(content, tuple(detail["loc"]))
+        try:
+            rest = ProductSpec.model_validate(content)
+            break
+        except ValidationError as next_error:
+            error = next_error
+    if rest is None:
+        return []
+    found = _inconsistencies(document, rest, folder)
+    return [mistake for mistake in found if mistake.line not in wrong]
+
+
+def _take_out(content: Any, path: tuple[str | int, ...]) -> None:
+    """Remove what `path` leads to; a place in a list takes the whole list along."""
+    holder, name, node = None, "", content
+    for part in path:
+        if isinstance(node, dict) and part in node:
+            holder, name, node = node, str(part), node[part]
+        elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+            node = node[part]
+    if holder is not None:
+        holder.pop(name, None)
+
+
+def _mistakes(document: Document, error: ValidationError) -> Iterator[Mistake]:
+    for detail in error.errors(include_url=False):
+        path = tuple(detail["loc"])
+        yield Mistake(
+            document.file, document.line(path), document.key(path), _explain(detail, path)
+        )
+
+
+def _explain(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        name, valid = str(path[-1]), sorted(_keys_beside(path))
+        return f"is not a key here{nearest(name, valid)}; there are {valid}"
+    if kind == "missing":
+        return "is missing"
+    if kind in ("literal_error", "union_tag_invalid"):
+        context: dict[str, Any] = detail.get("ctx", {})
+        expected = str(context.get("expected") or context.get("expected_tags"))
+        given = context.get("tag", detail["input"])
+        words = [word.strip(" '") for word in expected.replace(" or ", ",").split(",")]
+        return f"expected {expected}, got '{given}'{nearest(str(given), words)}"
+    message = detail["msg"].removeprefix("Value error, ")
+    if "got '" in message:
+        return message
+    given = detail["input"]
+    return f"{message}, got '{given}'" if isinstance(given, str | int | float) else message
+
+
+def _keys_beside(path: tuple[str | int, ...]) -> set[str]:
+    """Return the valid keys of the model that `path` leads into, found by walking the schema."""
+    schema = ProductSpec.model_json_schema(by_alias=True)
+    nodes = [schema]
+    for part in path[:-1]:
+        nodes = [deeper for node in nodes for deeper in _deeper(node, part, schema)] or nodes
+    return {key for node in nodes for key in node.get("properties", {})}
+
+
+def _deeper(
+    node: dict[str, Any], part: str | int, schema: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
+    properties = node.get("properties", {})
+    if isinstance(part, int):
+        found = node.get("items")
+    elif part in properties:
+        found = properties[part]
+    elif isinstance(node.get("additionalProperties"), dict):
+        found = node["additionalProperties"]
+    else:
+        # the tag of a union: its models are told apart by the keys they have in common with it
+        found = None
+        if node.get("discriminator", {}).get("mapping", {}).get(part):
+            found = {"$ref": node["discriminator"]["mapping"][part]}
+    if found is not None:
+        yield from _resolved(found, schema)
+
+
+def _resolved(node: dict[str, Any], schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if "$ref" in node:
+        node = schema["$defs"][node["$ref"].rsplit("/", 1)[1]]
+    for option in (*node.get("anyOf", ()), *node.get("oneOf", ())):
+        yield from _resolved(option, schema)
+    yield node
+
+
+def schema_of(model: type[BaseModel] = ProductSpec) -> dict[str, Any]:
+    """Return the JSON Schema of a spec, for editors that check and complete YAML."""
+    schema = model.model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

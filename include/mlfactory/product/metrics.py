@@ -1,0 +1,63 @@
+"""The names of the metrics a spec may use: for which kinds of label, and which way is better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+LabelKind = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """What a spec needs to know of a metric; the figures are made in `statistics.metrics`."""
+
+    name: str
+    kinds: frozenset[LabelKind]
+    higher_is_better: bool
+    needs_costs: bool = False
+
+
+def _metric(name: str, *kinds: LabelKind, higher: bool = True, costs: bool = False) -> Metric:
+    return Metric(name, frozenset(kinds), higher, costs)
+
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for metric in (
+        _metric("roc_auc", "binary"),
+        _metric("average_precision", "binary"),
+        _metric("log_loss", "binary", "multiclass", higher=False),
+        _metric("brier", "binary", higher=False),
+        _metric("accuracy", "binary", "multiclass"),
+        _metric("precision", "binary"),
+        _metric("recall", "binary"),
+        _metric("f1", "binary"),
+        _metric("cost", "binary", higher=False, costs=True),
+        _metric("balanced_accuracy", "multiclass"),
+        _metric("f1_macro", "multiclass"),
+        _metric("mae", "regression", higher=False),
+        _metric("rmse", "regression", higher=False),
+        _metric("r2", "regression"),
+        _metric("median_absolute_error", "regression", higher=False),
+        _metric("bias", "regression", higher=False),
+    )
+}
+
+LATENCY = "latency_p99_ms"
+"""A gate's figure that is measured on the loaded model, not on held-out rows."""
+
+DEFAULT_METRIC: dict[LabelKind, str] = {
+    "binary": "roc_auc",
+    "multiclass": "balanced_accuracy",
+    "regression": "mae",
+}
+
+
+def metrics_for(kind: LabelKind, *, costs: bool) -> tuple[str, ...]:
+    """Return the names of the metrics that serve labels of `kind`, in the order of reports."""
+    return tuple(
+        metric.name
+        for metric in METRICS.values()
+        if kind in metric.kinds and (costs or not metric.needs_costs)
+    )

@@ -1,0 +1,106 @@
+"""Monitoring and retraining as a spec asks for them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from mlfactory.product.base import Strict
+from mlfactory.product.quantities import (
+    Allowance,
+    Budget,
+    Duration,
+    Fraction,
+    KOfN,
+    Partitions,
+    Times,
+)
+
+
+class Drift(Strict):
+    """When a change of the data is an alarm."""
+
+    false_alarm_rate: Fraction = Field(
+        0.01, gt=0, lt=0.5, description="Share of partitions without drift that may alarm"
+    )
+    effect_at_least: float = Field(
+        0.1, ge=0, le=1, description="Distance (0 to 1) below which a change is only a warning"
+    )
+
+
+class Performance(Strict):
+    """The figure watched once labels have arrived, and where it becomes a warning or an alert."""
+
+    metric: str | None = Field(None, description="By default the main metric of the label's kind")
+    warn: float | None = None
+    alert: float | None = None
+
+
+class ServiceLevels(Strict):
+    """What the product promises of its data."""
+
+    freshness: Duration | None = Field(
+        None, description="The newest event is at most this much older than the partition's end"
+    )
+
+
+class Monitor(Strict):
+    """What is watched, and who is told."""
+
+    drift: Drift = Drift()
+    performance: Performance = Performance()
+    slo: ServiceLevels = ServiceLevels()
+    alerts: tuple[Literal["log"], ...] = ("log",)
+
+
+class EveryTrigger(Strict):
+    """Train again when so many partitions have passed since the last training."""
+
+    every: Partitions = Field(ge=1)
+
+
+class DriftTrigger(Strict):
+    """Train again when drift reached a state in so many of the newest partitions."""
+
+    drift: Literal["warn", "alert"]
+    in_: Times = Field(KOfN(1, 1), alias="in")
+
+
+class PerformanceTrigger(Strict):
+    """Train again when measured performance reached a state in so many of the newest partitions."""
+
+    performance: Literal["warn", "alert"]
+    in_: Times = Field(KOfN(1, 1), alias="in")
+
+
+def _kind_of_trigger(value: Any) -> str:
+    keys = set(value) if isinstance(value, dict) else set(type(value).model_fields)
+    if "drift" in keys:
+        return "DriftTrigger"
+    return "PerformanceTrigger" if "performance" in keys else "EveryTrigger"
+
+
+Trigger = Annotated[
+    Annotated[EveryTrigger, Tag("EveryTrigger")]
+    | Annotated[DriftTrigger, Tag("DriftTrigger")]
+    | Annotated[PerformanceTrigger, Tag("PerformanceTrigger")],
+    Discriminator(_kind_of_trigger),
+]
+
+
+class Retrain(Strict):
+    """When to train again, and how often that may happen."""
+
+    when: tuple[Trigger, ...] = (
+        DriftTrigger.model_validate({"drift": "alert", "in": "2 of 3"}),
+        PerformanceTrigger(performance="alert"),
+    )
+    cooldown: Partitions = Field(1, ge=0, description="Partitions that pass after a training")
+    budget: Allowance = Field(Budget(6, 12), description="Trainings the policy may ask for")
+
+    @model_validator(mode="after")
+    def _budget_can_be_spent(self) -> Retrain:
+        if self.budget.partitions < 1:
+            raise ValueError("the budget needs at least 1 partition, like '6 per 12 partitions'")
+        return self

@@ -1,0 +1,119 @@
+"""The small phrases a spec is written in: `6 partitions`, `1 day`, `2%`, `2 of 3`.
+
+Each is a frozen value with a pattern, so that a mistake can be told with what was expected.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+
+_UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
+
+
+@dataclass(frozen=True)
+class KOfN:
+    """At least `k` of the newest `n` partitions."""
+
+    k: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.k} of {self.n}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """At most `count` within the newest `partitions` partitions."""
+
+    count: int
+    partitions: int
+
+    def __str__(self) -> str:
+        return f"{self.count} per {self.partitions} partitions"
+
+
+def _phrase(
+    pattern: str,
+    example: str,
+    make: Callable[[re.Match[str]], Any],
+    passes: type | tuple[type, ...],
+) -> tuple[BeforeValidator, WithJsonSchema]:
+    compiled = re.compile(rf"^{pattern}$")
+
+    def read(value: Any) -> Any:
+        if isinstance(value, passes) and not isinstance(value, bool):
+            return value
+        match = compiled.match(str(value).strip())
+        if match is None:
+            raise ValueError(f"expected something like '{example}', got '{value}'")
+        return make(match)
+
+    schema = {"type": "string", "pattern": compiled.pattern, "examples": [example]}
+    return BeforeValidator(read), WithJsonSchema(schema)
+
+
+def _k_of_n(match: re.Match[str]) -> KOfN:
+    found = KOfN(int(match[1]), int(match[2]))
+    if not 1 <= found.k <= found.n:
+        raise ValueError(f"'{found}' asks for more than there are")
+    return found
+
+
+def _percentage(match: re.Match[str]) -> float:
+    value = float(match[1]) / 100
+    if value > 1:
+        raise ValueError(f"{match[0]} is more than the whole; at most 100%")
+    return value
+
+
+def _write_duration(value: timedelta) -> str:
+    seconds = int(value.total_seconds())
+    for unit, size in reversed(_UNITS.items()):
+        if seconds and seconds % size == 0:
+            return f"{seconds // size} {unit}{'s' if seconds // size != 1 else ''}"
+    return f"{seconds // 60} minutes"
+
+
+Partitions = Annotated[
+    int,
+    *_phrase(r"(\d+) partitions?", "6 partitions", lambda m: int(m[1]), ()),
+    PlainSerializer(lambda v: f"{v} partition{'s' if v != 1 else ''}"),
+]
+"""A number of partitions; always at least 0."""
+
+Duration = Annotated[
+    timedelta,
+    *_phrase(
+        r"(\d+) (minute|hour|day|week)s?",
+        "30 days",
+        lambda m: timedelta(seconds=int(m[1]) * _UNITS[m[2]]),
+        timedelta,
+    ),
+    PlainSerializer(_write_duration),
+]
+
+Fraction = Annotated[
+    float,
+    *_phrase(r"(\d+(?:\.\d+)?)\s*%", "2%", _percentage, ()),
+    PlainSerializer(lambda v: f"{v * 100:g}%"),
+]
+"""A share between 0 and 1, written as a percentage."""
+
+Times = Annotated[KOfN, *_phrase(r"(\d+) of (\d+)", "2 of 3", _k_of_n, KOfN), PlainSerializer(str)]
+
+Allowance = Annotated[
+    Budget,
+    *_phrase(
+        r"(\d+) per (\d+) partitions?",
+        "6 per 12 partitions",
+        lambda m: Budget(int(m[1]), int(m[2])),
+        Budget,
+    ),
+    PlainSerializer(str),
+]

@@ -1,0 +1,221 @@
+"""The typed spec of a product: all that `product.yaml` can say, with its defaults."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator
+
+from mlfactory.product.base import Strict
+from mlfactory.product.gates import BeatsGate, BoundGate, Gate
+from mlfactory.product.metrics import DEFAULT_METRIC, LATENCY, LabelKind
+from mlfactory.product.partitions import Calendar, Every, as_utc
+from mlfactory.product.policy import Monitor, Retrain
+from mlfactory.product.quantities import Duration, Fraction, Partitions
+from mlfactory.product.sources import Source
+
+Candidate = Literal[
+    "logistic_regression", "ridge", "hist_gradient_boosting", "extra_trees", "random_forest"
+]
+
+CANDIDATES: dict[LabelKind, tuple[Candidate, ...]] = {
+    "binary": ("logistic_regression", "hist_gradient_boosting", "extra_trees", "random_forest"),
+    "multiclass": ("logistic_regression", "hist_gradient_boosting", "extra_trees", "random_forest"),
+    "regression": ("ridge", "hist_gradient_boosting", "extra_trees", "random_forest"),
+}
+
+
+class Owner(Strict):
+    """Who answers for the product."""
+
+    team: str = "unassigned"
+    email: str | None = None
+
+
+class PartitionBy(Strict):
+    """How event time is cut."""
+
+    every: Every
+    start: date | datetime | None = Field(None, description="Start of the oldest partition (UTC)")
+    end: date | datetime | None = Field(
+        None, description="Where the data ends (UTC); without it the schedule goes on for ever"
+    )
+
+    @property
+    def calendar(self) -> Calendar:
+        """Return the calendar of the product's partitions."""
+        return Calendar(self.every, as_utc(self.start) if self.start else None)
+
+
+class Expectation(Strict):
+    """A Great Expectations expectation: its own name, severity and arguments."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    type: str
+    severity: Literal["critical", "warning", "info"] = "critical"
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Return the arguments the expectation is made with, but its severity."""
+        return dict(self.model_extra or {})
+
+
+class Expect(Strict):
+    """What each source must be like; its other keys are the names of sources."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, tuple[Expectation, ...]] = Field(init=False)
+
+    quarantine_budget: Fraction = Field(
+        0.02, description="Share of a source's rows that may be bad before the partition stops"
+    )
+
+    @property
+    def sources(self) -> dict[str, tuple[Expectation, ...]]:
+        """Return the expectations of each source that has any."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+class Features(Strict):
+    """What the model is given, and the function that makes it."""
+
+    build: str = Field("features:build", pattern=r"^[A-Za-z_]\w*:[A-Za-z_]\w*$")
+    key: tuple[str, ...] = Field(min_length=1, description="Columns that name an event")
+    event_time: str | None = None
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    sensitive: tuple[str, ...] = Field(
+        (), description="Never given to a model; figures are reported for each of their values"
+    )
+    history: Duration = Field(
+        timedelta(0), description="How far before the partition the build function may look"
+    )
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Return the columns a model is given, in the order it is given them."""
+        return self.numeric + self.categorical
+
+
+class Label(Strict):
+    """What is predicted, and when its truth is known."""
+
+    column: str
+    kind: LabelKind
+    arrives_after: Duration = Field(timedelta(0), description="Time from the event to its label")
+
+
+class Search(Strict):
+    """The budget of one training's search, shared by its candidates."""
+
+    trials: int = Field(12, ge=1, le=1000)
+    seconds: int = Field(60, ge=1, le=86400)
+    metric: str | None = Field(None, description="By default the main metric of the label's kind")
+
+
+Holdout = Annotated[
+    str,
+    BeforeValidator(str),
+    Field(pattern=r"^(\d+ partitions?|\d+(\.\d+)?\s*%)$", examples=["1 partition", "25%"]),
+]
+
+
+class Train(Strict):
+    """How models are made."""
+
+    window: Partitions = Field(6, ge=1, description="Newest partitions a training sees")
+    holdout: Holdout | None = Field(
+        None, description="Newest labelled data, never trained on; a share for a snapshot"
+    )
+    min_rows: int = Field(100, ge=20, description="Labelled rows below which nothing is trained")
+    candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
+    search: Search = Search()
+    seed: int = 7
+
+    @field_validator("candidates")
+    @classmethod
+    def _some_candidate(cls, value: Any) -> Any:
+        if not value:
+            raise ValueError("name at least one candidate, or write auto")
+        return value
+
+
+class Business(Strict):
+    """What an error costs; decides the threshold and is reported as value."""
+
+    false_negative: float = Field(gt=0)
+    false_positive: float = Field(gt=0)
+    currency: str = "EUR"
+
+
+class Promote(Strict):
+    """What a candidate must pass."""
+
+    gates: tuple[Gate, ...] | None = Field(
+        None, description="By default: beat the champion on the main metric, answer in 100 ms"
+    )
+    approval: Literal["auto"] = "auto"
+    rollout: Literal["immediate"] = "immediate"
+
+
+class ProductSpec(Strict):
+    """One ML product, as its team wrote it."""
+
+    apiVersion: Literal["mlfactory/v1"]
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{1,47}$")
+    title: str = ""
+    owner: Owner = Owner()
+    partition: PartitionBy
+    sources: dict[str, Source] = Field(min_length=1)
+    expect: Expect = Expect()
+    features: Features
+    label: Label
+    train: Train = Train()
+    business: Business | None = None
+    promote: Promote = Promote()
+    monitor: Monitor = Monitor()
+    retrain: Retrain = Retrain()
+
+    @property
+    def candidates(self) -> tuple[Candidate, ...]:
+        """Return the candidate families a training searches."""
+        if self.train.candidates == "auto":
+            return CANDIDATES[self.label.kind][:3]
+        return self.train.candidates
+
+    @property
+    def search_metric(self) -> str:
+        """Return the metric by which the search compares trials."""
+        return self.train.search.metric or DEFAULT_METRIC[self.label.kind]
+
+    @property
+    def performance_metric(self) -> str:
+        """Return the metric the monitor watches."""
+        return self.monitor.performance.metric or DEFAULT_METRIC[self.label.kind]
+
+    @property
+    def gates(self) -> tuple[Gate, ...]:
+        """Return the gates a candidate must pass, the defaults where none are named."""
+        if self.promote.gates is not None:
+            return self.promote.gates
+        metric = DEFAULT_METRIC[self.label.kind]
+        return (
+            BeatsGate(metric=metric, beats="champion", confidence=0.9),
+            BoundGate(metric=LATENCY, at_most=100),
+        )
+
+    @property
+    def holdout_partitions(self) -> int:
+        """Return how many of the window's partitions are held out; 0 for a snapshot."""
+        if self.partition.every == "snapshot":
+            return 0
+        return int((self.train.holdout or "1 partition").split()[0])
+
+    @property
+    def holdout_fraction(self) -> float:
+        """Return the share of a snapshot's rows that is held out; 0 where partitions are."""
+        if self.partition.every != "snapshot":
+            return 0.0
+        return float((self.train.holdout or "25%").rstrip("% ")) / 100
