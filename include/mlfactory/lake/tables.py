@@ -1,0 +1,183 @@
+"""The Delta tables of a product: read by partition and version, written a partition at a time.
+
+Every write replaces its own partition in one commit, so that a stage run again, or killed and run
+again, leaves the same rows. The table's version is the version of the data.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from mlfactory.lake.files import product_root
+from mlfactory.product.errors import ContractError
+
+_log = logging.getLogger(__name__)
+
+PARTITION = "partition"
+_COMMIT_ATTEMPTS = 5
+
+
+class Lake:
+    """The tables of one product.
+
+    Args:
+        product: the product's name.
+        root: the folder of the product's tables; the configured lake's by default.
+    """
+
+    def __init__(self, product: str, root: Path | None = None) -> None:
+        self.product = product
+        self.root = root or product_root(product)
+
+    def replace(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> int:
+        """Make `frame` the rows of `partition`, in one commit, and return the table's version.
+
+        The column `partition` is added. An empty frame empties the partition. A column that the
+        table does not have yet is added to it, one that the frame lacks is null.
+
+        Raises:
+            ContractError: if a column cannot be stored in the type the table has for it.
+        """
+        rows = self._as_arrow(table, frame, partition)
+        existing = self._open(table)
+        if existing is not None:
+            rows = _cast(rows, pa.schema(existing.schema().to_arrow()), table)
+        for attempt in range(_COMMIT_ATTEMPTS):
+            try:
+                write_deltalake(
+                    str(self.root / table),
+                    rows,
+                    mode="overwrite",
+                    partition_by=[PARTITION],
+                    predicate=f"{PARTITION} = '{partition}'" if existing is not None else None,
+                    schema_mode="merge" if existing is not None else None,
+                )
+                break
+            except CommitFailedError:
+                # another writer committed first; its partition is not ours, so ours still holds
+                if attempt == _COMMIT_ATTEMPTS - 1:
+                    raise
+                _log.info("%s: another writer was faster, writing %s again", table, partition)
+                existing = self._open(table)
+        return self.version(table) or 0
+
+    def read(
+        self,
+        table: str,
+        partitions: Sequence[str] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> pd.DataFrame:
+        """Return rows of a table, of all partitions or the given ones, as of a version.
+
+        Rows come partition after partition, times are in UTC. A table or partition that does not exist gives no rows; the frame of a
+        table that does not exist has no columns but those asked for.
+        """
+        delta = self._open(table, version)
+        if delta is None or (partitions is not None and not partitions):
+            schema = [] if delta is None else [f.name for f in delta.schema().fields]
+            return pd.DataFrame(columns=list(columns or schema))
+        wanted = list(columns) if columns is not None else None
+        chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
+        if wanted is not None and PARTITION not in wanted:
+            wanted.append(PARTITION)
+        rows = delta.to_pyarrow_table(partitions=chosen, columns=wanted)
+        frame: pd.DataFrame = rows.to_pandas().sort_values(
+            PARTITION, kind="stable", ignore_index=True
+        )
+        return frame if columns is None else frame[list(columns)]
+
+    def version(self, table: str) -> int | None:
+        """Return the newest version of a table, None if it does not exist."""
+        delta = self._open(table)
+        return None if delta is None else delta.version()
+
+    def versions(self, *tables: str) -> dict[str, int]:
+        """Return the newest version of each of the tables that exist."""
+        found = {table: self.version(table) for table in tables}
+        return {table: version for table, version in found.items() if version is not None}
+
+    def columns(self, table: str) -> dict[str, pa.DataType]:
+        """Return the columns of a table and their types, none if it does not exist."""
+        delta = self._open(table)
+        if delta is None:
+            return {}
+        schema = pa.schema(delta.schema().to_arrow())
+        return {field.name: field.type for field in schema if field.name != PARTITION}
+
+    def partitions(self, table: str) -> list[str]:
+        """Return the keys of the partitions that have rows, sorted."""
+        delta = self._open(table)
+        if delta is None:
+            return []
+        return sorted({part[PARTITION] for part in delta.partitions()})
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        try:
+            return DeltaTable(str(self.root / table), version=version)
+        except TableNotFoundError:
+            return None
+
+    def _as_arrow(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> pa.Table:
+        if isinstance(frame, pd.DataFrame):
+            try:
+                frame = pa.Table.from_pandas(frame, preserve_index=False)
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                raise ContractError(
+                    f"{self.product}.{table}, partition {partition}: a column holds values of "
+                    f"several types: {'; '.join(str(a) for a in error.args)}",
+                    remedy="make each column one type",
+                ) from error
+        frame = frame.replace_schema_metadata(None)
+        if PARTITION in frame.column_names:
+            frame = frame.drop_columns([PARTITION])
+        keys = pa.array([partition] * frame.num_rows, pa.string())
+        return _storable(frame.append_column(PARTITION, keys))
+
+
+def _storable(rows: pa.Table) -> pa.Table:
+    """Return `rows` in the types Delta has: microseconds in UTC, plain strings, no bare nulls."""
+    fields = []
+    for field in rows.schema:
+        kind = field.type
+        if pa.types.is_timestamp(kind):
+            kind = pa.timestamp("us", "UTC")
+        elif pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or kind == pa.null():
+            kind = pa.string()
+        elif pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        fields.append(pa.field(field.name, kind))
+    return rows.cast(pa.schema(fields))
+
+
+def _cast(rows: pa.Table, schema: pa.Schema, table: str) -> pa.Table:
+    """Return `rows` with the columns the table has in the table's types, new ones as they are."""
+    columns: dict[str, pa.ChunkedArray] = {}
+    for field in schema:
+        if field.name not in rows.column_names:
+            columns[field.name] = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+            continue
+        column = rows.column(field.name)
+        if column.null_count == len(column):
+            columns[field.name] = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
+            continue
+        try:
+            columns[field.name] = pc.cast(column, field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ContractError(
+                f"table {table}, column '{field.name}': holds {field.type} and was given "
+                f"{column.type}: {error}",
+                remedy="mend the data, or declare the column's type before the first landing",
+            ) from error
+    for name in rows.column_names:
+        columns.setdefault(name, rows.column(name))
+    return pa.table(columns)
