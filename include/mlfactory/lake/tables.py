@@ -79,8 +79,9 @@ class Lake:
     ) -> pd.DataFrame:
         """Return rows of a table, of all partitions or the given ones, as of a version.
 
-        Rows come partition after partition, times are in UTC. A table or partition that does not exist gives no rows; the frame of a
-        table that does not exist has no columns but those asked for.
+        Rows come partition after partition, times are in UTC. A table or partition that does not
+        exist gives no rows; the frame of a table that does not exist has no columns but those
+        asked for.
         """
         delta = self._open(table, version)
         if delta is None or (partitions is not None and not partitions):

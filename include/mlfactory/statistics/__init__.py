@@ -1,0 +1,1 @@
+"""Pure functions: metrics, their uncertainty, and drift. Arrays in, numbers out."""
