@@ -1,0 +1,64 @@
+# Everything the project is used and checked with. A fresh machine needs Python 3.11 or newer, make
+# and a package index; the environment is made on first use.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+EXIT ?=
+# uv does not read pip's configuration; whoever has an index of their own has it there
+INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
+UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help env lock demo up down check lint types unit test bench clean
+
+help: ## Show what can be made
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+env: $(READY) ## Make the environment at .venv/
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+		|| { echo "Python 3.11, 3.12 or 3.13 is needed; $(PYTHON) is $$($(PYTHON) -V). Use: make PYTHON=python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^uv==' requirements.txt)"
+	$(UV) pip sync --quiet requirements.txt
+	$(UV) pip install --quiet --no-deps --editable .
+	@touch $@
+
+lock: $(READY) ## Make requirements.txt from pyproject.toml, one lock for Python 3.11 to 3.13
+	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --upgrade \
+		--group demo --group dev pyproject.toml --output-file requirements.txt
+
+demo: $(READY) ## Watch a model live half a year; EXIT=1 stops everything at the end
+	@$(BIN)/mlfactory demo $(if $(EXIT),--exit)
+
+up: $(READY) ## Start Airflow and MLflow
+	@$(BIN)/mlfactory up
+
+down: $(READY) ## Stop them
+	@$(BIN)/mlfactory down
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(READY)
+	$(BIN)/mypy
+
+unit: $(READY)
+	$(BIN)/pytest -q tests/unit
+
+check: lint types unit ## Lint, types and unit tests: under a minute
+
+test: check ## Everything CI runs
+	$(BIN)/pytest -q tests/integration tests/e2e
+
+bench: $(READY) ## Measure; prints one table for each question
+	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean: ## Stop the stack and remove all state of runs; keeps the environment
+	@test ! -x $(BIN)/mlfactory || $(BIN)/mlfactory down
+	rm -rf var

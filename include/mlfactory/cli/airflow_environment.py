@@ -1,0 +1,94 @@
+"""How the local Airflow is configured: all of it in its environment, nothing in a file by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+from mlfactory.lake.files import write_text
+from mlfactory.settings import REPOSITORY, Settings
+
+_PREIMPORTS = '''"""Written by `mlfactory up`: imports what tasks need once, in the scheduler.
+
+LocalExecutor forks every task from the scheduler; what is imported here costs a task nothing.
+Third-party packages only: these stay as they are until the scheduler starts again.
+"""
+
+import sys
+
+if sys.argv[1:2] == ["scheduler"]:
+    from mlfactory.pipeline import warm  # noqa: F401
+'''
+
+
+def airflow_home(settings: Settings) -> Path:
+    """Return the folder of the local Airflow's database, logs and generated settings."""
+    return settings.home / "airflow"
+
+
+def airflow_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of every process of the local Airflow."""
+    url = settings.airflow_url
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "AIRFLOW_HOME": str(airflow_home(settings)),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(settings.airflow_parallelism),
+        "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow_user}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
+        # tasks reach the API through these, not through the default port
+        "AIRFLOW__API__HOST": settings.host,
+        "AIRFLOW__API__PORT": str(settings.airflow_port),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        # what a task costs beside its work: see docs/decisions
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "MLFACTORY_HOME": str(settings.home),
+        "MLFACTORY_PRODUCTS": str(settings.products),
+        "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.mlflow_url,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # a task's libraries share the cores with the tasks beside it
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+    }
+
+
+def prepare_airflow_home(settings: Settings) -> None:
+    """Write the files that Airflow reads from its home: the password and what to import early."""
+    home = airflow_home(settings)
+    write_text(home / "config" / "airflow_local_settings.py", _PREIMPORTS)
+    path = _password_file(settings)
+    if not path.exists() or settings.airflow_password is not None:
+        write_text(path, json.dumps({settings.airflow_user: _new_password(settings)}) + "\n")
+        path.chmod(0o600)
+
+
+def airflow_login(settings: Settings) -> tuple[str, str]:
+    """Return the user and password of the local Airflow."""
+    if settings.airflow_password is not None:
+        return settings.airflow_user, settings.airflow_password.get_secret_value()
+    passwords = json.loads(_password_file(settings).read_text(encoding="utf-8"))
+    return settings.airflow_user, str(passwords[settings.airflow_user])
+
+
+def _new_password(settings: Settings) -> str:
+    if settings.airflow_password is not None:
+        return settings.airflow_password.get_secret_value()
+    return secrets.token_urlsafe(12)
+
+
+def _password_file(settings: Settings) -> Path:
+    return airflow_home(settings) / "passwords.json"

@@ -1,0 +1,1 @@
+"""The Airflow side: the only place that imports airflow. Everything heavy happens inside tasks."""

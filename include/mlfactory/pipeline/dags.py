@@ -1,0 +1,187 @@
+"""The four DAGs of a product, as one reads them in the Airflow UI."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    CronPartitionTimetable,
+    Param,
+    PartitionedAssetTimetable,
+    PartitionedAtRuntime,
+    XComArg,
+)
+
+from mlfactory.pipeline.assets import ProductAssets, product_assets
+from mlfactory.pipeline.docs import data_doc, monitor_doc, score_doc, train_doc
+from mlfactory.pipeline.links import (
+    DataDocsLink,
+    MlflowRunLink,
+    ModelVersionLink,
+    ReportLink,
+    ValidationLink,
+)
+from mlfactory.pipeline.operator import StageOperator
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import as_utc
+
+_CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": "0 0 1 * *"}
+
+_TASK_DEFAULTS: dict[str, Any] = {
+    # only what retrying can cure is retried at all: see StageOperator
+    "retries": 2,
+    "retry_delay": timedelta(seconds=15),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=2),
+    "email_on_failure": False,
+    "email_on_retry": False,
+}
+
+
+def build_dags(product: Product) -> list[DAG]:
+    """Return the DAGs `<p>.data`, `<p>.score`, `<p>.monitor` and `<p>.train` of a product."""
+    assets = product_assets(product.name)
+    return [
+        _data_dag(product, assets),
+        _score_dag(product, assets),
+        _monitor_dag(product, assets),
+        _train_dag(product, assets),
+    ]
+
+
+def _data_dag(product: Product, assets: ProductAssets) -> DAG:
+    with _dag(product, "data", _data_schedule(product), data_doc(product)) as dag:
+        ingest = _task(product, "ingest")
+        validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
+        prepare = _task(product, "prepare", announces=assets.features)
+        ingest >> validate >> prepare
+    return dag
+
+
+def _score_dag(product: Product, assets: ProductAssets) -> DAG:
+    schedule = PartitionedAssetTimetable(assets=assets.features)
+    with _dag(product, "score", schedule, score_doc(product)) as dag:
+        _task(product, "score", announces=assets.predictions)
+    return dag
+
+
+def _monitor_dag(product: Product, assets: ProductAssets) -> DAG:
+    schedule = PartitionedAssetTimetable(assets=assets.predictions)
+    with _dag(product, "monitor", schedule, monitor_doc(product)) as dag:
+        monitor = _task(product, "monitor", links=(ReportLink, MlflowRunLink))
+        retrain = _task(product, "retrain", links=(ReportLink,), announces=assets.retrain_request)
+        monitor >> retrain
+    return dag
+
+
+def _train_dag(product: Product, assets: ProductAssets) -> DAG:
+    schedule = PartitionedAssetTimetable(assets=assets.retrain_request)
+    with _dag(product, "train", schedule, train_doc(product), _train_params(product)) as dag:
+        snapshot = _task(product, "snapshot")
+        search = StageOperator.partial(
+            task_id="search",
+            product=product.name,
+            step="search",
+            links=(MlflowRunLink,),
+            map_index_template="{{ task.candidate }}",
+        ).expand_kwargs(XComArg(snapshot))
+        fit = _task(product, "fit", links=(MlflowRunLink,))
+        judge = _task(product, "judge", links=(ModelVersionLink,))
+        promote = _task(product, "promote", links=(ModelVersionLink,), announces=assets.champion)
+        search >> fit >> judge >> promote
+    return dag
+
+
+def _task(product: Product, step: str, **kwargs: Any) -> StageOperator:
+    return StageOperator(task_id=step, product=product.name, step=step, **kwargs)
+
+
+def _dag(
+    product: Product, part: str, schedule: Any, doc: str, params: dict[str, Param] | None = None
+) -> DAG:
+    spec = product.spec
+    return DAG(
+        dag_id=f"{product.name}.{part}",
+        dag_display_name=f"{product.name}.{part}",
+        description=f"{spec.title or spec.name}: {part}",
+        schedule=schedule,
+        start_date=_start(product) if part == "data" else None,
+        end_date=_end(product) if part == "data" else None,
+        catchup=False,
+        # one at a time: the partitions of a product stand on each other
+        max_active_runs=1,
+        dagrun_timeout=timedelta(hours=6),
+        is_paused_upon_creation=part == "data",
+        default_args={**_TASK_DEFAULTS, "owner": spec.owner.team},
+        params=params or {},
+        tags=sorted({"mlfactory", product.name, part, spec.label.kind}),
+        doc_md=doc,
+    )
+
+
+def _data_schedule(product: Product) -> Any:
+    every = product.spec.partition.every
+    if every == "snapshot":
+        return PartitionedAtRuntime()
+    return CronPartitionTimetable(
+        _CRON[every],
+        timezone="UTC",
+        run_offset=-1,
+        key_format="%Y-%m-%dT%H:00" if every == "hour" else "%Y-%m-%d",
+    )
+
+
+def _start(product: Product) -> Any:
+    return product.calendar.first
+
+
+def _end(product: Product) -> Any:
+    end = product.spec.partition.end
+    return as_utc(end) if end else None
+
+
+def _train_params(product: Product) -> dict[str, Param]:
+    spec = product.spec
+    families = list(spec.candidates)
+    return {
+        "trials": Param(
+            spec.train.search.trials,
+            type="integer",
+            minimum=1,
+            maximum=1000,
+            title="Trials",
+            description="How many settings the search tries in all, shared by the candidates.",
+            section="Search budget",
+        ),
+        "seconds": Param(
+            spec.train.search.seconds,
+            type="integer",
+            minimum=1,
+            maximum=86400,
+            title="Seconds",
+            description="How long the search may take in all; a trial under way is finished.",
+            section="Search budget",
+        ),
+        "candidates": Param(
+            families,
+            type="array",
+            items={"type": "string", "enum": families},
+            examples=families,
+            minItems=1,
+            title="Candidates",
+            description="Model families to search.",
+            section="Search budget",
+        ),
+        "reason": Param(
+            "",
+            type="string",
+            maxLength=500,
+            title="Reason",
+            description="Why you ask for this training; goes into the ledger. "
+            "Empty: the policy's own reason, or 'asked for by hand'.",
+            section="Record",
+        ),
+    }

@@ -1,0 +1,62 @@
+"""What the Airflow UI says about each DAG."""
+
+from __future__ import annotations
+
+from mlfactory.product.loader import Product
+
+
+def data_doc(product: Product) -> str:
+    """Return the description of `<p>.data`."""
+    spec = product.spec
+    sources = ", ".join(f"`{name}` ({source.kind})" for name, source in spec.sources.items())
+    if product.calendar.is_snapshot:
+        trigger = "Trigger it by hand: the product has no event time, its one key is `snapshot`."
+    else:
+        trigger = (
+            f"Runs when a {spec.partition.every} has ended. By hand: fill in *Partition key* with "
+            "the partition's start, such as "
+            f"`{product.calendar.containing(product.calendar.first).key}`; "  # type: ignore[arg-type]
+            "for a span choose *Backfill*."
+        )
+    return f"""### {spec.title or spec.name}: data
+Lands a partition of {sources}, judges it with Great Expectations, puts bad rows into quarantine
+with every reason (at most {spec.expect.quarantine_budget:.1%} of a source's rows), and builds
+features and labels.
+
+{trigger} The same key again replaces the partition.
+"""
+
+
+def score_doc(product: Product) -> str:
+    """Return the description of `<p>.score`."""
+    return f"""### {product.spec.title or product.name}: score
+Predicts a partition with the newest champion that has not seen it, and with the challenger in its
+shadow when there is one. Before the first champion it predicts nothing and says so.
+
+Starts by itself when `{product.name}/features` has a new partition.
+"""
+
+
+def monitor_doc(product: Product) -> str:
+    """Return the description of `<p>.monitor`."""
+    spec = product.spec
+    return f"""### {spec.title or spec.name}: monitor
+Compares the partition with the champion's training data (false-alarm rate
+{spec.monitor.drift.false_alarm_rate:.1%}), measures `{spec.performance_metric}` on the labels that
+have arrived, writes the report, and lets the retraining policy decide. The task `retrain` is
+*skipped* when nothing asks for a training or the policy refuses one; the ledger says why.
+"""
+
+
+def train_doc(product: Product) -> str:
+    """Return the description of `<p>.train`."""
+    spec = product.spec
+    families = ", ".join(f"`{name}`" for name in spec.candidates)
+    return f"""### {spec.title or spec.name}: train
+Pins the data, searches {families} within the budget, fits the best, puts it through the gates and
+promotes it if it passes. The task `promote` is *skipped* when a gate rejects the candidate; the
+ledger and the model version say which.
+
+Starts by itself when the policy asks for it. By hand: *Partition key* is the cut-off, the newest
+partition the training may see; the form sets another search budget.
+"""

@@ -1,0 +1,60 @@
+"""The buttons on a task's page: to the MLflow run, the report, the validation page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperatorLink
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator
+
+PAGES_PREFIX = "/mlfactory"
+"""Where the plugin serves a product's pages, below Airflow's own address."""
+
+
+class StageLink(BaseOperatorLink):
+    """A button whose address the stage found out while it ran."""
+
+    def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the address; asked for in the worker, right after the task."""
+        links: dict[str, str] = getattr(operator, "links_found", {})
+        return links.get(self.name, "")
+
+
+class MlflowRunLink(StageLink):
+    """To the run in the MLflow UI."""
+
+    name = "MLflow run"
+
+
+class ModelVersionLink(StageLink):
+    """To the version in the MLflow registry."""
+
+    name = "Model version"
+
+
+class ReportLink(StageLink):
+    """To the partition's monitoring report."""
+
+    name = "Report"
+
+
+class ValidationLink(StageLink):
+    """To the partition's validation page."""
+
+    name = "Validation"
+
+
+class DataDocsLink(StageLink):
+    """To Great Expectations' own Data Docs."""
+
+    name = "Data Docs"
+
+
+ALL_LINKS = (MlflowRunLink, ModelVersionLink, ReportLink, ValidationLink, DataDocsLink)
+
+
+def page_url(base_url: str, dag_id: str, path: str) -> str:
+    """Return the address at which the plugin shows the lake file `path` to who may see the DAG."""
+    return f"{base_url.rstrip('/')}{PAGES_PREFIX}/{dag_id}/files/{path}"
