@@ -57,7 +57,7 @@ test: check ## Everything CI runs
 	$(BIN)/pytest -q tests/integration tests/e2e
 
 bench: $(READY) ## Measure; prints one table for each question
-	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/support.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Stop the stack and remove all state of runs; keeps the environment
 	@test ! -x $(BIN)/mlfactory || $(BIN)/mlfactory down

@@ -1,0 +1,131 @@
+"""Every product's DAGs: that they import, say who owns them, and are the same at every parse."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import DAG
+from airflow.serialization.serialized_objects import DagSerialization
+
+from mlfactory.pipeline.dags import build_dags
+from mlfactory.product.loader import load_folder, load_products, product_folders
+from mlfactory.settings import REPOSITORY
+
+FOLDERS = product_folders(REPOSITORY / "include" / "products")
+DAGS = [dag for folder in FOLDERS for dag in build_dags(load_folder(folder))]
+
+
+def by_id(dag: DAG) -> str:
+    return dag.dag_id
+
+
+@pytest.fixture(scope="module")
+def bag() -> DagBag:
+    return DagBag(dag_folder=str(REPOSITORY / "dags"))
+
+
+def test_every_dag_imports(bag: DagBag) -> None:
+    assert bag.import_errors == {}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS}
+    assert len(bag.dags) == 4 * len(FOLDERS) >= 12
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_building_twice_serialises_to_the_same_bytes(folder: Path) -> None:
+    def serialised() -> list[str]:
+        dags = build_dags(load_folder(folder))
+        return [json.dumps(DagSerialization.to_dict(dag)) for dag in dags]
+
+    assert serialised() == serialised()
+
+
+@pytest.mark.parametrize("dag", DAGS, ids=by_id)
+def test_a_dag_says_what_it_is_and_whose(dag: DAG) -> None:
+    product = dag.dag_id.partition(".")[0]
+    assert len(dag.doc_md or "") > 100
+    assert {"mlfactory", product} <= set(dag.tags)
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.dagrun_timeout is not None
+    for task in dag.tasks:
+        assert task.owner not in ("", "airflow", "unassigned")
+        assert task.retries == 2
+        assert task.retry_delay == timedelta(seconds=15)
+        assert task.execution_timeout is not None
+
+
+@pytest.mark.parametrize("dag", DAGS, ids=by_id)
+def test_a_dag_can_be_read_at_a_glance(dag: DAG) -> None:
+    assert 1 <= len(dag.tasks) <= 6
+
+
+@pytest.mark.parametrize("dag", DAGS, ids=by_id)
+def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
+    if not dag.dag_id.endswith(".train"):
+        assert not dag.params
+        return
+    assert set(dag.params) == {"trials", "seconds", "candidates", "reason"}
+    for name in dag.params:
+        schema = dag.params.get_param(name).schema
+        assert schema["title"]
+        assert schema["description"]
+    trials = dag.params.get_param("trials").schema
+    assert (trials["minimum"], trials["maximum"]) == (1, 1000)
+
+
+def test_dags_meet_in_partitioned_assets() -> None:
+    data, score, monitor, train = (
+        next(dag for dag in DAGS if dag.dag_id == f"flight_delay.{part}")
+        for part in ("data", "score", "monitor", "train")
+    )
+    assert type(data.timetable).__name__ == "CronPartitionTimetable"
+    for producer, consumer in ((data, score), (score, monitor), (monitor, train)):
+        announced = {asset for task in producer.tasks for asset in task.outlets}
+        assert announced == {consumer.timetable.asset_condition}
+
+
+BROKEN = """
+apiVersion: mlfactory/v1
+name: broken
+partition: {every: snapshot}
+sources: {rows: {kind: csv, path: rows.csv}}
+features: {key: [id], numeric: [x]}
+label: {column: y, kind: binry}
+"""
+
+
+def test_a_broken_product_is_one_import_error_and_takes_no_other_down(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlfactory.settings import settings
+
+    for folder in FOLDERS:
+        (tmp_path / folder.name).symlink_to(folder)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "product.yaml").write_text(BROKEN)
+    monkeypatch.setenv("MLFACTORY_PRODUCTS", str(tmp_path))
+    settings.cache_clear()
+    try:
+        bag = DagBag(dag_folder=str(REPOSITORY / "dags"))
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS}
+    assert [Path(file).name for file in bag.import_errors] == ["broken_products.py"]
+    text = next(iter(bag.import_errors.values()))
+    assert f"{tmp_path / 'broken' / 'product.yaml'}:7: label.kind: expected" in text
+    assert "did you mean 'binary'?" in text
+
+
+def test_every_product_of_the_repository_is_right() -> None:
+    products, errors = load_products(REPOSITORY / "include" / "products")
+    assert errors == []
+    assert {product.spec.label.kind for product in products} == {
+        "binary",
+        "multiclass",
+        "regression",
+    }
