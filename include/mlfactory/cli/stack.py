@@ -21,7 +21,7 @@ from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
 _START_SECONDS = 180
-_STOP_SECONDS = 20
+_STOP_SECONDS = 6
 _AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor")
 
 Say = Callable[[str], None]

@@ -176,8 +176,8 @@ def _train_params(product: Product) -> dict[str, Param]:
             section="Search budget",
         ),
         "reason": Param(
-            "",
-            type="string",
+            None,
+            type=["null", "string"],
             maxLength=500,
             title="Reason",
             description="Why you ask for this training; goes into the ledger. "

@@ -13,10 +13,11 @@ def data_doc(product: Product) -> str:
         trigger = "Trigger it by hand: the product has no event time, its one key is `snapshot`."
     else:
         trigger = (
-            f"Runs when a {spec.partition.every} has ended. By hand: fill in *Partition key* with "
-            "the partition's start, such as "
+            f"Runs when a {spec.partition.every} has ended. By hand: *Trigger*, *Advanced Options*, "
+            "and as *Partition Key* the partition's start, such as "
             f"`{product.calendar.containing(product.calendar.first).key}`; "  # type: ignore[arg-type]
-            "for a span choose *Backfill*."
+            "for a span choose *Backfill*. `mlfactory replay` takes a span key after key and lets "
+            "each come to rest, trainings and all, before the next."
         )
     return f"""### {spec.title or spec.name}: data
 Lands a partition of {sources}, judges it with Great Expectations, puts bad rows into quarantine
@@ -57,6 +58,7 @@ Pins the data, searches {families} within the budget, fits the best, puts it thr
 promotes it if it passes. The task `promote` is *skipped* when a gate rejects the candidate; the
 ledger and the model version say which.
 
-Starts by itself when the policy asks for it. By hand: *Partition key* is the cut-off, the newest
-partition the training may see; the form sets another search budget.
+Starts by itself when the policy asks for it. By hand: *Trigger*; the form sets another search
+budget, and *Advanced Options*, *Partition Key* is the cut-off, the newest partition the training
+may see.
 """

@@ -119,7 +119,7 @@ def _partition(product: Product, key: str | None) -> Partition:
         example = product.calendar.containing(first).key if first else "2026-01-01"
         raise UsageError(
             "this run has no partition key",
-            remedy=f"trigger it with the field 'Partition key' filled in, like {example}",
+            remedy="trigger it with Advanced Options, Partition Key filled in, like " + example,
         )
     return product.calendar.parse(key)
 
