@@ -132,4 +132,3 @@ def _refuse_unknown_params(given: dict[str, Any], known: Any) -> None:
                 f"{nearest(name, list(known))}",
                 remedy=f"it takes {sorted(known)}" if known else "it takes no parameters",
             )
-

@@ -20,9 +20,7 @@ from mlfactory.product.loader import product_folders
 _SHOWN = ("reports", "validation", "data_docs")
 """The folders of the lake that hold pages; nothing else is served."""
 
-app = FastAPI(
-    title="ML Factory pages", docs_url=None, redoc_url=None, openapi_url=None
-)
+app = FastAPI(title="ML Factory pages", docs_url=None, redoc_url=None, openapi_url=None)
 _may_read = Depends(requires_access_dag("GET"))
 
 
@@ -39,7 +37,9 @@ def index(dag_id: str) -> str:
         )
         parts.append(f"<h2>{title}</h2><ul>{items or '<li>none yet</li>'}</ul>")
     if (root / "data_docs" / "index.html").is_file():
-        parts.append('<h2>Data Docs</h2><a href="files/data_docs/index.html">Great Expectations</a>')
+        parts.append(
+            '<h2>Data Docs</h2><a href="files/data_docs/index.html">Great Expectations</a>'
+        )
     return (
         "<!doctype html><meta charset='utf-8'><title>Pages</title>"
         "<style>body{font:15px system-ui;margin:2rem;color-scheme:light dark}</style>"

@@ -76,7 +76,9 @@ def test_what_asks_for_nothing_further_is_skipped_and_keeps_its_result(
 
 
 def test_a_run_without_a_key_says_where_to_fill_it_in() -> None:
-    with pytest.raises(AirflowFailException, match="Partition key"):
+    with pytest.raises(
+        AirflowFailException, match="Advanced Options, Partition Key filled in, like 2013-01-01"
+    ):
         operator().execute(context(key=None))
 
 

@@ -1,0 +1,100 @@
+"""A factory of its own for the session: real Airflow, real MLflow, free ports, a new home."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mlfactory.cli.airflow_api import AirflowApi
+from mlfactory.cli.airflow_environment import airflow_login
+from mlfactory.settings import REPOSITORY, Settings, settings
+
+PRODUCTS = REPOSITORY / "include" / "products"
+COMMAND = Path(sys.executable).parent / "mlfactory"
+
+SHOP = """
+apiVersion: mlfactory/v1
+name: shop
+owner: {team: shop}
+partition: {every: day, start: 2026-01-01}
+sources: {sales: {kind: csv, path: "sales-{partition}.csv", event_time: at, key: [id]}}
+features: {key: [id], event_time: at, numeric: [price]}
+label: {column: sold, kind: binary}
+"""
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A running stack, and the ways to it."""
+
+    environment: dict[str, str]
+    settings: Settings
+    api: AirflowApi
+
+    def mlfactory(self, *arguments: str, ends_with: int = 0) -> str:
+        """Run the command line as a user would and return all it printed."""
+        done = subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert done.returncode == ends_with, done.stdout
+        return done.stdout
+
+    def lake(self, product: str) -> Path:
+        return self.settings.lake_root / product
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def small_budget(folder: Path) -> None:
+    """Let a product's search be short: what is tested here is the loop, not the model."""
+    spec = folder / "product.yaml"
+    text = spec.read_text()
+    assert "search: {trials: 9, seconds: 30" in text
+    spec.write_text(
+        text.replace("search: {trials: 9, seconds: 30", "search: {trials: 3, seconds: 9")
+    )
+
+
+@pytest.fixture(scope="session")
+def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
+    root = tmp_path_factory.mktemp("factory")
+    products = root / "products"
+    products.mkdir()
+    for name in ("_flights", "flight_delay", "wine_cultivar"):
+        shutil.copytree(PRODUCTS / name, products / name)
+    small_budget(products / "flight_delay")
+    (products / "shop").mkdir()
+    (products / "shop" / "product.yaml").write_text(SHOP)
+    (products / "shop" / "features.py").write_text("def build(sources): return sources['sales']\n")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFACTORY_HOME", str(root / "home"))
+        patch.setenv("MLFACTORY_PRODUCTS", str(products))
+        patch.setenv("MLFACTORY_AIRFLOW_PORT", str(free_port()))
+        patch.setenv("MLFACTORY_MLFLOW_PORT", str(free_port()))
+        settings.cache_clear()
+        chosen = settings()
+        environment = dict(os.environ)
+        subprocess.run([COMMAND, "up"], env=environment, check=True)
+        try:
+            with AirflowApi(chosen.airflow_url, *airflow_login(chosen)) as api:
+                yield Factory(environment, chosen, api)
+        finally:
+            subprocess.run([COMMAND, "down"], env=environment, check=True)
+            settings.cache_clear()

@@ -1,0 +1,149 @@
+"""A model's life through the real scheduler: data, first training, promotion, predictions."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+from mlfactory.cli.airflow_api import DagRun, TaskRun
+from mlfactory.lake import ledger
+from mlfactory.lake.tables import Lake
+from mlfactory.registry.versions import alias_version
+from tests.e2e.conftest import Factory
+
+FLIGHTS = [f"flight_delay.{part}" for part in ("data", "score", "monitor", "train")]
+QUARTER = ("2013-01-01", "2013-02-01", "2013-03-01")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quarter(factory: Factory) -> str:
+    """Let three months of flights go through the factory, once for all tests of this file."""
+    return factory.mlfactory("replay", "flight_delay", QUARTER[0], QUARTER[-1])
+
+
+def runs(factory: Factory, key: str) -> dict[str, str]:
+    return {run.dag_id.split(".")[1]: run.state for run in factory.api.runs(FLIGHTS, key)}
+
+
+def test_every_run_is_green_and_training_came_where_it_was_asked_for(factory: Factory) -> None:
+    beside = {"data": "success", "score": "success", "monitor": "success"}
+    assert runs(factory, "2013-01-01") == beside
+    assert runs(factory, "2013-02-01") == {**beside, "train": "success"}
+
+
+def test_the_first_champion_is_in_ledger_and_registry(factory: Factory) -> None:
+    promoted = ledger.entries("flight_delay", "promoted")
+    assert promoted[0].partition == "2013-02-01"
+    reasons = [entry.why for entry in ledger.entries("flight_delay", "retrain_requested")]
+    assert "no champion" in reasons[0]
+    assert alias_version("flight_delay", "champion") == promoted[-1].details["version"]
+
+
+def test_no_prediction_is_made_by_a_model_that_has_seen_the_partition(factory: Factory) -> None:
+    seen = {
+        entry.details["version"]: entry.details["seen_through"]
+        for entry in ledger.entries("flight_delay", "promoted", "rejected")
+    }
+    predictions = Lake("flight_delay").read("predictions")
+    assert set(predictions["partition"]) == {"2013-03-01"}
+    assert (predictions["model_version"].map(seen) < predictions["partition"]).all()
+
+
+def test_the_impossible_wind_is_in_quarantine(factory: Factory) -> None:
+    rows = Lake("flight_delay").read("quarantine", ["2013-02-01"])
+    wind = rows[rows["record"].str.contains("1048.36")]
+    assert wind["source"].to_list() == ["weather"]
+    assert "wind_speed" in wind["reasons"].iloc[0][0]
+
+
+def test_the_timeline_tells_it(quarter: str) -> None:
+    for key in QUARTER:
+        assert key in quarter
+
+
+def test_the_same_partition_again_gives_the_same_rows(factory: Factory) -> None:
+    lake = Lake("flight_delay")
+    tables = ("raw_flights", "features", "labels", "predictions", "quarantine")
+    before = {table: lake.read(table, ["2013-03-01"]) for table in tables}
+    trained = len(factory.api.runs(FLIGHTS[-1:], "2013-03-01"))
+    factory.mlfactory("replay", "flight_delay", "2013-03-01", "2013-03-01")
+    for table, rows in before.items():
+        again = lake.read(table, ["2013-03-01"])
+        assert again.equals(rows[again.columns]), table
+    assert len(factory.api.runs(FLIGHTS[-1:], "2013-03-01")) == trained
+
+
+def test_a_snapshot_product_lives_in_the_same_dags(factory: Factory) -> None:
+    factory.mlfactory("replay", "wine_cultivar", "snapshot", "snapshot")
+    assert alias_version("wine_cultivar", "champion") == "1"
+
+
+def test_a_person_can_train_with_another_budget(factory: Factory) -> None:
+    conf = {"trials": 2, "seconds": 5, "candidates": ["extra_trees"], "reason": "curious"}
+    run = factory.api.trigger("flight_delay.train", "2013-03-01", run_id="by_hand", conf=conf)
+    run = finished(factory, run)
+    assert run.state == "success"
+    tasks = {task.name: task for task in factory.api.tasks(run)}
+    assert "search[0]" in tasks
+    assert "search[1]" not in tasks
+    judged = ledger.entries("flight_delay", "promoted", "rejected")[-1]
+    assert judged.subject == "2013-03-01.by_hand"
+
+
+@pytest.mark.parametrize(
+    ("dag", "task", "link"),
+    [
+        ("data", "validate", "Validation"),
+        ("data", "validate", "Data Docs"),
+        ("monitor", "monitor", "Report"),
+    ],
+)
+def test_a_tasks_button_opens_a_page_for_who_is_logged_in_and_nobody_else(
+    factory: Factory, dag: str, task: str, link: str
+) -> None:
+    run = factory.api.runs([f"flight_delay.{dag}"], "2013-03-01")[-1]
+    url = links(factory, run, task)[link]
+    assert httpx.get(url).status_code == 401
+    page = httpx.get(url, headers=factory.api._client.headers)
+    assert page.status_code == 200
+    assert "<html" in page.text.lower()
+
+
+def test_a_training_links_to_its_run_and_version_in_mlflow(factory: Factory) -> None:
+    run = factory.api.runs(["flight_delay.train"], "2013-02-01")[-1]
+    assert "/runs/" in links(factory, run, "fit")["MLflow run"]
+    assert "/versions/1" in links(factory, run, "judge")["Model version"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "flight_delay.data/files/ledger/000001.json",
+        "flight_delay.data/files/reports/..%2Fledger%2F000001.json",
+        "flight_delay.data/files/reports/9999-01-01.html",
+        "nothing.data/",
+        "_flights.data/",
+    ],
+)
+def test_nothing_but_pages_is_served(factory: Factory, path: str) -> None:
+    url = f"{factory.settings.airflow_url}/mlfactory/{path}"
+    assert httpx.get(url).status_code == 401
+    assert httpx.get(url, headers=factory.api._client.headers).status_code in (403, 404)
+
+
+def finished(factory: Factory, run: DagRun, seconds: float = 120) -> DagRun:
+    deadline = time.monotonic() + seconds
+    while not run.is_over and time.monotonic() < deadline:
+        time.sleep(0.5)
+        found = factory.api.runs([run.dag_id], run.partition_key or "")
+        run = next(other for other in found if other.run_id == run.run_id)
+    return run
+
+
+def links(factory: Factory, run: DagRun, task_id: str) -> dict[str, str]:
+    task: TaskRun = next(task for task in factory.api.tasks(run) if task.task_id == task_id)
+    path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/links"
+    answer = httpx.get(f"{factory.settings.airflow_url}{path}", headers=factory.api._client.headers)
+    return dict(answer.json()["extra_links"])
