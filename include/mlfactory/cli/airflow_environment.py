@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import sys
 from pathlib import Path
 
@@ -57,6 +58,9 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "30",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        # fixed by default, so that a second Airflow on the machine would lose its log servers
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port(settings)),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port(settings)),
         "MLFACTORY_HOME": str(settings.home),
         "MLFACTORY_PRODUCTS": str(settings.products),
         "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.mlflow_url,
@@ -88,6 +92,12 @@ def _new_password(settings: Settings) -> str:
     if settings.airflow_password is not None:
         return settings.airflow_password.get_secret_value()
     return secrets.token_urlsafe(12)
+
+
+def _free_port(settings: Settings) -> int:
+    with socket.socket() as probe:
+        probe.bind((settings.host, 0))
+        return int(probe.getsockname()[1])
 
 
 def _password_file(settings: Settings) -> Path:

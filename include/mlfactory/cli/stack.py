@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,8 +182,6 @@ def _airflow_is_healthy(settings: Settings) -> bool:
 
 
 def _refuse_taken_port(settings: Settings, port: int, service: str, variable: str) -> None:
-    import socket
-
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -108,6 +108,10 @@ def statistic(outcome: Outcome, metric: str) -> Statistic:
     return makers[metric](outcome)
 
 
+def _truth(outcome: Outcome) -> Floats:
+    return outcome.y.astype(np.float64)
+
+
 def _accuracy(outcome: Outcome) -> Statistic:
     return weighted_mean((outcome.y == outcome.decisions).astype(np.float64))
 
@@ -182,8 +186,8 @@ def _r2(outcome: Outcome) -> Statistic:
 
 _MAKERS: dict[LabelKind, dict[str, Callable[[Outcome], Statistic]]] = {
     "binary": {
-        "roc_auc": lambda outcome: area_under_roc(outcome.y, outcome.scores),
-        "average_precision": lambda outcome: average_precision(outcome.y, outcome.scores),
+        "roc_auc": lambda outcome: area_under_roc(_truth(outcome), outcome.scores),
+        "average_precision": lambda outcome: average_precision(_truth(outcome), outcome.scores),
         "log_loss": _log_loss,
         "brier": lambda outcome: weighted_mean((outcome.scores - outcome.y) ** 2),
         "accuracy": _accuracy,

@@ -28,8 +28,9 @@ class Statistic(Protocol):
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
     """Divide, with nan where the denominator is not positive."""
-    undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
+    quotient = np.full(denominator.shape, np.nan)
+    np.divide(numerator, denominator, out=quotient, where=denominator > 0)
+    return quotient
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,55 +105,48 @@ def weighted_median(values: Floats) -> Ranked:
 
 def area_under_roc(positive: Floats, scores: Floats) -> Ranked:
     """Return the chance that a positive row outscores a negative one; ties count half."""
-    order, cumulate = _descending(positive, scores)
+    order, count, hits, misses = _falling(positive, scores)
+    above = np.searchsorted(-hits, -misses, side="left")
+    level = np.searchsorted(-hits, -misses, side="right")
 
     def finish(weights: Floats) -> Floats:
-        positives, rows = cumulate(weights)
-        negatives = rows - positives
-        area = np.einsum(
-            "ij,ij->i", np.diff(negatives, axis=1), positives[:, 1:] + positives[:, :-1]
-        )
-        return ratio(area, 2 * positives[:, -1] * negatives[:, -1])
+        found, negative = _cumulated(weights[:, :count]), weights[:, count:]
+        outscored = np.take(found, above, axis=1) + np.take(found, level, axis=1)
+        area = np.einsum("ij,ij->i", negative, outscored)
+        return ratio(area, 2 * found[:, -1] * np.sum(negative, axis=1))
 
     return Ranked(order, finish)
 
 
 def average_precision(positive: Floats, scores: Floats) -> Ranked:
-    """Return precision averaged over the positive rows, without interpolation."""
-    order, cumulate = _descending(positive, scores)
+    """Return the mean, over the positive rows, of the precision at their score."""
+    order, count, hits, misses = _falling(positive, scores)
+    level = np.searchsorted(-hits, -hits, side="right")
+    false = np.searchsorted(-misses, -hits, side="right")
 
     def finish(weights: Floats) -> Floats:
-        positives, rows = cumulate(weights)
-        found = np.diff(positives, axis=1)
-        precision = np.divide(
-            positives[:, 1:], rows[:, 1:], out=np.zeros_like(found), where=rows[:, 1:] > 0
-        )
-        return ratio(np.einsum("ij,ij->i", found, precision), positives[:, -1])
+        found, wrong = _cumulated(weights[:, :count]), _cumulated(weights[:, count:])
+        true_rows = np.take(found, level, axis=1)
+        called = true_rows + np.take(wrong, false, axis=1)
+        precision = np.divide(true_rows, called, out=np.zeros_like(called), where=called > 0)
+        return ratio(np.einsum("ij,ij->i", weights[:, :count], precision), found[:, -1])
 
     return Ranked(order, finish)
 
 
-def _descending(
-    positive: Floats, scores: Floats
-) -> tuple[Ints, Callable[[Floats], tuple[Floats, Floats]]]:
-    """Return the order of falling scores, and what cumulates weights down to each threshold.
+def _falling(positive: Floats, scores: Floats) -> tuple[Ints, int, Floats, Floats]:
+    """Return the order of positive rows by falling score, then negative ones; and their scores.
 
-    The cumulated weights of positive rows and of all rows are both (replicates, thresholds + 1)
-    and start with 0; rows of equal score share one threshold.
+    Kept apart, each class is cumulated once, and cumulating is what a replicate's time goes to.
     """
-    order = np.argsort(-scores, kind="stable")
-    ranked, hits = scores[order], positive[order]
-    ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
+    order = np.lexsort((-scores, -positive))
+    count = int(np.sum(positive))
+    ranked = scores[order]
+    return order, count, ranked[:count], ranked[count:]
 
-    def cumulate(weights: Floats) -> tuple[Floats, Floats]:
-        return _stepped(weights * hits), _stepped(weights)
 
-    def _stepped(weights: Floats) -> Floats:
-        steps = np.zeros((len(weights), len(ends) + 1))
-        if len(ends) == len(ranked):
-            np.cumsum(weights, axis=1, out=steps[:, 1:])
-        else:
-            np.take(np.cumsum(weights, axis=1), ends, axis=1, out=steps[:, 1:])
-        return steps
-
-    return order, cumulate
+def _cumulated(weights: Floats) -> Floats:
+    """Return the cumulated weights of each row, from 0 on."""
+    sums = np.zeros((weights.shape[0], weights.shape[1] + 1))
+    np.cumsum(weights, axis=1, out=sums[:, 1:])
+    return sums

@@ -1,0 +1,337 @@
+"""A small client of Airflow's REST API: what a replay asks of a running Airflow, and no more."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from mlfactory.product.errors import ServiceError, UsageError
+
+_RUN_OVER = ("success", "failed")
+_NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
+_PAGE = 100
+_ATTEMPTS = 5
+_LOG_PAGES = 50
+_REMEDY = "start it with 'mlfactory up', or set MLFACTORY_AIRFLOW_PORT and MLFACTORY_HOST"
+
+
+@dataclass(frozen=True)
+class DagRun:
+    """A run of a DAG; `state` is queued, running, success or failed."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    partition_key: str | None
+    queued_at: datetime | None
+    start: datetime | None
+    end: datetime | None
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether nothing more happens in it."""
+        return self.state in _RUN_OVER
+
+    @property
+    def seconds(self) -> float:
+        """Return how long it ran, 0 while it has not ended."""
+        if self.start is None or self.end is None:
+            return 0.0
+        return (self.end - self.start).total_seconds()
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """A task of a run; `map_index` is -1 where the task is not mapped."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    state: str
+    try_number: int
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """Return the task's id, with its index where it is mapped."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+
+@dataclass(frozen=True)
+class BrokenFile:
+    """A DAG file that Airflow could not import."""
+
+    file: str
+    trace: str
+
+    @property
+    def reason(self) -> str:
+        """Return the error without the traceback that led to it."""
+        lines = self.trace.strip().splitlines()
+        for number, line in enumerate(lines):
+            if re.match(r"[\w.]*(Error|Exception)\b", line):
+                return "\n".join(lines[number:])
+        return lines[-1] if lines else ""
+
+
+class AirflowApi:
+    """Airflow at `url`, asked as `user`.
+
+    Every method raises `ServiceError` when Airflow cannot be reached, and `UsageError` when it
+    refuses what was asked for.
+    """
+
+    def __init__(self, url: str, user: str, password: str, *, timeout: float = 15.0) -> None:
+        self.url = url.rstrip("/")
+        self._login = {"username": user, "password": password}
+        self._client = httpx.Client(base_url=self.url, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._client.close()
+
+    def wait_until_healthy(self, timeout: float = 180.0) -> None:
+        """Return when the database, the scheduler and the DAG processor say that they are well.
+
+        Raises:
+            ServiceError: if one of them does not within `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while True:
+            unwell = self._unwell_parts()
+            if not unwell:
+                return
+            if time.monotonic() > deadline:
+                raise ServiceError(
+                    f"Airflow at {self.url} was not healthy within {timeout:.0f} s: "
+                    f"{', '.join(unwell)}",
+                    remedy="read the logs of Airflow, then: mlfactory down; mlfactory up",
+                )
+            time.sleep(0.5)
+
+    def knows(self, dag_id: str) -> bool:
+        """Tell whether Airflow has parsed the DAG."""
+        return self._ask("GET", f"/dags/{dag_id}", allowed=(404,)).status_code != 404
+
+    def unpause(self, dag_id: str) -> None:
+        """Let runs of the DAG start."""
+        self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(
+        self,
+        dag_id: str,
+        partition_key: str,
+        *,
+        run_id: str,
+        conf: Mapping[str, Any] | None = None,
+    ) -> DagRun:
+        """Start a run of the DAG for a partition; where the run exists, return it as it is."""
+        body = {
+            "dag_run_id": run_id,
+            "logical_date": None,
+            "partition_key": partition_key,
+            "conf": dict(conf or {}),
+        }
+        answer = self._ask("POST", f"/dags/{dag_id}/dagRuns", json=body, allowed=(409,))
+        if answer.status_code == 409:
+            answer = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+        return _dag_run(answer.json())
+
+    def runs(self, dag_ids: Sequence[str], partition_key: str) -> list[DagRun]:
+        """Return the runs of the DAGs for a partition, oldest first."""
+        asked = {"partition_key_prefix_pattern": partition_key}
+        return [run for run in self._runs(dag_ids, asked) if run.partition_key == partition_key]
+
+    def active_runs(self, dag_ids: Sequence[str]) -> list[DagRun]:
+        """Return the runs of the DAGs that are not over, oldest first."""
+        return self._runs(dag_ids, {"state": ["queued", "running"]})
+
+    def tasks(self, run: DagRun) -> list[TaskRun]:
+        """Return the tasks of a run, in the order in which they started, those to come last."""
+        path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"
+        found = self._pages(path, "task_instances", {})
+        found.sort(key=lambda row: (row["start_date"] is None, row["start_date"] or ""))
+        return [
+            TaskRun(
+                dag_id=run.dag_id,
+                run_id=run.run_id,
+                task_id=row["task_id"],
+                map_index=row["map_index"],
+                state=row["state"] or "none",
+                try_number=row["try_number"],
+                seconds=row["duration"] or 0.0,
+            )
+            for row in found
+        ]
+
+    def log_tail(self, task: TaskRun, lines: int = 15) -> list[str]:
+        """Return the last lines of the log of a task's newest try."""
+        path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}"
+        asked: dict[str, Any] = {"map_index": task.map_index}
+        found: list[str] = []
+        for _ in range(_LOG_PAGES):
+            answer = self._ask(
+                "GET",
+                f"{path}/logs/{max(task.try_number, 1)}",
+                params=asked,
+                headers={"Accept": "application/json"},
+                allowed=(404,),
+            )
+            if answer.status_code == 404:
+                break
+            page = answer.json()
+            found += [line for entry in page["content"] for line in log_lines(entry)]
+            asked["token"] = page.get("continuation_token")
+            if not asked["token"] or not page["content"]:
+                break
+        return found[-lines:]
+
+    def task_url(self, task: TaskRun) -> str:
+        """Return the address of a task's page in the Airflow UI."""
+        index = f"/mapped/{task.map_index}" if task.map_index >= 0 else ""
+        return f"{self.url}/dags/{task.dag_id}/runs/{task.run_id}/tasks/{task.task_id}{index}"
+
+    def import_errors(self) -> list[BrokenFile]:
+        """Return the DAG files that cannot be imported."""
+        return [
+            BrokenFile(row["filename"], row["stack_trace"])
+            for row in self._pages("/importErrors", "import_errors", {})
+        ]
+
+    def _runs(self, dag_ids: Sequence[str], asked: Mapping[str, Any]) -> list[DagRun]:
+        wanted = set(dag_ids)
+        # one request for all the DAGs of a product; its name is what they have in common
+        product = {dag_id.rsplit(".", 1)[0] for dag_id in dag_ids}
+        rows: list[dict[str, Any]] = []
+        for name in sorted(product):
+            asked_here = {**asked, "dag_id_prefix_pattern": name, "order_by": "id"}
+            rows += self._pages("/dags/~/dagRuns", "dag_runs", asked_here)
+        return [_dag_run(row) for row in rows if row["dag_id"] in wanted]
+
+    def _pages(self, path: str, field: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            params = {**asked, "limit": _PAGE, "offset": len(found)}
+            page = self._ask("GET", path, params=params).json()
+            found += page[field]
+            if not page[field] or len(found) >= page["total_entries"]:
+                return found
+
+    def _unwell_parts(self) -> list[str]:
+        try:
+            health = self._client.get("/api/v2/monitor/health").json()
+        except (httpx.HTTPError, ValueError):
+            return ["it does not answer"]
+        return [
+            f"{part} is not healthy"
+            for part in _NEEDED_PARTS
+            if (health.get(part) or {}).get("status") != "healthy"
+        ]
+
+    def _ask(
+        self, method: str, path: str, *, allowed: Sequence[int] = (), **kwargs: Any
+    ) -> httpx.Response:
+        answer = self._authorised(lambda: self._client.request(method, f"/api/v2{path}", **kwargs))
+        if answer.is_success or answer.status_code in allowed:
+            return answer
+        raise UsageError(
+            f"Airflow at {self.url} refused {method} {path} ({answer.status_code}): "
+            f"{_detail(answer)}"
+        )
+
+    def _authorised(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        if "Authorization" not in self._client.headers:
+            self._log_in()
+        answer = self._patiently(send)
+        if answer.status_code == 401:
+            self._log_in()
+            answer = self._patiently(send)
+        return answer
+
+    def _log_in(self) -> None:
+        self._client.headers.pop("Authorization", None)
+        answer = self._patiently(lambda: self._client.post("/auth/token", json=self._login))
+        if not answer.is_success:
+            raise UsageError(
+                f"Airflow at {self.url} does not let '{self._login['username']}' in "
+                f"({answer.status_code}): {_detail(answer)}",
+                remedy="set MLFACTORY_AIRFLOW_USER and MLFACTORY_AIRFLOW_PASSWORD",
+            )
+        self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        """Send, again where Airflow is busy; everything we send may be sent twice."""
+        problem = ""
+        for attempt in range(_ATTEMPTS):
+            try:
+                answer = send()
+            except httpx.ConnectError as error:
+                raise ServiceError(
+                    f"Airflow does not answer at {self.url}: {error}", remedy=_REMEDY
+                ) from None
+            except httpx.TransportError as error:
+                problem = f"{type(error).__name__}: {error}"
+            else:
+                if answer.status_code < 500:
+                    return answer
+                problem = f"{answer.status_code} {_detail(answer)}"
+            time.sleep(0.3 * 2**attempt)
+        raise ServiceError(
+            f"Airflow at {self.url} failed {_ATTEMPTS} times in a row: {problem}",
+            remedy="read the logs of Airflow",
+        )
+
+
+def log_lines(entry: Any) -> list[str]:
+    """Return an entry of a task's log as lines; an error in it as its type and text."""
+    if isinstance(entry, str):
+        return entry.splitlines()
+    event = str(entry.get("event", ""))
+    if event.startswith("::"):
+        return []  # the marks around what the UI folds away
+    level = str(entry.get("level", "")).upper()
+    lines = event.splitlines() or [""]
+    lines[0] = f"{level}: {lines[0]}" if level else lines[0]
+    for problem in entry.get("error_detail") or ():
+        text = f"{problem.get('exc_type', 'error')}: {problem.get('exc_value', '')}"
+        lines += [f"  {line}" for line in text.splitlines()]
+    return lines
+
+
+def _dag_run(row: Mapping[str, Any]) -> DagRun:
+    return DagRun(
+        dag_id=row["dag_id"],
+        run_id=row["dag_run_id"],
+        state=row["state"],
+        partition_key=row["partition_key"],
+        queued_at=_moment(row["queued_at"]),
+        start=_moment(row["start_date"]),
+        end=_moment(row["end_date"]),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _detail(answer: httpx.Response) -> str:
+    try:
+        content = answer.json()
+    except ValueError:
+        return answer.text[:300].strip() or answer.reason_phrase
+    return str(content.get("detail", content)) if isinstance(content, dict) else str(content)

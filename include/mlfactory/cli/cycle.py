@@ -1,0 +1,218 @@
+"""The cycle of a partition in this process: the functions that the DAGs call, in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mlfactory.cli.output import say
+from mlfactory.lake.files import product_root
+from mlfactory.product.consistency import nearest
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+_NO_FIGURES = frozenset({"page", "report", "run_id", "model_uri", "versions"})
+"""Fields of results that are addresses, of no use in a line."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may use, where it differs from the spec."""
+
+    trials: int | None = None
+    seconds: int | None = None
+    candidates: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a stage is given."""
+
+    product: Product
+    partition: Partition
+    training_id: str
+    budget: Budget
+
+
+def run_partitions(
+    product: Product,
+    partitions: Sequence[Partition],
+    stages: Sequence[str],
+    budget: Budget,
+    console: Console,
+) -> None:
+    """Run the given stages of each partition, the whole cycle if none are given.
+
+    The whole cycle trains and promotes only if the stage retrain asks for it.
+
+    Raises:
+        UsageError: if there is no such stage or candidate, or no training to promote.
+        FactoryError: whatever a stage raises; what comes after it is not run.
+    """
+    _refuse_unknown(stages, STAGES, "stage")
+    _refuse_unknown(budget.candidates or (), product.spec.candidates, "candidate")
+    for partition in partitions:
+        training = new_training_id(partition)
+        if "promote" in stages and "train" not in stages:
+            training = newest_training(product, partition)
+        job = Job(product, partition, training, budget)
+        if stages:
+            for stage in (name for name in STAGES if name in stages):
+                _run(stage, job, console)
+        else:
+            _run_cycle(job, console)
+
+
+def new_training_id(partition: Partition) -> str:
+    """Return the id of a training asked for from the command line now, fit for a file's name."""
+    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    return f"{_file_safe(partition)}.cli-{moment}"
+
+
+def newest_training(product: Product, partition: Partition) -> str:
+    """Return the id of the newest training of `partition` that got as far as a fitted model.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    folder = product_root(product.name) / "trainings"
+    fitted = sorted(
+        folder.glob(f"{_file_safe(partition)}.*/fit.json"), key=lambda path: path.stat().st_mtime
+    )
+    if not fitted:
+        raise UsageError(
+            f"product {product.name} has no fitted training of partition {partition}",
+            remedy=f"mlfactory run {product.name} {partition} --stage train",
+        )
+    return fitted[-1].parent.name
+
+
+def figures(result: Any) -> str:
+    """Return the figures of a stage's result as one line, such as `rows 26,483, state ok`."""
+    return ", ".join(
+        f"{name} {_figure(value)}"
+        for name, value in asdict(result).items()
+        if name not in _NO_FIGURES and value not in (None, "", (), [], {})
+    )
+
+
+def _figure(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return " ".join(f"{name}={_figure(inner)}" for name, inner in value.items())
+    if isinstance(value, list | tuple):
+        return " ".join(_figure(inner) for inner in value)
+    return str(value)
+
+
+def _run_cycle(job: Job, console: Console) -> None:
+    for stage in STAGES[: STAGES.index("retrain")]:
+        _run(stage, job, console)
+    if _run("retrain", job, console).requested:
+        _run("train", job, console)
+        _run("promote", job, console)
+
+
+def _run(stage: str, job: Job, console: Console) -> Any:
+    started = time.perf_counter()
+    result = _STAGES[stage](job)
+    line = Text(f"{job.partition}  ")
+    line.append(f"{stage:<9}", style="bold")
+    line.append(f"{time.perf_counter() - started:>6.1f} s  {figures(result)}")
+    say(console, line)
+    return result
+
+
+def _refuse_unknown(given: Sequence[str], known: Sequence[str], thing: str) -> None:
+    for name in given:
+        if name not in known:
+            raise UsageError(
+                f"there is no {thing} '{name}'{nearest(name, known)}",
+                remedy=f"there are {list(known)}",
+            )
+
+
+def _file_safe(partition: Partition) -> str:
+    return partition.key.replace(":", "-")
+
+
+def _ingest(job: Job) -> Any:
+    from mlfactory import ingest
+
+    return ingest.run(job.product, job.partition)
+
+
+def _validate(job: Job) -> Any:
+    from mlfactory import validate
+
+    return validate.run(job.product, job.partition)
+
+
+def _prepare(job: Job) -> Any:
+    from mlfactory import prepare
+
+    return prepare.run(job.product, job.partition)
+
+
+def _score(job: Job) -> Any:
+    from mlfactory import score
+
+    return score.run(job.product, job.partition)
+
+
+def _monitor(job: Job) -> Any:
+    from mlfactory import monitor
+
+    return monitor.run(job.product, job.partition)
+
+
+def _retrain(job: Job) -> Any:
+    from mlfactory import retrain
+
+    return retrain.run(job.product, job.partition)
+
+
+def _train(job: Job) -> Any:
+    from mlfactory import train
+
+    return train.run(
+        job.product,
+        job.partition,
+        job.training_id,
+        trials=job.budget.trials,
+        seconds=job.budget.seconds,
+        candidates=job.budget.candidates,
+    )
+
+
+def _promote(job: Job) -> Any:
+    from mlfactory import promote
+
+    return promote.run(job.product, job.training_id)
+
+
+_STAGES: dict[str, Callable[[Job], Any]] = {
+    "ingest": _ingest,
+    "validate": _validate,
+    "prepare": _prepare,
+    "score": _score,
+    "monitor": _monitor,
+    "retrain": _retrain,
+    "train": _train,
+    "promote": _promote,
+}
+
+STAGES = tuple(_STAGES)
+"""The stages of a partition's cycle, in their order."""

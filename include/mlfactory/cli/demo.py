@@ -1,0 +1,119 @@
+"""The demonstration: the stack up, half a year replayed, what became of it, and where to look."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from mlfactory.cli import stack
+from mlfactory.cli.airflow_environment import airflow_home, airflow_login
+from mlfactory.cli.output import say
+from mlfactory.cli.status import show_timeline
+from mlfactory.product.errors import ServiceError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.settings import settings
+
+if TYPE_CHECKING:
+    from mlfactory.cli.airflow_api import AirflowApi
+    from mlfactory.cli.replay import KeyOutcome
+
+
+def run_demo(
+    product: Product, first: Partition, last: Partition, console: Console, *, leave: bool
+) -> bool:
+    """Start the stack, replay a span, show the timeline; stay up until Ctrl-C unless `leave`.
+
+    Returns:
+        Whether every run was a success.
+    """
+    started = time.monotonic()
+    running = stack.up(settings(), lambda line: say(console, line))
+    try:
+        ok = replay_here(product, first, last, console)
+        tell_addresses(running, console)
+        say(console, f"the demonstration took {time.monotonic() - started:.0f} s")
+        if not leave:
+            say(console, "Ctrl-C stops everything")
+            _until_interrupted()
+    finally:
+        stack.down(settings(), lambda line: say(console, line))
+    return ok
+
+
+def replay_here(
+    product: Product,
+    first: Partition,
+    last: Partition,
+    console: Console,
+    *,
+    to_finish: float = 3600.0,
+) -> bool:
+    """Replay a span through the local Airflow, then print the timeline.
+
+    Returns:
+        Whether every run was a success.
+
+    Raises:
+        ServiceError: if Airflow is not there, or something does not come in time.
+    """
+    from mlfactory.cli.replay import Patience, replay
+
+    with connect() as api:
+        api.wait_until_healthy()
+        outcomes = replay(product, first, last, api, console, Patience(to_finish=to_finish))
+    show_timeline(product, console)
+    _tell_outcome(outcomes, console)
+    return all(outcome.is_ok for outcome in outcomes)
+
+
+def connect() -> AirflowApi:
+    """Return a client of the local Airflow, or of the one that the settings name.
+
+    Raises:
+        ServiceError: if there is no login to it.
+    """
+    from mlfactory.cli.airflow_api import AirflowApi
+
+    running = stack.state(settings())
+    try:
+        user, password = airflow_login(settings())
+    except FileNotFoundError:
+        raise ServiceError(
+            f"Airflow has never been started in {settings().home}", remedy="start it: mlfactory up"
+        ) from None
+    return AirflowApi(running.airflow_url if running else settings().airflow_url, user, password)
+
+
+def tell_addresses(running: stack.StackState, console: Console) -> None:
+    """Print where Airflow and MLflow are, and how to get in."""
+    user, password = airflow_login(settings())
+    lines = (
+        f"Airflow  {running.airflow_url}  user {user}, password {password}",
+        f"MLflow   {running.mlflow_url}",
+        f"logs     {settings().home / 'logs'} and {airflow_home(settings()) / 'logs'}",
+    )
+    for line in lines:
+        say(console, line)
+
+
+def _tell_outcome(outcomes: list[KeyOutcome], console: Console) -> None:
+    runs = [run for outcome in outcomes for run in outcome.runs.values()]
+    bad = [run for run in runs if run.state != "success"]
+    seconds = sum(outcome.seconds for outcome in outcomes)
+    partitions = f"{len(outcomes)} partition{'' if len(outcomes) == 1 else 's'}"
+    say(
+        console,
+        f"{partitions}, {len(runs)} DAG runs, {len(bad)} failed, {seconds:.0f} s",
+        "bold red" if bad else "bold green",
+    )
+
+
+def _until_interrupted() -> None:
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        return

@@ -1,0 +1,223 @@
+"""The command `mlfactory`: reads what was asked for and calls the function that does it.
+
+Everything but typer and rich is imported inside the commands, so that asking for help is quick.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+if TYPE_CHECKING:
+    from mlfactory.product.loader import Product
+    from mlfactory.product.partitions import Partition
+
+
+class _Group(TyperGroup):
+    """Commands whose `FactoryError` is a message for the user, not a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        from mlfactory.cli.output import say
+        from mlfactory.product.errors import FactoryError
+
+        try:
+            return super().invoke(ctx)
+        except FactoryError as error:
+            if ctx.params.get("debug"):
+                raise
+            say(Console(stderr=True), str(error), "red")
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="mlfactory",
+    help="ML Factory: products that are fed, checked, gated, watched and retrained.",
+    cls=_Group,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="Name of the product.")]
+OneOrAll = Annotated[
+    str | None, typer.Argument(metavar="[PRODUCT]", help="Name of the product; all by default.")
+]
+Key = Annotated[
+    str, typer.Argument(metavar="PARTITION", help="Key of the partition: its start, in UTC.")
+]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the log, and the traceback of an error.")
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if debug else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+
+
+@app.command()
+def check(product: OneOrAll = None) -> None:
+    """Check the files of one product or of all: OK, or every mistake with its file and line."""
+    from mlfactory.cli.check import check_products
+
+    if not check_products(product, Console(), Console(stderr=True)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; stdout by default.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of product.yaml, so that an editor checks and completes it.
+
+    Editors with the YAML language server use it when product.yaml begins with the line
+
+    # yaml-language-server: $schema=<path of the file from here>
+    """
+    from mlfactory.cli.check import write_schema
+
+    write_schema(output, Console())
+
+
+@app.command()
+def run(
+    product: ProductName,
+    partition: Key,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="PARTITION", help="Run every one up to this.")
+    ] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--stage",
+            help="Run this stage only; may be given again. ingest, validate, prepare, score, "
+            "monitor, retrain, train or promote; promote takes the partition's newest training.",
+        ),
+    ] = None,
+    trials: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="Settings a training tries in all.")
+    ] = None,
+    seconds: Annotated[
+        int | None, typer.Option(min=1, max=86400, help="Seconds a training's search may take.")
+    ] = None,
+    candidates: Annotated[
+        list[str] | None,
+        typer.Option(help="Model family a training searches; may be given again."),
+    ] = None,
+) -> None:
+    """Run the whole cycle of a partition in this process, without Airflow.
+
+    Data, predictions, monitoring, and a training where the policy asks for one: the same functions
+    that the DAGs call.
+    """
+    from mlfactory.cli.cycle import Budget, run_partitions
+    from mlfactory.product.loader import load_product
+
+    found = load_product(product)
+    run_partitions(
+        found,
+        _span(found, partition, to or partition),
+        stage or [],
+        Budget(trials, seconds, tuple(candidates) if candidates else None),
+        Console(),
+    )
+
+
+@app.command()
+def replay(
+    product: ProductName,
+    first: Annotated[str, typer.Argument(metavar="FIRST", help="Key of the first partition.")],
+    last: Annotated[str, typer.Argument(metavar="LAST", help="Key of the last partition.")],
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds a single DAG run may take.")
+    ] = 3600.0,
+) -> None:
+    """Send a span of partitions through the running Airflow, one after the other has come to rest.
+
+    Ends with the product's timeline; exits with 1 if any run failed.
+    """
+    from mlfactory.cli.demo import replay_here
+    from mlfactory.product.loader import load_product
+
+    found = load_product(product)
+    span = _span(found, first, last)
+    if not replay_here(found, span[0], span[-1], Console(), to_finish=timeout):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(product: OneOrAll = None) -> None:
+    """Show the timeline of one product or of all: what became of each partition."""
+    from mlfactory.cli.status import show_status
+    from mlfactory.product.loader import load_product, load_products
+
+    products = [load_product(product)] if product else load_products()[0]
+    show_status(products, Console())
+
+
+@app.command()
+def up() -> None:
+    """Start Airflow and MLflow on this machine, and tell where they are."""
+    from mlfactory.cli.demo import tell_addresses
+    from mlfactory.cli.output import say
+    from mlfactory.cli.stack import up as start
+    from mlfactory.settings import settings
+
+    console = Console()
+    tell_addresses(start(settings(), lambda line: say(console, line)), console)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `mlfactory up` started."""
+    from mlfactory.cli.output import say
+    from mlfactory.cli.stack import down as stop
+    from mlfactory.settings import settings
+
+    console = Console()
+    stop(settings(), lambda line: say(console, line))
+
+
+@app.command()
+def demo(
+    product: Annotated[str, typer.Option(help="Product to replay.")] = "flight_delay",
+    first: Annotated[str, typer.Option(help="Key of the first partition.")] = "2013-01-01",
+    last: Annotated[str, typer.Option(help="Key of the last partition.")] = "2013-06-01",
+    leave: Annotated[
+        bool, typer.Option("--exit/--no-exit", help="Stop everything when the replay has ended.")
+    ] = False,
+) -> None:
+    """Start the stack, let a product live half a year in it, and show what became of it.
+
+    Stays up until Ctrl-C, unless told to exit; exits with 1 if any run failed.
+    """
+    from mlfactory.cli.demo import run_demo
+    from mlfactory.product.loader import load_product
+
+    found = load_product(product)
+    span = _span(found, first, last)
+    if not run_demo(found, span[0], span[-1], Console(), leave=leave):
+        raise typer.Exit(1)
+
+
+def _span(product: Product, first: str, last: str) -> list[Partition]:
+    from mlfactory.product.errors import UsageError
+
+    start, end = product.calendar.parse(first), product.calendar.parse(last)
+    if end < start:
+        raise UsageError(
+            f"the last partition, '{last}', is before the first, '{first}'",
+            remedy="give them in the order of time",
+        )
+    return product.calendar.span(start, end)

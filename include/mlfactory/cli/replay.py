@@ -1,0 +1,235 @@
+"""Replay a span of partitions through the running Airflow, key after key.
+
+A key has come to rest when every run that it causes is over: the data run, the score and monitor
+runs that follow it, and the training where the policy asks for one. Only then comes the next.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from rich.console import Console
+
+from mlfactory.cli.airflow_api import AirflowApi, DagRun, TaskRun
+from mlfactory.cli.output import say
+from mlfactory.cli.progress import Progress
+from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+PARTS = ("data", "score", "monitor", "train")
+"""The DAGs of a product, in the order in which a key passes through them."""
+
+_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How many seconds a replay waits: for a DAG or run to appear, and for a run to be over."""
+
+    to_appear: float = 120.0
+    to_finish: float = 3600.0
+
+
+@dataclass(frozen=True)
+class FailedTask:
+    """A task that failed, where it is shown, and the end of its log."""
+
+    task: TaskRun
+    url: str
+    log: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KeyOutcome:
+    """What became of one key: the run of each DAG that it passed through, and what failed."""
+
+    key: str
+    runs: Mapping[str, DagRun]
+    failed: tuple[FailedTask, ...]
+    seconds: float
+
+    @property
+    def is_ok(self) -> bool:
+        """Tell whether every run was a success; a skipped task is none the worse."""
+        return all(run.state == "success" for run in self.runs.values())
+
+
+def awaited(chain: Mapping[str, DagRun], retrain_state: str | None) -> str | None:
+    """Return which DAG's run must be over next, None if the key has come to rest.
+
+    Args:
+        chain: the newest run of each DAG that this key has caused.
+        retrain_state: the state of the monitor run's task `retrain`; success asks for a training.
+    """
+    for part in PARTS[:-1]:
+        run = chain.get(part)
+        if run is None or not run.is_over:
+            return part
+        if run.state != "success":
+            return None
+    train = chain.get("train")
+    if retrain_state != "success" or (train is not None and train.is_over):
+        return None
+    return "train"
+
+
+def replay(
+    product: Product,
+    first: Partition,
+    last: Partition,
+    api: AirflowApi,
+    console: Console,
+    patience: Patience | None = None,
+) -> list[KeyOutcome]:
+    """Send every partition from `first` to `last` through Airflow and return what became of each.
+
+    A key whose run failed does not keep the next from running.
+
+    Raises:
+        UsageError: if Airflow does not have the product's DAGs.
+        ServiceError: if Airflow goes away, or a run does not come or end in time.
+    """
+    follower = _Follower(product.name, api, console, patience or Patience())
+    follower.open_dags()
+    return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
+
+
+class _Follower:
+    def __init__(self, product: str, api: AirflowApi, console: Console, patience: Patience) -> None:
+        self.api = api
+        self.console = console
+        self.patience = patience
+        self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
+
+    def open_dags(self) -> None:
+        """Wait until Airflow has parsed the DAGs, and unpause them."""
+        self._wait(self._dags_are_known, self.patience.to_appear, self._missing_dags)
+        for dag_id in self.dag_ids.values():
+            self.api.unpause(dag_id)
+
+    def follow(self, key: str) -> KeyOutcome:
+        """Trigger the data run of `key` and wait until the key has come to rest."""
+        ids = list(self.dag_ids.values())
+        # a run of before would be taken for one of ours, or keep ours in the queue
+        self._wait(
+            lambda: not self.api.active_runs(ids), self.patience.to_finish, self._still_running
+        )
+        known = {run.run_id for run in self.api.runs(ids, key)}
+        started = time.monotonic()
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        data = self.api.trigger(self.dag_ids["data"], key, run_id=f"replay__{key}__{stamp}")
+        with Progress(self.console, key) as progress:
+            chain = self._until_at_rest(key, data, known, progress)
+        failed = [run for run in chain.values() if run.state != "success"]
+        outcome = KeyOutcome(
+            key=key,
+            runs=chain,
+            failed=tuple(task for run in failed for task in self._failed_tasks(run)),
+            seconds=time.monotonic() - started,
+        )
+        _tell_failures(self.console, outcome)
+        return outcome
+
+    def _until_at_rest(
+        self, key: str, data: DagRun, known: set[str], progress: Progress
+    ) -> dict[str, DagRun]:
+        retrain_state: str | None = None
+        told: set[str] = set()
+        since = time.monotonic()
+        while True:
+            chain = self._chain(key, data, known)
+            for part, run in chain.items():
+                if run.is_over and part not in told:
+                    told.add(part)
+                    since = time.monotonic()
+                    tasks = self.api.tasks(run)
+                    progress.finished(part, run, tasks)
+                    if part == "monitor":
+                        retrain_state = _state_of(tasks, "retrain")
+            part_awaited = awaited(chain, retrain_state)
+            if part_awaited is None:
+                return chain
+            running = chain.get(part_awaited)
+            if progress.is_live:
+                tasks = self.api.tasks(running) if running and running.state == "running" else []
+                progress.waiting(part_awaited, running, tasks)
+            self._check_patience(key, part_awaited, running, time.monotonic() - since)
+            time.sleep(_POLL_SECONDS)
+
+    def _chain(self, key: str, data: DagRun, known: set[str]) -> dict[str, DagRun]:
+        newest = {
+            run.dag_id: run
+            for run in self.api.runs(list(self.dag_ids.values()), key)
+            if run.run_id not in known
+        }
+        newest.setdefault(data.dag_id, data)
+        return {part: newest[dag] for part, dag in self.dag_ids.items() if dag in newest}
+
+    def _check_patience(self, key: str, part: str, run: DagRun | None, waited: float) -> None:
+        dag_id = self.dag_ids[part]
+        if run is None and waited > self.patience.to_appear:
+            raise ServiceError(
+                f"partition {key}: no run of {dag_id} came within {self.patience.to_appear:.0f} s",
+                remedy=f"look at the asset events and the scheduler: {self.api.url}/dags/{dag_id}",
+            )
+        if run is not None and waited > self.patience.to_finish:
+            raise ServiceError(
+                f"partition {key}: the run {run.run_id} of {dag_id} is still {run.state} after "
+                f"{self.patience.to_finish:.0f} s",
+                remedy=f"look at it: {self.api.url}/dags/{dag_id}/runs/{run.run_id}",
+            )
+
+    def _failed_tasks(self, run: DagRun) -> list[FailedTask]:
+        return [
+            FailedTask(task, self.api.task_url(task), tuple(self.api.log_tail(task)))
+            for task in self.api.tasks(run)
+            if task.state == "failed"
+        ]
+
+    def _dags_are_known(self) -> bool:
+        return all(self.api.knows(dag_id) for dag_id in self.dag_ids.values())
+
+    def _missing_dags(self) -> Exception:
+        missing = [dag_id for dag_id in self.dag_ids.values() if not self.api.knows(dag_id)]
+        broken = [f"\n  {found.file}: {found.reason}" for found in self.api.import_errors()]
+        return UsageError(
+            f"Airflow at {self.api.url} has no DAG {', '.join(missing)}{''.join(broken)}",
+            remedy="see what is wrong with the product: mlfactory check",
+        )
+
+    def _still_running(self) -> Exception:
+        runs = self.api.active_runs(list(self.dag_ids.values()))
+        return ServiceError(
+            "other runs of the product did not end in "
+            f"{self.patience.to_finish:.0f} s: {', '.join(f'{r.dag_id} {r.run_id}' for r in runs)}",
+            remedy=f"look at them: {self.api.url}/dag_runs",
+        )
+
+    def _wait(
+        self, ready: Callable[[], bool], seconds: float, too_late: Callable[[], Exception]
+    ) -> None:
+        deadline = time.monotonic() + seconds
+        while not ready():
+            if time.monotonic() > deadline:
+                raise too_late()
+            time.sleep(_POLL_SECONDS)
+
+
+def _state_of(tasks: Sequence[TaskRun], task_id: str) -> str | None:
+    return next((task.state for task in tasks if task.task_id == task_id), None)
+
+
+def _tell_failures(console: Console, outcome: KeyOutcome) -> None:
+    for failure in outcome.failed:
+        task = failure.task
+        say(
+            console,
+            f"{outcome.key}: {task.dag_id} failed in its task {task.name}: {failure.url}",
+            "bold red",
+        )
+        for line in failure.log:
+            say(console, f"    {line}", "dim")

@@ -1,0 +1,97 @@
+"""How a timeline is shown: a table that stays readable in a terminal of 120 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mlfactory.cli.output import say
+from mlfactory.cli.timeline import Row, last_report, timeline
+from mlfactory.lake.files import product_root
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.settings import settings
+
+_WIDTH_OF_A_FILE = 120
+"""Columns of a table that is written to a file or a pipe, which have no width of their own."""
+
+_STYLES = {"ok": "green", "warn": "yellow", "alert": "bold red"}
+
+
+def show_status(products: Sequence[Product], console: Console) -> None:
+    """Print the timeline of each product, and whether the local stack is up.
+
+    Raises:
+        UsageError: if there is no product.
+    """
+    from mlfactory.cli import stack
+
+    if not products:
+        raise UsageError(
+            f"there is no product in {settings().products} that can be used",
+            remedy="see what is wrong: mlfactory check",
+        )
+    for product in products:
+        show_timeline(product, console)
+    running = stack.state(settings())
+    where = f"Airflow {running.airflow_url}, MLflow {running.mlflow_url}" if running else "down"
+    say(console, f"stack: {where}")
+
+
+def show_timeline(product: Product, console: Console) -> None:
+    """Print what became of each partition of a product, and where its newest report is."""
+    rows = timeline(product)
+    if not rows:
+        say(console, f"{product.name}: nothing has run yet")
+        return
+    wide = console if console.is_terminal else Console(file=console.file, width=_WIDTH_OF_A_FILE)
+    wide.print(timeline_table(product, rows))
+    report = last_report(product)
+    if report is not None:
+        path = product_root(product.name) / "reports" / f"{report}.html"
+        say(console, f"last report: {path}")
+
+
+def timeline_table(product: Product, rows: Sequence[Row]) -> Table:
+    """Return the timeline as a table."""
+    table = Table(title=product.name, title_justify="left", title_style="bold", padding=(0, 1))
+    table.add_column("partition", no_wrap=True)
+    table.add_column("rows", justify="right", no_wrap=True)
+    table.add_column("quar-\nantined", justify="right", no_wrap=True)
+    table.add_column("drift", max_width=18, overflow="fold")
+    table.add_column(product.spec.performance_metric, max_width=12, overflow="fold")
+    table.add_column("decision and reason", ratio=1, overflow="fold")
+    table.add_column("cham-\npion", justify="right", no_wrap=True)
+    table.add_column("seconds", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.partition,
+            f"{row.rows:,}",
+            f"{row.quarantined:,}",
+            _state(row.drift, row.drift_feature),
+            _performance(row),
+            _decision(row),
+            f"v{row.champion}" if row.champion else "",
+            f"{row.seconds:,.1f}",
+        )
+    return table
+
+
+def _state(state: str, more: str = "") -> Text:
+    return Text(f"{state} {more}".strip(), style=_STYLES.get(state, ""))
+
+
+def _performance(row: Row) -> Text:
+    if row.value is None:
+        return _state(row.performance)
+    return Text(f"{row.value:.3g} ").append_text(_state(row.performance))
+
+
+def _decision(row: Row) -> Text:
+    text = Text(row.decision, style="bold")
+    if row.reason:
+        text.append(f"{': ' if row.decision else ''}{row.reason}", style="not bold")
+    return text

@@ -1,0 +1,285 @@
+"""Readers: one for each kind of source, giving the rows of a partition as they were received.
+
+A reader never holds more than a piece of its file and the partition's own rows. The cells of a CSV
+are text here: what type they are is decided when they are landed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.dataset
+
+from mlfactory.ingest.places import PER_PARTITION, locate
+from mlfactory.ingest.request import Request
+from mlfactory.ingest.times import as_times
+from mlfactory.product.code import at_line, product_function
+from mlfactory.product.errors import BuildError, ContractError, FactoryError, ServiceError
+from mlfactory.product.sources import CsvSource, ParquetSource, PythonSource
+
+_PIECE = 16 << 20
+"""Bytes of a CSV that are held at once, about 170,000 rows of flights."""
+
+_MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
+_LONGEST_QUOTE = 300
+
+
+@dataclass(frozen=True)
+class Received:
+    """The rows of a partition as their source gave them.
+
+    Attributes:
+        place: the file or function they are from.
+        undated: rows whose event time cannot be read, which are in no partition.
+        example: the event time of one of those.
+    """
+
+    rows: pa.Table
+    place: str
+    undated: int = 0
+    example: str = ""
+
+
+def receive(request: Request) -> Received:
+    """Return the rows that a request asks for.
+
+    Raises:
+        ContractError: if the source is not what its contract says.
+        ServiceError: if it cannot be reached, or has not arrived.
+        BuildError: if it is a function of the product, and that fails.
+    """
+    source = request.source
+    if isinstance(source, PythonSource):
+        return _from_function(request, source)
+    file = locate(request.product, source.path, request.partition)
+    if isinstance(source, ParquetSource):
+        return _from_parquet(request, file)
+    return _from_csv(request, source, file)
+
+
+def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
+    _check_encoding(request, source)
+    with _explained(request, file), _opened(request, file) as stream:
+        header = _header(stream, source)
+    if not header:
+        raise ContractError(
+            f"{request.where}: {file} is empty",
+            remedy="ask for the file again; it needs a header and a row for each event",
+        )
+    names = [name or f"column_{place}" for place, name in enumerate(header)]
+    request.check(names, str(file))
+    with _explained(request, file), _opened(request, file) as stream:
+        # one thread, so that an error can name its row
+        pieces = pyarrow.csv.open_csv(
+            stream,
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False, block_size=_PIECE, encoding=source.encoding
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=source.delimiter, newlines_in_values=True
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                null_values=_MISSING,
+                strings_can_be_null=True,
+            ),
+        )
+        tables = (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces)
+        schema = pa.schema([(name, pa.string()) for name in names])
+        received, total = _within(request, tables, str(file), schema)
+    if not total and not (source.event_time and PER_PARTITION in source.path):
+        raise ContractError(
+            f"{request.where}: {file} has a header and no rows",
+            remedy="ask for the file again",
+        )
+    return received
+
+
+def _from_parquet(request: Request, file: Path) -> Received:
+    with _explained(request, file):
+        rows = pyarrow.dataset.dataset(
+            file, format="parquet", partitioning="hive" if file.is_dir() else None
+        )
+        if not rows.files:
+            raise ServiceError(
+                f"{request.where}: the folder {file} has no Parquet file",
+                remedy="run it again when the files have arrived",
+            )
+        request.check(rows.schema.names, str(file))
+        chosen, undated = None, 0
+        column = request.source.event_time
+        kind = rows.schema.field(column).type if column else None
+        if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+            field = pyarrow.dataset.field(column)
+            chosen = _near(request, field, kind)
+            undated = rows.count_rows(filter=field.is_null())
+        tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches(filter=chosen))
+        received, _ = _within(request, tables, str(file), rows.schema)
+    return Received(received.rows, received.place, received.undated + undated, received.example)
+
+
+def _from_function(request: Request, source: PythonSource) -> Received:
+    file = request.product.folder / f"{source.function.partition(':')[0]}.py"
+    function = product_function(request.product, source.function)
+    timed = source.event_time is not None
+    bounds = (request.partition.start, request.partition.end) if timed else (None, None)
+    try:
+        frame = function(*bounds)
+    except FactoryError:
+        raise
+    except (ConnectionError, TimeoutError) as error:
+        raise ServiceError(
+            f"{request.where}: {source.function} cannot reach its source: "
+            f"{type(error).__name__}: {error}{at_line(error, file)}",
+            remedy="run it again when the source answers",
+        ) from error
+    except Exception as error:
+        raise BuildError(
+            f"{request.where}: {source.function} raised {type(error).__name__}: {error}"
+            f"{at_line(error, file)}",
+            remedy="mend the function and run it again",
+        ) from error
+    if not isinstance(frame, pd.DataFrame):
+        raise BuildError(
+            f"{request.where}: {source.function} returned {type(frame).__name__}",
+            remedy="return a pandas DataFrame",
+        )
+    request.check([str(name) for name in frame.columns], source.function)
+    table = _as_received(frame)
+    received, _ = _within(request, [table], source.function, table.schema)
+    return received
+
+
+def _within(
+    request: Request, tables: Iterable[pa.Table], place: str, schema: pa.Schema
+) -> tuple[Received, int]:
+    """Keep the rows of the partition, with their times as times, and count all that were seen."""
+    column, partition = request.source.event_time, request.partition
+    kept: list[pa.Table] = []
+    total, undated, example = 0, 0, ""
+    for table in tables:
+        total += table.num_rows
+        if column is None:
+            kept.append(table)
+            continue
+        times = as_times(table.column(column))
+        if times.null_count:
+            undated += times.null_count
+            given = table.column(column).filter(pc.is_null(times))
+            example = example or str(given[0].as_py())
+        inside = pc.and_(
+            pc.greater_equal(times, pa.scalar(partition.start, times.type)),
+            pc.less(times, pa.scalar(partition.end, times.type)),
+        )
+        place_of_column = table.column_names.index(column)
+        kept.append(table.set_column(place_of_column, column, times).filter(inside))
+    if total and undated == total:
+        raise ContractError(
+            f"{request.where}: {place}: no event time can be read in the column '{column}'; the "
+            f"first is '{example}'",
+            remedy="write times in ISO 8601, like 2013-04-01T05:00:00Z",
+        )
+    rows = pa.concat_tables(kept) if kept else schema.empty_table()
+    return Received(rows.combine_chunks(), place, undated, example), total
+
+
+def _near(request: Request, field: Any, kind: pa.DataType) -> Any:
+    """Return a filter that keeps the partition's rows, and of dates perhaps a day more."""
+    start, end = request.partition.start, request.partition.end
+    if pa.types.is_date(kind):
+        return (field >= start.date()) & (field <= end.date())
+    if kind.tz is None:
+        start, end = start.replace(tzinfo=None), end.replace(tzinfo=None)
+    return (field >= pa.scalar(start, kind)) & (field < pa.scalar(end, kind))
+
+
+def _as_received(frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as a table; a column of several types becomes text, to be cast by cell."""
+    columns: dict[str, pa.Array] = {}
+    for name in frame.columns:
+        try:
+            columns[str(name)] = pa.array(frame[name], from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            texts = frame[name].map(str).where(frame[name].notna(), None)
+            columns[str(name)] = pa.array(texts, pa.string(), from_pandas=True)
+    return pa.table(columns)
+
+
+def _check_encoding(request: Request, source: CsvSource) -> None:
+    try:
+        codecs.lookup(source.encoding)
+    except LookupError:
+        raise ContractError(
+            f"{request.where}: '{source.encoding}' is not an encoding",
+            remedy=f"set sources.{request.name}.encoding to one, such as utf-8 or latin-1",
+        ) from None
+
+
+def _header(stream: Any, source: CsvSource) -> list[str]:
+    # Excel puts a byte order mark in front of UTF-8
+    encoding = "utf-8-sig" if source.encoding.lower() in ("utf-8", "utf8") else source.encoding
+    lines = csv.reader(
+        io.TextIOWrapper(stream, encoding=encoding, newline=""), delimiter=source.delimiter
+    )
+    return next((line for line in lines if line), [])
+
+
+@contextmanager
+def _opened(request: Request, file: Path) -> Iterator[Any]:
+    """Give the bytes of a file, unpacked where its name says that it is packed."""
+    if file.suffix.lower() != ".zip":
+        with pa.input_stream(str(file), compression="detect") as stream:
+            yield stream
+        return
+    with zipfile.ZipFile(file) as archive:
+        members = [name for name in archive.namelist() if not name.endswith("/")]
+        if len(members) != 1:
+            raise ContractError(
+                f"{request.where}: {file} holds {len(members)} files: {members[:5]}",
+                remedy="pack one CSV into it",
+            )
+        member: IO[bytes]
+        with archive.open(members[0]) as member:
+            yield member
+
+
+@contextmanager
+def _explained(request: Request, file: Path) -> Iterator[None]:
+    """Turn what a parser raises about a file into an error that says which file and what to do."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise _unreadable(request, file, error, decoding=True) from error
+    except (pa.ArrowInvalid, csv.Error) as error:
+        raise _unreadable(request, file, error, decoding="UTF8" in str(error)) from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise _unreadable(request, file, error) from error
+
+
+def _unreadable(
+    request: Request, file: Path, error: Exception, *, decoding: bool = False
+) -> ContractError:
+    text = str(error).removeprefix("CSV parse error: ").strip()
+    if len(text) > _LONGEST_QUOTE:
+        text = text[:_LONGEST_QUOTE] + "…"
+    kind = request.source.kind
+    if decoding:
+        remedy = f"set sources.{request.name}.encoding to its encoding, for instance latin-1"
+    elif kind == "csv":
+        remedy = "mend the file: every row needs a value, quoted where need be, for each column"
+    else:
+        remedy = "ask for the file again"
+    return ContractError(f"{request.where}: {file} cannot be read as {kind}: {text}", remedy=remedy)

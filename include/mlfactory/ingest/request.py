@@ -1,0 +1,108 @@
+"""What is asked of a source: its rows of one partition, with the columns that must be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlfactory.lake.tables import PARTITION
+from mlfactory.product.consistency import nearest
+from mlfactory.product.errors import ContractError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.product.sources import Source
+
+ROW = "_row"
+RESCUED = "_rescued"
+
+_RESERVED = frozenset({PARTITION, ROW, RESCUED})
+_ASKS_WHETHER_IT_EXISTS = "expect_column_to_exist"
+_NAMES_ONE = ("column", "column_A", "column_B")
+_NAMES_MANY = ("column_list", "column_set")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The rows of `source` that lie in `partition`; a source without event time gives all of them.
+
+    Attributes:
+        needed: the columns that must be there, and what each is needed for.
+    """
+
+    product: Product
+    name: str
+    source: Source
+    partition: Partition
+    needed: Mapping[str, str]
+
+    @property
+    def where(self) -> str:
+        """Return what every error of the source begins with."""
+        return f"{self.product.name}.{self.name}, partition {self.partition}"
+
+    def check(self, columns: Sequence[str], place: str) -> None:
+        """Make sure that `columns`, found at `place`, can be landed.
+
+        Raises:
+            ContractError: if a needed column is missing, one stands twice, or has a name that the
+                lake keeps for itself.
+        """
+        twice = sorted({name for name in columns if columns.count(name) > 1})
+        if twice:
+            raise ContractError(
+                f"{self.where}: {place} has the column '{twice[0]}' more than once",
+                remedy="give each column a name of its own",
+            )
+        reserved = sorted(_RESERVED.intersection(columns))
+        if reserved:
+            raise ContractError(
+                f"{self.where}: {place} has a column '{reserved[0]}', and the lake keeps that name "
+                "for itself",
+                remedy="rename the column at its source",
+            )
+        missing = [name for name in self.needed if name not in columns]
+        if missing:
+            named = "; ".join(
+                f"'{name}' ({self.needed[name]}){nearest(name, columns)}" for name in missing
+            )
+            raise ContractError(
+                f"{self.where}: {place} lacks the column {named}. It has {list(columns)}",
+                remedy="ask for the file with its columns, or change product.yaml to what it has"
+                + _other_delimiter(columns),
+            )
+
+
+def request_for(
+    product: Product, name: str, partition: Partition, standing: Sequence[str]
+) -> Request:
+    """Return the request for a source whose table already has the columns `standing`."""
+    needed: dict[str, str] = {}
+    for column, reason in _reasons(product, name, standing):
+        needed.setdefault(column, reason)
+    return Request(product, name, product.spec.sources[name], partition, needed)
+
+
+def _reasons(product: Product, name: str, standing: Sequence[str]) -> Iterator[tuple[str, str]]:
+    source = product.spec.sources[name]
+    if source.event_time:
+        yield source.event_time, "its event_time"
+    for column in source.key:
+        yield column, "part of its key"
+    for column in source.types:
+        yield column, f"declared in sources.{name}.types"
+    for rule in product.spec.expect.sources.get(name, ()):
+        if rule.type == _ASKS_WHETHER_IT_EXISTS:
+            continue
+        named = [rule.arguments[key] for key in _NAMES_ONE if key in rule.arguments]
+        for key in _NAMES_MANY:
+            named += list(rule.arguments.get(key) or ())
+        for column in named:
+            yield str(column), f"checked by {rule.type}"
+    for column in standing:
+        if column not in _RESERVED:
+            yield column, "landed in other partitions"
+
+
+def _other_delimiter(columns: Sequence[str]) -> str:
+    found = [mark for mark in (";", "\t", "|", ",") if len(columns) == 1 and mark in columns[0]]
+    return f"; is its delimiter {found[0]!r}?" if found else ""

@@ -1,0 +1,50 @@
+"""A model's answers in one shape, whether given on held-out rows or for a partition."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mlfactory.lake.tables import Lake
+from mlfactory.monitor.blocks import time_blocks
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.product.spec import ProductSpec
+
+SCORE = "score"
+"""The probability of 1, the predicted value, or the probability of the class that was chosen."""
+
+ANSWER = "prediction"
+"""The class that was chosen, of a model with several."""
+
+
+def from_held_out(
+    spec: ProductSpec, held_out: pd.DataFrame, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """Return score, class and block of the rows a model was judged by at its training."""
+    blocks = held_out["block"]
+    if spec.label.kind != "multiclass":
+        return pd.DataFrame({SCORE: held_out["candidate_scores"], "block": blocks})
+    scores = np.stack(held_out["candidate_scores"].to_list())
+    chosen = np.asarray(classes, dtype=object)[scores.argmax(axis=1)]
+    return pd.DataFrame({SCORE: scores.max(axis=1), ANSWER: chosen, "block": blocks})
+
+
+def from_predictions(product: Product, partition: Partition) -> pd.DataFrame:
+    """Return score, class and block of the champion's predictions for a partition."""
+    spec = product.spec
+    many = spec.label.kind == "multiclass"
+    event_time = spec.features.event_time
+    columns = ["role", SCORE, *([ANSWER, "probabilities"] if many else [])]
+    columns += [event_time] if event_time else []
+    predictions = Lake(product.name).read("predictions", [partition.key], columns=columns)
+    predictions = predictions[predictions["role"] == "champion"]
+    found = pd.DataFrame({SCORE: predictions[SCORE].to_numpy(dtype=np.float64)})
+    if many:
+        found[SCORE] = [max(chances) for chances in predictions["probabilities"]]
+        found[ANSWER] = predictions[ANSWER].to_numpy()
+    blocks = None
+    if event_time and len(predictions):
+        blocks = time_blocks(predictions[event_time], product.calendar)
+    found["block"] = pd.NA if blocks is None else blocks
+    return found

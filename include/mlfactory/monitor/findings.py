@@ -1,0 +1,83 @@
+"""Findings: the monitor's figures, one row each, as they lie in the table `metrics`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import pyarrow as pa
+
+OK, WARN, ALERT = "ok", "warn", "alert"
+NO_DATA, NO_MODEL, NO_LABELS, INSUFFICIENT = "no_data", "no_model", "no_labels", "insufficient"
+
+DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS = (
+    "drift",
+    "prediction_drift",
+    "performance",
+    "freshness",
+)
+"""The metrics whose row with an empty slice carries a partition's state."""
+
+CHALLENGER = "challenger"
+"""The slice of the challenger's figures."""
+
+SCHEMA = pa.schema(
+    [
+        ("about", pa.string()),
+        ("metric", pa.string()),
+        ("slice", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("bound", pa.float64()),
+        ("state", pa.string()),
+        ("model_version", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One figure about one partition.
+
+    Attributes:
+        about: the partition it is about, which may be older than the one it was found in.
+        slice: the feature, the value of a sensitive column, or the challenger; empty for all.
+        low: lower end of the value's interval.
+        high: upper end of the value's interval.
+        bound: what the value is held against.
+        state: None where a figure is reported and not judged.
+    """
+
+    about: str
+    metric: str
+    slice: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    bound: float | None = None
+    state: str | None = None
+    model_version: str | None = None
+
+
+def as_table(findings: Iterable[Finding]) -> pa.Table:
+    """Return findings as rows; a figure that is not a number is null."""
+    rows = [
+        {name: None if _is_nan(value) else value for name, value in asdict(finding).items()}
+        for finding in findings
+    ]
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def worst(states: Iterable[str]) -> str:
+    """Return the state that matters most: alert, warn, ok, or else the first of the rest."""
+    found = list(states)
+    for state in (ALERT, WARN, OK):
+        if state in found:
+            return state
+    return found[0] if found else NO_DATA
+
+
+def _is_nan(value: object) -> bool:
+    return isinstance(value, float) and math.isnan(value)

@@ -1,0 +1,241 @@
+"""How good a model's predictions were, as far as the labels that have arrived can tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from mlfactory.lake.tables import Lake
+from mlfactory.monitor.blocks import time_blocks
+from mlfactory.monitor.findings import (
+    ALERT,
+    CHALLENGER,
+    INSUFFICIENT,
+    NO_DATA,
+    NO_LABELS,
+    OK,
+    PERFORMANCE,
+    WARN,
+    Finding,
+)
+from mlfactory.product.loader import Product
+from mlfactory.product.metrics import METRICS, metrics_for
+from mlfactory.product.partitions import Partition
+from mlfactory.product.spec import ProductSpec
+from mlfactory.statistics.bootstrap import Estimate, interval
+from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.statistic import Ints
+
+MIN_LABELLED = 50
+"""With fewer labelled predictions than this, a figure would be told more by luck than the model."""
+
+_REPLICATES = 200
+_SLICES = 20
+
+Classes = Callable[[str], tuple[str, ...]]
+"""Gives the classes of a model version, in the order of its probabilities; none if it has none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """The predictions of one model for one partition, with the labels known so far.
+
+    Attributes:
+        rows: labelled predictions, with the columns `label`, `score` and `prediction`.
+        predictions: how many predictions there are, with a label or without.
+    """
+
+    version: str
+    rows: pd.DataFrame
+    predictions: int
+
+    @property
+    def coverage(self) -> float:
+        """Return the share of the predictions whose label is known."""
+        return len(self.rows) / self.predictions if self.predictions else math.nan
+
+
+def due(product: Product, partition: Partition) -> list[Partition]:
+    """Return the partitions to measure at the end of `partition`, oldest first, itself the last.
+
+    Those are the ones whose labels can have arrived during it, and at least one before it.
+    """
+    calendar = product.calendar
+    if calendar.is_snapshot:
+        return [partition]
+    earliest = partition.start - product.spec.label.arrives_after
+    count = 2
+    while True:
+        found = calendar.back(partition, count)
+        if len(found) < count or found[0].end <= earliest:
+            # one older than reaches is no loss where it is the one before
+            return found if count == 2 or len(found) < count else found[1:]
+        count += 1
+
+
+def settled(product: Product, about: Partition, partition: Partition) -> bool:
+    """Tell whether every label of `about` that will ever arrive has by the end of `partition`."""
+    if product.calendar.is_snapshot:
+        return True
+    return about.end + product.spec.label.arrives_after <= partition.end
+
+
+def judged(product: Product, about: Partition, partition: Partition) -> dict[str, Judged]:
+    """Return the predictions made for `about`, by role: of the champion and of the challenger.
+
+    Labels count if they had arrived by the end of `partition`.
+    """
+    lake = Lake(product.name)
+    predictions = lake.read("predictions", [about.key])
+    if predictions.empty:
+        return {}
+    key = list(product.spec.features.key)
+    known = lake.read("labels", [about.key], columns=[*key, "label", "available_at"])
+    if not product.calendar.is_snapshot:
+        known = known[known["available_at"] <= partition.end] if len(known) else known
+    traits = [name for name in product.spec.features.sensitive if name not in key]
+    if traits and len(known):
+        known = known.merge(lake.read("features", [about.key], columns=[*key, *traits]), on=key)
+    return {
+        str(role): Judged(
+            version=str(made["model_version"].iloc[0]),
+            rows=made.merge(known, on=key) if len(known) else made.iloc[:0],
+            predictions=len(made),
+        )
+        for role, made in predictions.groupby("role")
+    }
+
+
+def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = ()) -> Outcome:
+    """Return labelled predictions as an outcome.
+
+    Args:
+        classes: of a multiclass model, in the order of its probabilities.
+    """
+    spec = product.spec
+    event_time = spec.features.event_time
+    blocks = time_blocks(rows[event_time], product.calendar) if event_time else None
+    if spec.label.kind == "multiclass":
+        return _of_classes(rows, classes, blocks)
+    costs = None
+    if spec.business and spec.label.kind == "binary":
+        costs = (spec.business.false_negative, spec.business.false_positive)
+    return Outcome(
+        kind=spec.label.kind,
+        y=rows["label"].to_numpy(dtype=np.float64),
+        scores=rows["score"].to_numpy(dtype=np.float64),
+        decisions=rows["prediction"].to_numpy(dtype=np.float64),
+        costs=costs,
+        blocks=blocks,
+    )
+
+
+def _of_classes(rows: pd.DataFrame, classes: tuple[str, ...], blocks: Ints | None) -> Outcome:
+    truth, said = rows["label"].astype(str), rows["prediction"].astype(str)
+    # a class that the model has never seen is one it gives no chance
+    every = classes + tuple(sorted(set(truth) - set(classes)))
+    scores = np.zeros((len(rows), len(every)))
+    scores[:, : len(classes)] = np.stack(rows["probabilities"].to_list())
+    return Outcome(
+        kind="multiclass",
+        y=pd.Index(every).get_indexer(pd.Index(truth)).astype(np.intp),
+        scores=scores,
+        decisions=pd.Index(every).get_indexer(pd.Index(said)).astype(np.intp),
+        classes=every,
+        blocks=blocks,
+    )
+
+
+def verdict(spec: ProductSpec, value: float) -> tuple[str, float | None]:
+    """Return the state of the watched metric, and the bound that it passed or is nearest to."""
+    bounds = spec.monitor.performance
+    if not math.isfinite(value):
+        return INSUFFICIENT, bounds.warn
+    if bounds.alert is not None and _is_worse(spec, value, bounds.alert):
+        return ALERT, bounds.alert
+    if bounds.warn is not None and _is_worse(spec, value, bounds.warn):
+        return WARN, bounds.warn
+    return OK, bounds.warn if bounds.warn is not None else bounds.alert
+
+
+def performance_findings(
+    product: Product, about: Partition, made: Mapping[str, Judged], classes: Classes
+) -> list[Finding]:
+    """Return the figures of the predictions made for `about`, beginning with the summary."""
+    champion, challenger = made.get("champion"), made.get("challenger")
+    if champion is None:
+        return [Finding(about.key, PERFORMANCE, state=NO_DATA)]
+    coverage = Finding(
+        about.key, "coverage", value=champion.coverage, model_version=champion.version
+    )
+    if len(champion.rows) < MIN_LABELLED:
+        state = INSUFFICIENT if len(champion.rows) else NO_LABELS
+        summary = Finding(about.key, PERFORMANCE, state=state, model_version=champion.version)
+        return [summary, coverage]
+    outcome = outcome_of(product, champion.rows, classes(champion.version))
+    figures = list(_figures(product.spec, about, champion.version, outcome))
+    watched = next(one for one in figures if one.metric == product.spec.performance_metric)
+    found = [replace(watched, metric=PERFORMANCE), coverage, *figures]
+    found += _slices(product.spec, about, champion, outcome)
+    if challenger is not None and len(challenger.rows) >= MIN_LABELLED:
+        outcome = outcome_of(product, challenger.rows, classes(challenger.version))
+        figures = list(_figures(product.spec, about, challenger.version, outcome, judge=False))
+        found += [replace(one, slice=CHALLENGER) for one in figures]
+    return found
+
+
+def _figures(
+    spec: ProductSpec, about: Partition, version: str, outcome: Outcome, *, judge: bool = True
+) -> Iterator[Finding]:
+    """Measure every metric; of a model that is not judged, only the watched has an interval."""
+    for metric in metrics_for(outcome.kind, costs=outcome.costs is not None):
+        watched = metric == spec.performance_metric
+        if judge or watched:
+            estimate = interval(outcome, metric, replicates=_REPLICATES, seed=spec.train.seed)
+        else:
+            estimate = Estimate(measure(outcome, metric), math.nan, math.nan)
+        state, bound = verdict(spec, estimate.value) if judge and watched else (None, None)
+        yield Finding(
+            about=about.key,
+            metric=metric,
+            value=estimate.value,
+            low=estimate.low,
+            high=estimate.high,
+            bound=bound,
+            state=state,
+            model_version=version,
+        )
+        if metric == "cost":
+            yield Finding(
+                about.key, "total_cost", value=estimate.value * outcome.rows, model_version=version
+            )
+
+
+def _slices(
+    spec: ProductSpec, about: Partition, champion: Judged, outcome: Outcome
+) -> Iterator[Finding]:
+    """Measure the watched metric for each of the frequent values of the sensitive columns."""
+    for column in spec.features.sensitive:
+        values = champion.rows[column].astype(str)
+        for value, rows in values.value_counts().head(_SLICES).items():
+            if rows < MIN_LABELLED:
+                break
+            part = outcome.take(np.flatnonzero(values == value))
+            yield Finding(
+                about.key,
+                spec.performance_metric,
+                slice=f"{column}={value}",
+                value=measure(part, spec.performance_metric),
+                model_version=champion.version,
+            )
+
+
+def _is_worse(spec: ProductSpec, value: float, bound: float) -> bool:
+    if spec.performance_metric == "bias":
+        return abs(value) > bound
+    higher_is_better = METRICS[spec.performance_metric].higher_is_better
+    return value < bound if higher_is_better else value > bound

@@ -1,0 +1,52 @@
+"""The call of the product's build function, and a plain account of what goes wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from mlfactory.product.code import at_line, product_function
+from mlfactory.product.consistency import nearest
+from mlfactory.product.errors import BuildError, FactoryError
+from mlfactory.product.loader import Product
+
+
+def call_build(product: Product, where: str, sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the frame that the product's build function makes of `sources`.
+
+    Args:
+        where: what an error begins with.
+
+    Raises:
+        BuildError: if the function raises, or does not return a frame.
+    """
+    reference = product.spec.features.build
+    file = product.folder / f"{reference.partition(':')[0]}.py"
+    function = product_function(product, reference)
+    try:
+        frame: Any = function(sources)
+    except FactoryError:
+        raise
+    except Exception as error:
+        raise BuildError(
+            f"{where}: {reference} raised {_told(error, sources)}{at_line(error, file)}",
+            remedy="mend the function, or product.yaml if it names the wrong columns",
+        ) from error
+    if not isinstance(frame, pd.DataFrame):
+        raise BuildError(
+            f"{where}: {reference} returned {type(frame).__name__} ({file})",
+            remedy="return a pandas DataFrame with one row for each event",
+        )
+    return frame
+
+
+def _told(error: Exception, sources: Mapping[str, pd.DataFrame]) -> str:
+    if not isinstance(error, KeyError) or not error.args:
+        return f"{type(error).__name__}: {error}"
+    name = str(error.args[0])
+    columns = {str(column) for frame in sources.values() for column in frame.columns}
+    known = {*columns, *sources}
+    held = "; ".join(f"{source}: {list(frame.columns)}" for source, frame in sources.items())
+    return f"KeyError: there is no {name!r}{nearest(name, known)}. It was given {held}"

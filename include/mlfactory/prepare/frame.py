@@ -1,0 +1,156 @@
+"""The built frame held to its spec: columns, keys, times, and values of the promised kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlfactory.product.consistency import nearest
+from mlfactory.product.errors import BuildError
+from mlfactory.product.spec import Label, ProductSpec
+
+
+def check_columns(frame: pd.DataFrame, spec: ProductSpec, where: str) -> None:
+    """Make sure that the frame has every column the spec names, once.
+
+    Raises:
+        BuildError: naming every missing column and the nearest that is there.
+    """
+    features = spec.features
+    wanted = {
+        **dict.fromkeys(features.sensitive, "features.sensitive"),
+        **dict.fromkeys(features.categorical, "features.categorical"),
+        **dict.fromkeys(features.numeric, "features.numeric"),
+        spec.label.column: "label.column",
+        **({features.event_time: "features.event_time"} if features.event_time else {}),
+        **dict.fromkeys(features.key, "features.key"),
+    }
+    columns = [str(column) for column in frame.columns]
+    missing = {name: role for name, role in wanted.items() if name not in columns}
+    if missing:
+        named = "; ".join(
+            f"'{name}' ({role}){nearest(name, columns)}" for name, role in missing.items()
+        )
+        index = [str(name) for name in frame.index.names if name is not None]
+        hint = f"; its index is {index}, call reset_index()" if {*index} & {*missing} else ""
+        raise BuildError(
+            f"{where}: {features.build} returned a frame without the column {named}; "
+            f"it has {columns}",
+            remedy=f"let the function add it, or correct product.yaml{hint}",
+        )
+    twice = [name for name in wanted if columns.count(name) > 1]
+    if twice:
+        raise BuildError(
+            f"{where}: {features.build} returned the column '{twice[0]}' more than once",
+            remedy="give each column a name of its own",
+        )
+
+
+def event_times(frame: pd.DataFrame, column: str, where: str) -> pd.Series:
+    """Return the event times in UTC; times without a zone are taken to be UTC.
+
+    Raises:
+        BuildError: if one is missing or cannot be read.
+    """
+    given = frame[column]
+    if pd.api.types.is_numeric_dtype(given):
+        raise BuildError(
+            f"{where}: the event time '{column}' is {given.dtype}",
+            remedy="return it as datetime, for instance with pd.to_datetime",
+        )
+    spelling = None if pd.api.types.is_datetime64_any_dtype(given) else "ISO8601"
+    times = pd.to_datetime(given, utc=True, errors="coerce", format=spelling)
+    if times.isna().any():
+        place = int(np.flatnonzero(times.isna())[0])
+        raise BuildError(
+            f"{where}: {int(times.isna().sum()):,} of {len(frame):,} rows have no event time in "
+            f"'{column}'; the first has {given.iloc[place]!r}",
+            remedy="every event needs its time: leave out rows without one, or mend the function",
+        )
+    found: pd.Series = times.astype("datetime64[us, UTC]")
+    return found
+
+
+def check_key(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
+    """Make sure that the key names each row once.
+
+    Raises:
+        BuildError: if a part of it is null, or two rows have the same.
+    """
+    columns = list(key)
+    for name in columns:
+        if frame[name].isna().any():
+            count = int(frame[name].isna().sum())
+            raise BuildError(
+                f"{where}: the key '{name}' is null in {count:,} of {len(frame):,} rows",
+                remedy="leave these rows out, or make the key of columns that are always there",
+            )
+    repeated = frame.duplicated(columns, keep=False)
+    if repeated.any():
+        example = frame.loc[repeated, columns].iloc[0].to_dict()
+        shown = ", ".join(f"{name}={value!r}" for name, value in example.items())
+        raise BuildError(
+            f"{where}: the key {columns} is not unique: {int(repeated.sum()):,} of "
+            f"{len(frame):,} rows share theirs with another, such as {shown}",
+            remedy="add columns to features.key, or let the function return one row an event "
+            "(a join may have multiplied them)",
+        )
+
+
+def numbers(values: pd.Series, name: str, where: str) -> pd.Series:
+    """Return a column as float64, nan where it is null.
+
+    Raises:
+        BuildError: if a value is no number, or not a finite one.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        raise BuildError(
+            f"{where}: the column '{name}' is numeric in product.yaml and {values.dtype} here",
+            remedy="make it a number, such as the hours or days since something",
+        )
+    found = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
+    _refuse(values, values.notna() & found.isna(), name, "a number", where)
+    _refuse(values, found.isin([np.inf, -np.inf]), name, "a finite number", where)
+    return found
+
+
+def words(values: pd.Series) -> pd.Series:
+    """Return a column as text, null where it is null; whole numbers are written without a point.
+
+    A column of whole numbers with a gap is float in pandas, and must not read `3.0` in one
+    partition and `3` in the next.
+    """
+    return values.astype(object).map(_word, na_action="ignore").astype("str")
+
+
+def labels(values: pd.Series, label: Label, where: str) -> pd.Series:
+    """Return labels as float64, or as text if there are several classes; null is no label.
+
+    Raises:
+        BuildError: if a label is not valid for its kind.
+    """
+    if label.kind == "multiclass":
+        return words(values)
+    found = numbers(values, label.column, where)
+    if label.kind == "binary":
+        _refuse(values, found.notna() & ~found.isin([0.0, 1.0]), label.column, "0 or 1", where)
+    return found
+
+
+def _refuse(values: pd.Series, wrong: pd.Series, name: str, expected: str, where: str) -> None:
+    if not wrong.any():
+        return
+    place = int(np.flatnonzero(wrong)[0])
+    raise BuildError(
+        f"{where}: the column '{name}' holds {values.iloc[place]!r}, which is not {expected}, "
+        f"and {int(wrong.sum()):,} such values of {len(values):,} in all",
+        remedy="mend the function: what is not known is null (None or nan)",
+    )
+
+
+def _word(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)

@@ -1,0 +1,181 @@
+"""The stage's public functions: judge a training's model, settle what was judged, or both."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mlfactory.lake import ledger
+from mlfactory.lake.files import write_json
+from mlfactory.lake.manifests import manifest
+from mlfactory.product.errors import FactoryError
+from mlfactory.product.loader import Product
+from mlfactory.promote.gates import Evidence, GateResult, judged
+from mlfactory.promote.judging import gather, register_version
+from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
+from mlfactory.promote.reference import champion_beside
+from mlfactory.promote.settling import move_aliases, standing_decision
+from mlfactory.promote.training import (
+    GATES_FILE,
+    Trained,
+    read_gates,
+    read_trained,
+    training_folder,
+)
+from mlfactory.registry import runs, versions
+
+
+@dataclass(frozen=True)
+class JudgeResult:
+    """The version that was registered, and the gates it failed."""
+
+    version: str
+    passed: bool
+    failed: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SettleResult:
+    """What was decided about a version, and why."""
+
+    promoted: bool
+    version: str
+    reason: str
+
+
+def run(product: Product, training_id: str) -> SettleResult:
+    """Judge a training's model and carry out what the gates say."""
+    judge(product, training_id)
+    return settle(product, training_id)
+
+
+def judge(product: Product, training_id: str) -> JudgeResult:
+    """Register a training's model and put it through the gates.
+
+    The table of gates is kept with the training, its MLflow run and the version.
+
+    Raises:
+        UsageError: the training was not fitted.
+        ServiceError: MLflow does not answer.
+    """
+    trained = read_trained(product, training_id)
+    with manifest(product, "judge", trained.cutoff, training_id) as record:
+        version = register_version(product, trained)
+        champion = champion_beside(product, version)
+        evidence = gather(product, trained, version, champion)
+        results = judged(product.spec.gates, evidence)
+        table = _table(trained, version, champion, evidence, results)
+        _publish(product, trained, table, results)
+        write_json(training_folder(product.name, training_id) / GATES_FILE, table)
+        failed = tuple(result.name for result in results if not result.passed)
+        record.inputs = {
+            name: int(trained.snapshot[f"{name}_version"]) for name in ("features", "labels")
+        }
+        record.counts = {"held_out": evidence.candidate.rows, "gates": len(results)}
+        record.facts = {"version": version, "passed": not failed, "failed": list(failed)}
+    return JudgeResult(version, not failed, failed)
+
+
+def settle(product: Product, training_id: str) -> SettleResult:
+    """Write what the gates decided into the ledger, then move the aliases.
+
+    Run again, it decides nothing new: the aliases follow the ledger as it is then.
+
+    Raises:
+        UsageError: the training was not judged.
+        FactoryError: another champion serves than the one the gates compared with.
+        ServiceError: MLflow does not answer.
+    """
+    trained = read_trained(product, training_id)
+    table = read_gates(product, training_id)
+    version = str(table["version"])
+    with manifest(product, "settle", trained.cutoff, training_id) as record:
+        decision = standing_decision(product.name, training_id, version)
+        if decision is None or (decision.event == "promoted") != table["passed"]:
+            _check_champion(product, training_id, table)
+            decision = ledger.record(product.name, _decision(product, trained, table))
+        aliases = move_aliases(product.name)
+        record.facts = {"decision": decision.event, "version": version, "aliases": asdict(aliases)}
+    return SettleResult(decision.event == "promoted", version, decision.why)
+
+
+def _table(
+    trained: Trained,
+    version: str,
+    champion: ledger.Entry | None,
+    evidence: Evidence,
+    results: tuple[GateResult, ...],
+) -> dict[str, Any]:
+    failed = [result for result in results if not result.passed]
+    return {
+        "training_id": trained.training_id,
+        "version": version,
+        "passed": not failed,
+        # only not being better lets a candidate be tried beside the champion
+        "challenger": bool(failed) and all(result.compared for result in failed),
+        "champion": str(champion.details["version"]) if champion else None,
+        "reference": evidence.reference_name,
+        "why": reason(not failed, results),
+        "latency_ms": asdict(evidence.latency) if evidence.latency else None,
+        "gates": [asdict(result) for result in results],
+    }
+
+
+def _publish(
+    product: Product, trained: Trained, table: dict[str, Any], results: tuple[GateResult, ...]
+) -> None:
+    """Show the table of gates with the run and the version in MLflow."""
+    run_id, version = trained.run_id, str(table["version"])
+    title = f"{product.spec.title or product.name}: version {version}"
+    facts = {
+        "training": trained.training_id,
+        "candidate": str(trained.fit["candidate"]),
+        "reason": str(trained.snapshot["reason"]),
+        "held out": ", ".join(trained.holdout_partitions),
+        "compared with": str(table["reference"]),
+    }
+    page = gates_page(title, bool(table["passed"]), facts, results)
+    runs.log_text(run_id, page, "gates.html")
+    runs.log_text(run_id, json.dumps(table, indent=2, sort_keys=True), GATES_FILE)
+    figures = {f"gate.{gate.name}": gate.figure for gate in results if gate.figure is not None}
+    runs.log_metrics(run_id, figures)
+    runs.set_tags(run_id, {"mlfactory.version": version, "mlfactory.gates_passed": table["passed"]})
+    versions.describe(product.name, version, gates_markdown(results))
+    versions.set_version_tags(product.name, version, gates_tags(results))
+
+
+def _check_champion(product: Product, training_id: str, table: dict[str, Any]) -> None:
+    """Require that the champion the gates compared with is still the champion."""
+    now = champion_beside(product, str(table["version"]))
+    serving = str(now.details["version"]) if now else None
+    if serving != table["champion"]:
+        raise FactoryError(
+            f"product {product.name}: training '{training_id}' was judged against "
+            f"{_name(table['champion'])}, and now {_name(serving)} serves",
+            remedy="run stage judge of this training again, then promote",
+        )
+
+
+def _name(version: str | None) -> str:
+    return f"champion {version}" if version else "no champion"
+
+
+def _decision(product: Product, trained: Trained, table: dict[str, Any]) -> ledger.Entry:
+    version = str(table["version"])
+    tags = versions.tags_of(product.name, version)
+    return ledger.Entry(
+        event="promoted" if table["passed"] else "rejected",
+        partition=trained.cutoff,
+        subject=trained.training_id,
+        why=str(table["why"]),
+        details={
+            "version": version,
+            "digest": tags["digest"],
+            "run_id": trained.run_id,
+            "seen_through": trained.seen_through,
+            "champion": table["champion"],
+            "challenger": table["challenger"],
+            "gates": table["gates"],
+        },
+    )

@@ -1,0 +1,119 @@
+"""The rows of table `predictions`, made from features and one model's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from mlfactory.product.errors import ContractError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.product.spec import ProductSpec
+from mlfactory.registry.models import LoadedModel
+
+_PREDICTION = {"binary": pa.float64(), "regression": pa.float64(), "multiclass": pa.string()}
+
+
+def carried_columns(spec: ProductSpec) -> list[str]:
+    """Return the columns that predictions take over from the features: key and event time."""
+    time = [spec.features.event_time] if spec.features.event_time else []
+    return list(dict.fromkeys([*spec.features.key, *time]))
+
+
+def predictions_schema(spec: ProductSpec, features: Mapping[str, pa.DataType]) -> pa.Schema:
+    """Return the schema of the table, whether or not it has rows.
+
+    Args:
+        features: the types of the features' columns.
+    """
+    carried = [(name, features[name]) for name in carried_columns(spec)]
+    fields = [
+        *carried,
+        ("role", pa.string()),
+        ("model_version", pa.string()),
+        ("score", pa.float64()),
+        ("prediction", _PREDICTION[spec.label.kind]),
+    ]
+    if spec.label.kind == "multiclass":
+        fields.append(("probabilities", pa.list_(pa.float64())))
+    return pa.schema(fields)
+
+
+def predict(
+    product: Product,
+    partition: Partition,
+    features: pd.DataFrame,
+    types: Mapping[str, pa.DataType],
+    models: Sequence[tuple[str, LoadedModel]],
+) -> pa.Table:
+    """Return what each model predicts for each row, in the order of the models.
+
+    Args:
+        models: each with its role, `champion` or `challenger`.
+
+    Raises:
+        ContractError: the features lack what a model takes, or have it in another type.
+    """
+    schema = predictions_schema(product.spec, types)
+    tables = [
+        _answered(
+            product.spec, features, role, model, inputs_of(product, partition, features, model)
+        )
+        for role, model in models
+    ]
+    return pa.concat_tables(
+        pa.Table.from_pandas(table, schema=schema, preserve_index=False) for table in tables
+    )
+
+
+def inputs_of(
+    product: Product, partition: Partition, features: pd.DataFrame, model: LoadedModel
+) -> pd.DataFrame:
+    """Return the columns a model takes, in its types.
+
+    Raises:
+        ContractError: if one is missing, or holds text where the model takes numbers or the other
+            way round.
+    """
+    example = model.input_example
+    lacking = [name for name in model.inputs if name not in features.columns]
+    other = [
+        f"{name} (the model takes {example[name].dtype}, they hold {features[name].dtype})"
+        for name in model.inputs
+        if name not in lacking and _is_text(features[name]) != _is_text(example[name])
+    ]
+    if lacking or other:
+        problems = [f"columns {', '.join(lacking)} are missing"] if lacking else []
+        problems += [f"columns {', '.join(other)} have another type"] if other else []
+        raise ContractError(
+            f"product {product.name}, partition {partition.key}: the features do not fit version "
+            f"{model.version} of the model: {'; '.join(problems)}",
+            remedy="prepare the partition with the columns the model was trained with, or train "
+            "and promote a model of the new ones",
+        )
+    return features[list(model.inputs)].astype({name: example[name].dtype for name in model.inputs})
+
+
+def _answered(
+    spec: ProductSpec, features: pd.DataFrame, role: str, model: LoadedModel, inputs: pd.DataFrame
+) -> pd.DataFrame:
+    answers = model.answer(inputs)
+    made: dict[str, Any] = {name: features[name].array for name in carried_columns(spec)}
+    several = spec.label.kind == "multiclass"
+    made["role"] = role
+    made["model_version"] = model.version
+    made["score"] = np.max(answers.scores, axis=1) if several else answers.scores
+    made["prediction"] = answers.decisions
+    if several:
+        made["probabilities"] = list(answers.scores)
+    return pd.DataFrame(made)
+
+
+def _is_text(column: pd.Series) -> bool:
+    if column.isna().all() and column.dtype == object:
+        return False
+    return not pd.api.types.is_numeric_dtype(column)

@@ -1,0 +1,278 @@
+"""The model card: one content, written as Markdown for MLflow and as a page for people.
+
+Its parts follow Mitchell et al. (2019), "Model cards for model reporting".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from mlfactory.product.loader import Product
+from mlfactory.product.spec import ProductSpec
+from mlfactory.report.numbers import written
+from mlfactory.report.page import Page
+from mlfactory.statistics.bootstrap import MIN_BLOCKS
+from mlfactory.train.evaluate import Evaluation
+from mlfactory.train.found import Found, Trial
+from mlfactory.train.outcomes import merit
+from mlfactory.train.training import Training
+
+_IMPORTANT = 15
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table; cells of the column `state` are judged."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the card: first what it says, then facts, then tables."""
+
+    heading: str
+    paragraphs: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """All that a card tells of.
+
+    Attributes:
+        blocks: how many days or hours the held-out rows lie in.
+    """
+
+    product: Product
+    training: Training
+    searches: tuple[Found, ...]
+    chosen: Found
+    evaluation: Evaluation
+    run_id: str
+    blocks: int
+
+    @property
+    def trial(self) -> Trial:
+        """Return the trial whose parameters the model has."""
+        return self.chosen.best
+
+
+def title(subject: Subject) -> str:
+    """Return the card's title."""
+    spec = subject.product.spec
+    return f"Model card: {spec.title or spec.name}"
+
+
+def sections(subject: Subject) -> tuple[Section, ...]:
+    """Return what the card says."""
+    return (
+        _what(subject),
+        _data(subject),
+        _figures(subject),
+        _slices(subject),
+        _important(subject),
+        _search(subject),
+        Section("Limits", tuple(_limits(subject))),
+        _loading(subject),
+    )
+
+
+def as_markdown(heading: str, parts: Sequence[Section]) -> str:
+    """Write a card as Markdown."""
+    lines = [f"# {heading}"]
+    for part in parts:
+        lines += ["", f"## {part.heading}"]
+        lines += [text for paragraph in part.paragraphs for text in ("", paragraph)]
+        if part.facts:
+            lines += ["", *(f"- **{name}**: {written(fact)}" for name, fact in part.facts.items())]
+        for table in part.tables:
+            lines += ["", _row(table.columns), _row(["---"] * len(table.columns))]
+            lines += [_row([written(cell) for cell in row]) for row in table.rows]
+        if part.code:
+            lines += ["", "```python", part.code, "```"]
+    return "\n".join(lines) + "\n"
+
+
+def as_page(
+    heading: str, subtitle: str, parts: Sequence[Section], plots: Mapping[str, Figure]
+) -> str:
+    """Write a card as a page, with the plots between what was measured and what limits it."""
+    page = Page(heading, subtitle)
+    for part in parts:
+        if part.heading == "Limits":
+            page.section("Plots")
+            for plot in plots.values():
+                page.figure(plot)
+        page.section(part.heading)
+        for paragraph in part.paragraphs:
+            page.paragraph(paragraph)
+        if part.facts:
+            page.facts(part.facts)
+        for table in part.tables:
+            page.table(table.columns, table.rows, "state" if "state" in table.columns else None)
+        if part.code:
+            page.paragraph(part.code)
+    return page.render()
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _what(subject: Subject) -> Section:
+    spec, training = subject.product.spec, subject.training
+    facts: dict[str, Any] = {
+        "Predicts": f"{spec.label.column} ({spec.label.kind})",
+        "Model": subject.chosen.candidate,
+        "Parameters": ", ".join(
+            f"{name} {written(value)}" for name, value in subject.trial.params.items()
+        ),
+        "Trained because": training.reason,
+        "Training": training.training_id,
+        "MLflow run": subject.run_id,
+        "Owner": " ".join(filter(None, (spec.owner.team, spec.owner.email))),
+    }
+    if subject.trial.threshold is not None:
+        facts["Says 1 from"] = subject.trial.threshold
+    if spec.business:
+        money = spec.business
+        facts["Errors cost"] = (
+            f"{written(money.false_negative)} {money.currency} a missed 1, "
+            f"{written(money.false_positive)} {money.currency} a false 1"
+        )
+    return Section("What it is", facts=facts)
+
+
+def _data(subject: Subject) -> Section:
+    spec, training = subject.product.spec, subject.training
+    if subject.product.calendar.is_snapshot:
+        how = "The rows held out were chosen by a hash of their key, the same for every training."
+    else:
+        how = (
+            "The newest partitions were held out. Rows before them whose label was not known when "
+            f"the hold-out began were left out (labels take {spec.label.arrives_after})."
+        )
+    rows = (
+        ("fitted on", training.fit_rows, ", ".join(training.fit_partitions)),
+        ("held out", training.holdout_rows, ", ".join(training.holdout_partitions)),
+    )
+    facts = {
+        "Table features, Delta version": str(training.features_version),
+        "Table labels, Delta version": str(training.labels_version),
+        "Inputs": spec.features.inputs,
+        "Never shown to the model": spec.features.sensitive,
+    }
+    return Section("Data", (how,), facts, (Table(("part", "rows", "partitions"), rows),))
+
+
+def _figures(subject: Subject) -> Section:
+    rows = tuple(
+        (
+            name,
+            figure.value,
+            figure.low,
+            figure.high,
+            figure.baseline,
+            _compared(name, figure.value, figure.baseline),
+        )
+        for name, figure in subject.evaluation.metrics.items()
+    )
+    note = (
+        "On the held-out rows, with 95 % bootstrap intervals; beside them the best answer that "
+        "needs no features."
+    )
+    columns = ("metric", "value", "low", "high", "baseline", "against the baseline")
+    return Section("How good it is", (note,), tables=(Table(columns, rows),))
+
+
+def _compared(metric: str, value: float, baseline: float) -> str | None:
+    ours, theirs = merit(metric, value), merit(metric, baseline)
+    if not ours - theirs:
+        return "equal"
+    return "better" if ours > theirs else "worse" if ours < theirs else None
+
+
+def _slices(subject: Subject) -> Section:
+    rows = tuple(
+        (one.column, one.value, one.rows, one.metric, one.figure, one.low, one.high)
+        for one in subject.evaluation.slices
+    )
+    if not rows:
+        return Section("Slices", ("No sensitive column and no gate on a slice is named.",))
+    columns = ("column", "value", "rows", "metric", "figure", "low", "high")
+    return Section("Slices", tables=(Table(columns, rows),))
+
+
+def _important(subject: Subject) -> Section:
+    found = subject.evaluation.importance[:_IMPORTANT]
+    metric = subject.product.spec.search_metric
+    note = f"How much worse {metric} on held-out rows is when a feature is shuffled."
+    rows = tuple((one.feature, one.mean, one.spread) for one in found)
+    return Section(
+        "What it looks at", (note,), tables=(Table(("feature", "importance", "spread"), rows),)
+    )
+
+
+def _search(subject: Subject) -> Section:
+    rows = tuple(
+        (
+            found.candidate,
+            f"{len(found.trials)} of {found.planned}",
+            found.best.score,
+            sum(trial.seconds for trial in found.trials),
+            "chosen" if found is subject.chosen else None,
+        )
+        for found in subject.searches
+    )
+    columns = ("candidate", "trials", subject.product.spec.search_metric, "seconds", "outcome")
+    return Section("How it was found", tables=(Table(columns, rows),))
+
+
+def _limits(subject: Subject) -> Iterator[str]:
+    spec, training = subject.product.spec, subject.training
+    if subject.product.calendar.is_snapshot:
+        yield "All rows are of one snapshot: nothing here tells how the model does as time goes on."
+    else:
+        held_out = ", ".join(training.holdout_partitions)
+        yield (
+            f"Measured on {held_out} alone. Other times of the year can differ more than the "
+            "intervals tell, which cover the chance in these rows only."
+        )
+    if subject.blocks < MIN_BLOCKS:
+        yield (
+            f"The held-out rows lie in {subject.blocks} days or hours, too few to draw these as "
+            "wholes; rows were drawn, and the intervals may be too narrow."
+        )
+    worse = _worse_than_baseline(spec, subject.evaluation)
+    if worse:
+        yield f"No better than the baseline in {', '.join(worse)}."
+    yield (
+        "Missing inputs and categories never seen in training are answered, but with less to go "
+        "by. Importance tells what the model uses, not what causes the label."
+    )
+
+
+def _worse_than_baseline(spec: ProductSpec, evaluation: Evaluation) -> list[str]:
+    return [
+        name
+        for name, figure in evaluation.metrics.items()
+        if merit(name, figure.value) < merit(name, figure.baseline)
+    ]
+
+
+def _loading(subject: Subject) -> Section:
+    name = subject.product.name
+    code = (
+        "from mlfactory.registry.models import load_version\n"
+        f'model = load_version("{name}", "<version>")  # checks the digest of its files\n'
+        "answers = model.answer(frame)  # frame has the inputs as columns"
+    )
+    return Section("How to load it", code=code)

@@ -1,0 +1,78 @@
+"""Answers of estimators, brought together with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlfactory.product.metrics import METRICS
+from mlfactory.product.spec import ProductSpec
+from mlfactory.registry.answers import Answers, answer_decisions, answer_scores
+from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.statistic import Floats, Ints
+
+
+def answer(estimator: Any, inputs: pd.DataFrame) -> Answers:
+    """Return scores and decisions of a fitted estimator."""
+    scores = answer_scores(estimator, inputs)
+    return Answers(scores, answer_decisions(estimator, inputs, scores))
+
+
+def decided(scores: Floats, threshold: float | None, classes: Sequence[str] | None) -> Answers:
+    """Return scores with what is decided on them: 0 or 1, the name of a class, or the value."""
+    if classes:
+        return Answers(scores, np.array(classes, dtype=object)[np.argmax(scores, axis=1)])
+    if threshold is None:
+        return Answers(scores, scores)
+    return Answers(scores, (scores >= threshold).astype(np.float64))
+
+
+def outcome_of(
+    spec: ProductSpec,
+    y: npt.NDArray[np.generic],
+    answers: Answers,
+    *,
+    classes: Sequence[str] | None = None,
+    blocks: Ints | None = None,
+) -> Outcome:
+    """Return answers with their truth.
+
+    Args:
+        y: (rows,) as `Rows.y`: names where there are several classes.
+        classes: those the model knows, one for each column of its scores. It gives no chance to
+            a class it has never seen.
+        blocks: (rows,) the day or hour of each row.
+    """
+    kind = spec.label.kind
+    if kind == "multiclass":
+        known = tuple(classes or ())
+        every = known + tuple(sorted({str(name) for name in np.unique(y)} - set(known)))
+        scores = np.zeros((len(y), len(every)))
+        scores[:, : len(known)] = answers.scores
+        truth, said = (
+            pd.Index(every).get_indexer(pd.Index(names.astype(str))).astype(np.intp)
+            for names in (y, answers.decisions)
+        )
+        return Outcome(kind, truth, scores, said, classes=every, blocks=blocks)
+    costs = None
+    if spec.business and kind == "binary":
+        costs = (spec.business.false_negative, spec.business.false_positive)
+    return Outcome(
+        kind,
+        y.astype(np.float64),
+        answers.scores,
+        np.asarray(answers.decisions, dtype=np.float64),
+        costs=costs,
+        blocks=blocks,
+    )
+
+
+def merit(metric: str, value: float) -> float:
+    """Return a figure so that more is better; of a bias, its size counts."""
+    if metric == "bias":
+        return -abs(value)
+    return value if METRICS[metric].higher_is_better else -value

@@ -1,0 +1,164 @@
+"""What a training leaves in MLflow: figures, plots, the card, the held-out answers, the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+from mlfactory.product.spec import ProductSpec
+from mlfactory.registry import runs
+from mlfactory.registry.models import log_model
+from mlfactory.report import model_plots
+from mlfactory.train import card
+from mlfactory.train.dataset import LABEL, Rows, Split
+from mlfactory.train.evaluate import Judged
+from mlfactory.train.threshold import cost_by_threshold
+
+HOLDOUT_FILE = "holdout.parquet"
+
+_EXAMPLE_ROWS = 5
+
+
+def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> str:
+    """Log all that a training made to its run and return the model's URI."""
+    run_id = subject.run_id
+    runs.log_params(run_id, _params(subject))
+    runs.set_tags(run_id, _tags(subject))
+    runs.log_metrics(run_id, _metrics(subject))
+    _log_datasets(subject, split)
+    plots = plots_of(subject, judged)
+    for name, figure in plots.items():
+        runs.log_figure(run_id, figure, f"plots/{name}.png")
+    heading, parts = card.title(subject), card.sections(subject)
+    subtitle = f"{subject.product.name}, training {subject.training.training_id}"
+    runs.log_text(run_id, card.as_markdown(heading, parts), "model_card.md")
+    runs.log_text(run_id, card.as_page(heading, subtitle, parts, plots), "model_card.html")
+    runs.log_frame(run_id, held_out_frame(subject.product, split.holdout, judged), HOLDOUT_FILE)
+    example = split.fit.take(
+        np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
+    ).inputs
+    return log_model(run_id, model, example, model.predict(example))
+
+
+def held_out_frame(product: Product, rows: Rows, judged: Judged) -> pd.DataFrame:
+    """Return the held-out rows with both answers, for whoever compares models on them.
+
+    Columns: key, `event_time` if there is one, `block` (day or hour, as a number), inputs and
+    sensitive columns, `label`, `candidate_scores`, `candidate_decisions`, `baseline_scores`,
+    `baseline_decisions`. With several classes, scores are lists in the order of the model's
+    classes, labels and decisions are names.
+    """
+    features = product.spec.features
+    columns = list(dict.fromkeys([*features.key, *features.sensitive]))
+    others = [name for name in columns if name not in features.inputs]
+    frame = pd.concat([rows.frame[others], rows.inputs], axis=1)
+    if rows.times is not None:
+        frame["event_time"] = rows.times
+    frame["block"] = rows.blocks
+    frame[LABEL] = rows.y
+    for name, answers in (("candidate", judged.answers), ("baseline", judged.baseline_answers)):
+        scores = answers.scores
+        frame[f"{name}_scores"] = list(scores) if scores.ndim > 1 else scores
+        frame[f"{name}_decisions"] = answers.decisions
+    return frame
+
+
+def plots_of(subject: card.Subject, judged: Judged) -> dict[str, Figure]:
+    """Return the plots of a model by their names."""
+    spec, evaluation = subject.product.spec, subject.evaluation
+    outcome = judged.outcome
+    y = outcome.y.astype(np.float64)
+    plots: dict[str, Figure] = {}
+    if spec.label.kind == "binary":
+        plots["ranking"] = model_plots.ranking(y, outcome.scores)
+        threshold = subject.trial.threshold or 0.0
+        plots["calibration"] = model_plots.calibration(y, outcome.scores, threshold)
+        if spec.business:
+            plots["cost"] = _cost_plot(spec, judged, threshold, evaluation.metrics["cost"].baseline)
+    elif spec.label.kind == "multiclass":
+        plots["confusion"] = model_plots.confusion(
+            outcome.y.astype(np.intp), outcome.decisions.astype(np.intp), outcome.classes or ()
+        )
+    else:
+        plots["errors"] = model_plots.errors(y, outcome.scores)
+    found = evaluation.importance
+    plots["importance"] = model_plots.importance(
+        [one.feature for one in found],
+        [one.mean for one in found],
+        [one.spread for one in found],
+        metric=spec.search_metric,
+    )
+    scores = {one.candidate: [trial.score for trial in one.trials] for one in subject.searches}
+    plots["search"] = model_plots.trials(scores, metric=spec.search_metric)
+    return plots
+
+
+def _cost_plot(spec: ProductSpec, judged: Judged, threshold: float, baseline: float) -> Figure:
+    if spec.business is None:
+        raise ValueError("costs by threshold need the section business")
+    thresholds, costs = cost_by_threshold(
+        judged.outcome.y.astype(np.intp),
+        judged.outcome.scores,
+        spec.business.false_negative,
+        spec.business.false_positive,
+    )
+    return model_plots.cost_by_threshold(
+        thresholds, costs, chosen=threshold, baseline=baseline, currency=spec.business.currency
+    )
+
+
+def _params(subject: card.Subject) -> dict[str, Any]:
+    threshold = {} if subject.trial.threshold is None else {"threshold": subject.trial.threshold}
+    return {
+        "candidate": subject.chosen.candidate,
+        "seed": subject.training.seed,
+        **threshold,
+        **subject.trial.params,
+    }
+
+
+def _tags(subject: card.Subject) -> dict[str, Any]:
+    training = subject.training
+    return {
+        "mlfactory.candidate": subject.chosen.candidate,
+        "mlfactory.reason": training.reason,
+        "mlfactory.features_version": training.features_version,
+        "mlfactory.labels_version": training.labels_version,
+        "mlfactory.fit_partitions": ", ".join(training.fit_partitions),
+        "mlfactory.holdout_partitions": ", ".join(training.holdout_partitions),
+    }
+
+
+def _metrics(subject: card.Subject) -> Mapping[str, float]:
+    figures = {}
+    for name, figure in subject.evaluation.metrics.items():
+        figures[name] = figure.value
+        figures[f"{name}_low"], figures[f"{name}_high"] = figure.low, figure.high
+        figures[f"baseline_{name}"] = figure.baseline
+    training = subject.training
+    return {**figures, "fit_rows": training.fit_rows, "holdout_rows": training.holdout_rows}
+
+
+def _log_datasets(subject: card.Subject, split: Split) -> None:
+    product, training = subject.product, subject.training
+    root = Lake(product.name).root
+    label = pd.DataFrame({product.spec.label.column: split.fit.y})
+    for table, part, version, frame, context in (
+        ("features", "fit", training.features_version, split.fit.inputs, "training"),
+        ("features", "holdout", training.features_version, split.holdout.inputs, "evaluation"),
+        ("labels", "fit", training.labels_version, label, "training"),
+    ):
+        runs.log_dataset(
+            subject.run_id,
+            name=f"{product.name}.{table}.{part}",
+            table_path=str(root / table),
+            version=version,
+            frame=frame,
+            context=context,
+        )

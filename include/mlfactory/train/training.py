@@ -1,0 +1,94 @@
+"""A training as it was pinned: what it learns from, what it is judged by, what it may spend."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlfactory.lake.files import inside, product_root, read_json, write_json
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+
+SNAPSHOT_FILE = "snapshot.json"
+FIT_FILE = "fit.json"
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that decides what a training does, but the spec and the code.
+
+    Attributes:
+        features_version: of the Delta table `features`; likewise `labels_version`.
+        trials: of all candidates together.
+        seconds: of the search of all candidates together.
+    """
+
+    product: str
+    partition: str
+    training_id: str
+    reason: str
+    features_version: int
+    labels_version: int
+    fit_partitions: tuple[str, ...]
+    holdout_partitions: tuple[str, ...]
+    fit_rows: int
+    holdout_rows: int
+    seed: int
+    trials: int
+    seconds: int
+    candidates: tuple[str, ...]
+
+    def share(self, candidate: str) -> tuple[int, float]:
+        """Return the trials (at least 1) and seconds that one candidate may spend.
+
+        Raises:
+            UsageError: if it is not a candidate of this training.
+        """
+        if candidate not in self.candidates:
+            raise UsageError(
+                f"training {self.training_id} has no candidate '{candidate}'",
+                remedy=f"it has {list(self.candidates)}",
+            )
+        count = len(self.candidates)
+        each, rest = divmod(self.trials, count)
+        trials = each + (self.candidates.index(candidate) < rest)
+        return max(1, trials), self.seconds / count
+
+
+def training_file(product: str, training_id: str, name: str) -> Path:
+    """Return the path of a file of a training.
+
+    Raises:
+        UsageError: if the id leads out of the product's folder.
+    """
+    return inside(product_root(product) / "trainings", training_id) / name
+
+
+def save_training(training: Training) -> None:
+    """Write what was pinned; the training's other stages begin by reading it."""
+    path = training_file(training.product, training.training_id, SNAPSHOT_FILE)
+    write_json(path, asdict(training))
+
+
+def load_training(product: Product, training_id: str) -> Training:
+    """Return a training that was pinned.
+
+    Raises:
+        UsageError: if there is none of this id.
+    """
+    content = read_json(training_file(product.name, training_id, SNAPSHOT_FILE))
+    if not content:
+        raise UsageError(
+            f"product {product.name} has no training '{training_id}'",
+            remedy="its first stage is snapshot; run that one before search and fit",
+        )
+    lists = ("fit_partitions", "holdout_partitions", "candidates")
+    return Training(**{**content, **{name: tuple(content[name]) for name in lists}})
+
+
+def digest_of(training: Training, product: Product) -> str:
+    """Return a digest of what was pinned and the spec: work of an equal digest can be re-used."""
+    content = json.dumps([asdict(training), product.spec_hash], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]

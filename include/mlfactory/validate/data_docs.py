@@ -1,0 +1,140 @@
+"""Data Docs: Great Expectations' own pages, one for each source and partition, and their index.
+
+The pages are rendered with its renderers and written by us: its site builder keeps every result it
+has ever seen, reads them all for each page, and takes longer with every partition.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from great_expectations.core import RunIdentifier
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
+from great_expectations.render.renderer import SiteIndexPageRenderer, ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
+from great_expectations.util import convert_to_json_serializable
+
+from mlfactory.lake.files import product_root, write_text
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.validate.suite import crash_of
+
+_log = logging.getLogger(__name__)
+
+_FOLDER = "data_docs"
+_SHOWN = 200
+"""The partitions that the index lists, the newest ones."""
+
+_LONG = ("unexpected_list", "unexpected_index_list", "partial_unexpected_index_list")
+
+
+def write(
+    product: Product,
+    partition: Partition,
+    results: Mapping[str, ExpectationSuiteValidationResult],
+) -> None:
+    """Write the pages of a partition over those of an earlier run, and the index of all.
+
+    They are for people and decide nothing, so that a page which Great Expectations cannot render
+    is left out, with a warning.
+    """
+    root = product_root(product.name) / _FOLDER
+    run = RunIdentifier(run_name=partition.key, run_time=partition.start)
+    for source, result in results.items():
+        try:
+            content = DefaultJinjaPageView().render(
+                ValidationResultsPageRenderer().render(_slim(result, run)),
+                show_how_to_buttons=False,
+            )
+        except Exception as error:
+            _log.warning("%s %s: no Data Docs of %s: %s", product.name, partition, source, error)
+            continue
+        write_text(root / _path(source, run), content)
+    passed = {source: bool(result.success) for source, result in results.items()}
+    write_text(root / "index.html", _index(product, partition, passed))
+
+
+def _path(source: str, run: RunIdentifier) -> str:
+    # as deep as Great Expectations' own sites are: the pages' way home is relative
+    return "/".join(["validations", source, *run.to_tuple(), f"{source}.html"])
+
+
+def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -> str:
+    known = _known(product) | {partition.key: passed}
+    links: list[dict[str, Any]] = []
+    for key in sorted(known, reverse=True)[:_SHOWN]:
+        run = RunIdentifier(run_name=key, run_time=product.calendar.parse(key).start)
+        links += [
+            {
+                "expectation_suite_name": source,
+                "filepath": quote(_path(source, run)),
+                "run_id": run,
+                "run_name": key,
+                "run_time": run.run_time,
+                "batch_identifier": source,
+                "asset_name": source,
+                "validation_success": success,
+            }
+            for source, success in known[key].items()
+        ]
+    content = SiteIndexPageRenderer.render({"site_name": product.name, "validations_links": links})
+    page: str = DefaultJinjaIndexPageView().render(content, show_how_to_buttons=False)
+    return page
+
+
+def _known(product: Product) -> dict[str, Mapping[str, bool]]:
+    manifests = product_root(product.name) / "manifests" / "validate"
+    keys = sorted((file.stem for file in manifests.glob("*.json")), reverse=True)[:_SHOWN]
+    keys = [key for key in keys if _is_partition(product, key)]
+    found = {key: read_manifest(product.name, "validate", key) for key in keys}
+    return {key: manifest["facts"].get("passed", {}) for key, manifest in found.items()}
+
+
+def _is_partition(product: Product, key: str) -> bool:
+    try:
+        product.calendar.parse(key)
+    except UsageError:
+        # the product's calendar was another one when this was validated
+        return False
+    return True
+
+
+def _slim(
+    result: ExpectationSuiteValidationResult, run: RunIdentifier
+) -> ExpectationSuiteValidationResult:
+    """Return a result without the long lists of rows, in types that the renderers can write."""
+    meta = {name: value for name, value in result.meta.items() if name != "batch_markers"}
+    return ExpectationSuiteValidationResult(
+        success=result.success,
+        results=[_slim_rule(each) for each in result.results],
+        suite_name=result.suite_name,
+        statistics=result.statistics,
+        meta={**meta, "run_id": run, "batch_markers": {}},
+    )
+
+
+def _slim_rule(each: ExpectationValidationResult) -> ExpectationValidationResult:
+    crash = crash_of(each)
+    found = {name: value for name, value in each.result.items() if name not in _LONG}
+    return ExpectationValidationResult(
+        success=each.success,
+        expectation_config=each.expectation_config,
+        # a numpy float passes for a float, but not with the renderers
+        result=json.loads(json.dumps(convert_to_json_serializable(found), default=str)),
+        meta=each.meta,
+        # the renderers look for these keys, which a crash within a metric does not have
+        exception_info={
+            "raised_exception": bool(crash),
+            "exception_message": crash,
+            "exception_traceback": "",
+        },
+    )

@@ -1,0 +1,165 @@
+"""The validate stage: judge the landed rows of a partition, and say so on pages."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
+
+from mlfactory.lake.files import product_root, write_text
+from mlfactory.lake.manifests import manifest
+from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.product.errors import ContractError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.validate import data_docs, page
+from mlfactory.validate.quarantine import Bad, as_table, bad_rows, reasons_of
+from mlfactory.validate.rules import rules_for
+from mlfactory.validate.suite import Outcome, run_suite
+from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
+
+_log = logging.getLogger(__name__)
+
+_HELPERS = (PARTITION, "_row", "_rescued")
+
+
+@dataclass(frozen=True)
+class ValidateResult:
+    """The verdict on a partition.
+
+    Attributes:
+        rows: those of the driving source, the first one with event times.
+        quarantined: bad rows of all sources.
+        page: path of the validation's page below the product's folder in the lake.
+    """
+
+    verdict: Verdict
+    rows: int
+    quarantined: int
+    page: str
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A source after its rules were run; without a result there were no rows to run them on."""
+
+    count: Count
+    outcomes: tuple[Outcome, ...] = ()
+    bad: tuple[Bad, ...] = ()
+    result: ExpectationSuiteValidationResult | None = None
+
+
+def run(product: Product, partition: Partition) -> ValidateResult:
+    """Check every source of `partition`, put bad rows into quarantine, and give the verdict.
+
+    Quarantine, page, Data Docs and manifest are written whatever the verdict is.
+
+    Raises:
+        ContractError: if the verdict is `stop`.
+    """
+    lake = Lake(product.name)
+    tables = {name: f"raw_{name}" for name in product.spec.sources}
+    address = f"validation/{partition.key}.html"
+    with manifest(product, "validate", partition.key) as record:
+        record.inputs = lake.versions(*tables.values())
+        checked = _check(product, lake, partition)
+        counts = {name: each.count for name, each in checked.items()}
+        outcomes = {name: each.outcomes for name, each in checked.items()}
+        bad = [row for each in checked.values() for row in each.bad]
+        judgement = judge(counts, outcomes, product.spec.expect.quarantine_budget)
+        lake.replace("quarantine", as_table(bad), partition.key)
+        results = {name: each.result for name, each in checked.items() if each.result is not None}
+        data_docs.write(product, partition, results)
+        content = page.render(product, partition, judgement, counts, outcomes, bad)
+        file = write_text(product_root(product.name) / address, content)
+        record.outputs = lake.versions("quarantine")
+        record.counts = {
+            "rows": counts[_driving(product)].rows,
+            "quarantined": len(bad),
+            **{f"rows.{name}": count.rows for name, count in counts.items()},
+            **{f"quarantined.{name}": count.quarantined for name, count in counts.items()},
+        }
+        record.facts = {
+            "verdict": judgement.verdict,
+            "reasons": list(judgement.reasons),
+            "passed": {name: bool(result.success) for name, result in results.items()},
+        }
+    _report(product, partition, judgement, outcomes, len(bad))
+    if judgement.verdict == "stop":
+        raise ContractError(
+            f"{product.name}, partition {partition}: the data breaks its contract:\n    "
+            + "\n    ".join(judgement.reasons),
+            remedy=f"mend the data, or the rules in product.yaml; every row is shown in {file}",
+        )
+    return ValidateResult(
+        verdict=judgement.verdict,
+        rows=record.counts["rows"],
+        quarantined=len(bad),
+        page=address,
+    )
+
+
+def _check(product: Product, lake: Lake, partition: Partition) -> dict[str, _Checked]:
+    frames = {name: lake.read(f"raw_{name}", [partition.key]) for name in product.spec.sources}
+    nothing_happened = frames[_driving(product)].empty
+    # that nothing happened is a state; that one source is silent while another speaks is a failure
+    return {
+        name: _Checked(Count(0, 0))
+        if frame.empty and nothing_happened
+        else _check_source(product, lake, name, frame)
+        for name, frame in frames.items()
+    }
+
+
+def _check_source(product: Product, lake: Lake, name: str, landed: pd.DataFrame) -> _Checked:
+    if "_row" in landed:
+        landed = landed.sort_values("_row", ignore_index=True)
+    rescued = landed.get("_rescued", pd.Series(dtype="str"))
+    frame = landed.drop(columns=[column for column in _HELPERS if column in landed])
+    done = run_suite(product, name, rules_for(product, name), frame)
+    key = product.spec.sources[name].key if len(frame) else ()
+    reasons = reasons_of(frame, rescued, lake.columns(f"raw_{name}"), done.outcomes, key)
+    return _Checked(
+        count=Count(len(frame), len(reasons)),
+        outcomes=done.outcomes,
+        bad=tuple(bad_rows(name, frame, rescued, reasons)),
+        result=done.result,
+    )
+
+
+def _driving(product: Product) -> str:
+    """Return the source whose rows are the events: the first with event times, or the first."""
+    sources = product.spec.sources
+    return next(
+        (name for name, source in sources.items() if source.event_time), next(iter(sources))
+    )
+
+
+def _report(
+    product: Product,
+    partition: Partition,
+    judgement: Judgement,
+    outcomes: dict[str, tuple[Outcome, ...]],
+    quarantined: int,
+) -> None:
+    for source, found in outcomes.items():
+        for outcome in found:
+            if outcome.state != "pass" and outcome.rule.severity != "critical":
+                _log.warning(
+                    "%s.%s, partition %s: %s (%s): %s",
+                    product.name,
+                    source,
+                    partition,
+                    outcome.rule,
+                    outcome.rule.severity,
+                    outcome.message or f"observed {outcome.observed}",
+                )
+    _log.info(
+        "%s %s: verdict %s, %d rows quarantined",
+        product.name,
+        partition,
+        judgement.verdict,
+        quarantined,
+    )

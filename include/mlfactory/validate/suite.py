@@ -1,0 +1,174 @@
+"""Great Expectations at work: a suite from a source's rules, run, and what each rule found.
+
+A rule that crashed comes back from Great Expectations as one that failed; here the two are told
+apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.core import ExpectationSuite
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationValidationResult,
+)
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.expectations.registry import get_expectation_impl
+
+from mlfactory.product.errors import Mistake, SpecError
+from mlfactory.product.loader import SPEC_FILE, Product
+from mlfactory.product.partitions import as_utc
+from mlfactory.validate.rules import Rule
+
+FORMAT = {
+    # with a plain range index, COMPLETE gives the whole list of bad rows; naming index columns or
+    # asking for the query makes it many times slower
+    "result_format": "COMPLETE",
+    "return_unexpected_index_query": False,
+}
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one rule found.
+
+    Attributes:
+        state: `error` where the rule could not be evaluated.
+        observed: the figure a table rule looked at, or examples of the values that broke a rule.
+        rows: the places in the frame of the rows that break the rule; none for a table rule.
+        unexpected: how many rows break the rule; None for a table rule.
+        message: why it could not be evaluated.
+    """
+
+    rule: Rule
+    state: Literal["pass", "fail", "error"]
+    observed: str = ""
+    rows: tuple[int, ...] = ()
+    unexpected: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class SuiteRun:
+    """The outcome of each rule, in the rules' order, and Great Expectations' own result."""
+
+    outcomes: tuple[Outcome, ...]
+    result: ExpectationSuiteValidationResult
+
+
+def build_suite(
+    product: Product, source: str, rules: Sequence[Rule], frame: pd.DataFrame
+) -> ExpectationSuite:
+    """Return the suite of a source; times in arguments become UTC where the column is one.
+
+    Raises:
+        SpecError: if arguments do not suit their expectation; names every one.
+    """
+    suite = ExpectationSuite(source)
+    mistakes = []
+    for position, rule in enumerate(rules):
+        try:
+            suite.expectations.append(
+                get_expectation_impl(rule.type)(
+                    severity=rule.severity,
+                    meta={"position": position},
+                    **_arguments(rule, frame),
+                )
+            )
+        except (ValueError, TypeError) as error:
+            text = " ".join(str(error).split())
+            mistakes.append(Mistake(product.folder / SPEC_FILE, 0, rule.place, text))
+    if mistakes:
+        raise SpecError(product.name, mistakes)
+    return suite
+
+
+def run_suite(
+    product: Product, source: str, rules: Sequence[Rule], frame: pd.DataFrame
+) -> SuiteRun:
+    """Run the rules of a source on `frame`, whose index must be a plain range."""
+    context = gx.get_context(
+        mode="ephemeral",
+        # the default makes a temporary folder for Data Docs each time, and shows progress bars
+        project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(),
+            progress_bars=ProgressBarsConfig(globally=False),
+        ),
+    )
+    batch = (
+        context.data_sources.add_pandas(product.name)
+        .add_dataframe_asset(source)
+        .add_batch_definition_whole_dataframe("partition")
+        .get_batch({"dataframe": frame})
+    )
+    suite = build_suite(product, source, rules, frame)
+    result = batch.validate(suite, result_format=FORMAT)
+    found = {each.expectation_config.meta["position"]: each for each in result.results}
+    outcomes = tuple(_outcome(rule, found[place]) for place, rule in enumerate(rules))
+    return SuiteRun(outcomes, result)
+
+
+def crash_of(result: ExpectationValidationResult) -> str:
+    """Return why a rule could not be evaluated, empty if it could."""
+    info: Mapping[str, Any] = result.exception_info or {}
+    # of a crash within a metric, the keys are the metrics' ids and not those of the documentation
+    details = [info] if "raised_exception" in info else list(info.values())
+    for detail in details:
+        if detail.get("raised_exception"):
+            return str(detail.get("exception_message") or "it raised an exception")
+    return ""
+
+
+def _outcome(rule: Rule, result: ExpectationValidationResult) -> Outcome:
+    crash = crash_of(result)
+    if crash:
+        return Outcome(rule, "error", message=crash)
+    found = result.result
+    is_about_rows = "element_count" in found
+    return Outcome(
+        rule,
+        state="pass" if result.success else "fail",
+        observed=_observed(found),
+        rows=tuple(int(row) for row in found.get("unexpected_index_list") or ()),
+        unexpected=int(found["unexpected_count"]) if is_about_rows else None,
+    )
+
+
+def _observed(found: Mapping[str, Any]) -> str:
+    if found.get("observed_value") is not None:
+        value = found["observed_value"]
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    examples = list(dict.fromkeys(map(_shown, found.get("partial_unexpected_list") or ())))
+    more = ", …" if len(examples) > _EXAMPLES else ""
+    return ", ".join(examples[:_EXAMPLES]) + more
+
+
+def _shown(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _arguments(rule: Rule, frame: pd.DataFrame) -> dict[str, Any]:
+    column = rule.arguments.get("column")
+    if column not in frame or not isinstance(frame[column].dtype, pd.DatetimeTZDtype):
+        return dict(rule.arguments)
+    return {name: _in_utc(name, value) for name, value in rule.arguments.items()}
+
+
+def _in_utc(name: str, value: Any) -> Any:
+    if name not in ("min_value", "max_value"):
+        return value
+    if isinstance(value, str):
+        return pd.to_datetime(value, utc=True, format="ISO8601").to_pydatetime()
+    return as_utc(value) if isinstance(value, date) else value

@@ -1,0 +1,81 @@
+"""The verdict: whether a partition may be used, all of it or without its quarantined rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mlfactory.validate.suite import Outcome
+
+Verdict = Literal["pass", "pass_with_quarantine", "stop"]
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows a source has in the partition, and how many of them are in quarantine."""
+
+    rows: int
+    quarantined: int
+
+    @property
+    def share(self) -> float:
+        """Return the share of the rows that is in quarantine."""
+        return self.quarantined / self.rows if self.rows else 0.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict, and what speaks against the partition where it is `stop`."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...] = ()
+
+
+def judge(
+    counts: Mapping[str, Count], outcomes: Mapping[str, Sequence[Outcome]], budget: float
+) -> Judgement:
+    """Return the verdict on a partition.
+
+    It stops where a critical rule about a whole table fails, where one cannot be evaluated, and
+    where more than the share `budget` of a source's rows is in quarantine.
+    """
+    reasons: list[str] = []
+    for source, count in counts.items():
+        reasons += _broken(source, outcomes[source])
+        if count.share > budget:
+            rules = _most_broken(outcomes[source])
+            reasons.append(
+                f"{source}: {count.quarantined:,} of {count.rows:,} rows ({count.share:.1%}) are "
+                f"bad, and quarantine_budget allows {budget:.1%}" + (f"; {rules}" if rules else "")
+            )
+    if reasons:
+        return Judgement("stop", tuple(reasons))
+    if any(count.quarantined for count in counts.values()):
+        return Judgement("pass_with_quarantine")
+    return Judgement("pass")
+
+
+def _broken(source: str, outcomes: Iterable[Outcome]) -> list[str]:
+    reasons = []
+    for outcome in outcomes:
+        if outcome.rule.severity != "critical" or outcome.state == "pass":
+            continue
+        if outcome.state == "error":
+            reasons.append(f"{source}: {outcome.rule} cannot be evaluated: {outcome.message}")
+        elif not outcome.rows:
+            reasons.append(f"{source}: {outcome.rule} fails: observed {outcome.observed}")
+    return reasons
+
+
+def _most_broken(outcomes: Iterable[Outcome]) -> str:
+    failed = [
+        outcome
+        for outcome in outcomes
+        if outcome.state == "fail" and outcome.rule.severity == "critical" and outcome.rows
+    ]
+    failed.sort(key=lambda outcome: -len(outcome.rows))
+    return "; ".join(
+        f"{len(outcome.rows):,} break {outcome.rule}, such as {outcome.observed}"
+        for outcome in failed
+    )

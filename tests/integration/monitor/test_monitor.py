@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlfactory import monitor
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.registry.connection import client
+
+
+def series_of(run_id: str) -> dict[str, list[tuple[int, int, float]]]:
+    return {
+        name: [(point.step, point.timestamp, point.value) for point in history]
+        for name in client().get_run(run_id).data.metrics
+        if (history := client().get_metric_history(run_id, name))
+    }
+
+
+def test_without_a_model_that_is_a_state_and_there_is_a_report(rides):
+    result = monitor.run(rides.product, rides.month(3))
+    assert result.states == {
+        "drift": "no_model",
+        "prediction_drift": "no_model",
+        "performance": "no_model",
+        "freshness": "ok",
+    }
+    assert "There is no model for this partition" in Path(result.report).read_text()
+    assert rides.figure(3, "rows")["value"] == 31 * 12
+
+
+def test_a_partition_without_rows_is_a_state(served):
+    served.prepare(4, days=0)
+    result = monitor.run(served.product, served.month(4))
+    assert result.states == {
+        "drift": "no_data",
+        "prediction_drift": "no_data",
+        "performance": "no_data",
+        "freshness": "alert",
+    }
+    assert Path(result.report).is_file()
+
+
+def test_the_very_first_partition_of_an_empty_lake_is_a_state(rides):
+    for number in (1, 2, 3):
+        rides.prepare(number, days=0)
+    states = monitor.run(rides.product, rides.month(1)).states
+    assert set(states.values()) == {"no_data"}
+
+
+def test_data_like_that_of_the_training_is_ok(served, caplog):
+    served.prepare(4)
+    served.score(4)
+    with caplog.at_level(logging.WARNING):
+        result = monitor.run(served.product, served.month(4))
+    assert result.states == {
+        "drift": "ok",
+        "prediction_drift": "ok",
+        "performance": "ok",
+        "freshness": "ok",
+    }
+    assert not caplog.records
+    row = served.figure(4, "roc_auc")
+    assert row["low"] < row["value"] < row["high"]
+    assert (row["bound"], row["state"], row["model_version"]) == (0.6, "ok", "1")
+    assert served.figure(4, "total_cost")["value"] > 0
+    assert served.figure(4, "roc_auc", "quarter=north")["value"] > 0.6
+
+
+def test_a_shift_is_an_alert_that_names_the_feature_its_bound_and_the_report(served, caplog):
+    served.prepare(4, shift=1.5)
+    served.score(4)
+    with caplog.at_level(logging.WARNING):
+        result = monitor.run(served.product, served.month(4))
+    assert result.states["drift"] == "alert"
+    wind = served.figure(4, "drift", "wind")
+    assert wind["state"] == "alert"
+    assert wind["value"] > wind["bound"]
+    assert served.figure(4, "drift", "distance")["state"] == "ok"
+    assert served.figure(4, "drift")["value"] == pytest.approx(wind["value"] / wind["bound"])
+    (line,) = [record.message for record in caplog.records if "data drifted" in record.message]
+    assert line.startswith("rides 2013-04-01: the data drifted: wind 0.")
+    assert f" > {wind['bound']:.2g}" in line
+    assert result.report in line
+
+
+def test_no_labels_and_few_labels_are_states(served):
+    served.prepare(4, labels=False)
+    served.score(4)
+    assert monitor.run(served.product, served.month(4)).states["performance"] == "no_labels"
+    assert served.figure(4, "coverage")["value"] == 0
+    served.prepare(4, days=5)
+    served.score(4)
+    assert monitor.run(served.product, served.month(4)).states["performance"] == "ok"
+    served.prepare(4, days=4)
+    served.score(4)
+    assert monitor.run(served.product, served.month(4)).states["performance"] == "insufficient"
+
+
+def test_labels_that_came_late_are_counted_for_their_own_partition(served):
+    for number in (4, 5):
+        served.prepare(number)
+        served.score(number)
+    monitor.run(served.product, served.month(4))
+    at_once = served.figure(4, "coverage")["value"]
+    assert at_once == pytest.approx(1 - 2 / 30, abs=0.01)
+    monitor.run(served.product, served.month(5))
+    assert served.figure(5, "coverage", about=4)["value"] == 1
+    assert served.figure(5, "performance", about=4)["state"] == "ok"
+    assert served.figure(5, "coverage", about=5)["value"] < 1
+
+
+def test_an_alert_of_performance_is_told_once_though_it_is_measured_again(served, caplog):
+    for number in (4, 5):
+        served.prepare(number)
+        served.score(number)
+    turned = served.lake.read("labels", [served.month(4).key])
+    turned["label"] = 1 - turned["label"]
+    served.lake.replace("labels", turned, served.month(4).key)
+
+    def lines() -> list[str]:
+        return [record.message for record in caplog.records if "performance" in record.message]
+
+    with caplog.at_level(logging.WARNING):
+        assert monitor.run(served.product, served.month(4)).states["performance"] == "alert"
+        assert len(lines()) == 1
+        assert "roc_auc" in lines()[0]
+        assert "bound 0.55" in lines()[0]
+        monitor.run(served.product, served.month(5))
+        assert served.figure(5, "performance", about=4)["state"] == "alert"
+        assert len(lines()) == 1
+
+
+def test_a_challenger_in_shadow_is_reported_beside_and_never_judged(served):
+    served.prepare(4)
+    served.score(4)
+    served.score(4, role="challenger")
+    assert monitor.run(served.product, served.month(4)).states["performance"] == "ok"
+    row = served.figure(4, "roc_auc", "challenger")
+    assert row["value"] < 0.5
+    assert row["model_version"] == "2"
+    assert pd.isna(row["state"])
+
+
+def test_running_again_leaves_the_same_rows_report_and_series(served):
+    served.prepare(4, shift=1.0)
+    served.score(4)
+    served.prepare(5)
+    served.score(5)
+    april, may = served.month(4), served.month(5)
+    monitor.run(served.product, april)
+    first = monitor.run(served.product, may)
+    rows, page = served.lake.read("metrics"), Path(first.report).read_text()
+    series = series_of(first.run_id)
+    monitor.run(served.product, april)
+    again = monitor.run(served.product, may)
+    pd.testing.assert_frame_equal(served.lake.read("metrics"), rows)
+    assert Path(again.report).read_text() == page
+    assert series_of(again.run_id) == series
+    assert again == first
+
+
+def test_the_series_has_the_partition_as_step_and_its_start_as_time(served):
+    for number in (4, 5):
+        served.prepare(number)
+        served.score(number)
+        run_id = monitor.run(served.product, served.month(number)).run_id
+    moments = [served.month(number).start.timestamp() * 1000 for number in (4, 5)]
+    ratio = client().get_metric_history(run_id, "drift.max_ratio")
+    assert [(point.step, point.timestamp) for point in ratio] == [(3, moments[0]), (4, moments[1])]
+    settled = client().get_metric_history(run_id, "performance.roc_auc")
+    assert [(point.step, point.timestamp) for point in settled] == [(3, moments[0])]
+
+
+def test_the_training_run_stays_finished(served):
+    served.prepare(4)
+    served.score(4)
+    monitor.run(served.product, served.month(4))
+    experiment = client().get_experiment_by_name("rides").experiment_id
+    assert [run.info.status for run in client().search_runs([experiment])] == ["FINISHED"]
+
+
+def test_the_report_is_one_file_that_shows_everything(served):
+    served.prepare(4, shift=1.5)
+    served.score(4)
+    result = monitor.run(served.product, served.month(4))
+    page = Path(result.report).read_text()
+    assert len(page) < 1_000_000
+    for part in ("Data drift", "Predictions", "Performance", "passed every gate", "wind"):
+        assert part in page
+    assert page.count("<figure>") == 3
+
+
+def test_the_manifest_says_what_was_read_and_found(served):
+    served.prepare(4)
+    served.score(4)
+    result = monitor.run(served.product, served.month(4))
+    manifest = read_manifest("rides", "monitor", "2013-04-01")
+    assert set(manifest["inputs"]) == {"features", "labels", "predictions"}
+    assert manifest["outputs"] == {"metrics": 0}
+    assert manifest["facts"]["states"] == result.states
+    assert manifest["counts"] == {"predictions": 360, "rows": 360}

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from shops import BINARY_GATES, Shop, spec_of
+
+from mlfactory import promote
+from mlfactory.lake import ledger
+from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.product.errors import FactoryError, UsageError
+from mlfactory.promote import settling, stage
+from mlfactory.registry import models, versions
+from mlfactory.registry.connection import client
+
+
+def aliases() -> dict[str, str | None]:
+    return {
+        name: versions.alias_version("shop", name)
+        for name in ("champion", "previous", "challenger")
+    }
+
+
+def gates_of(training_id: str) -> dict[str, dict[str, object]]:
+    table = read_json(product_root("shop") / "trainings" / training_id / "gates.json")
+    return {gate["name"]: gate for gate in table["gates"]}
+
+
+def break_model(version: str) -> None:
+    location = client().get_model_version("shop", version).source.removeprefix("file://")
+    with Path(location, "model.skops").open("r+b") as file:
+        file.write(b"broken")
+    models._load_checked.cache_clear()
+
+
+def test_the_first_model_is_promoted_for_beating_the_naive_baseline(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    result = promote.run(shop.product, training)
+    assert (result.promoted, result.version) == (True, "1")
+    assert aliases() == {"champion": "1", "previous": None, "challenger": None}
+    (entry,) = ledger.entries("shop", "promoted")
+    assert (entry.partition, entry.subject) == ("2024-01-03", training)
+    assert entry.details["seen_through"] == "2024-01-03"
+    assert entry.details["champion"] is None
+    assert "against" in entry.why and "naive baseline" in entry.why
+    assert set(gates_of(training)) == {
+        "servable",
+        "fresh",
+        "roc_auc.at_least",
+        "cost.beats_champion",
+        "roc_auc.slice.region",
+        "latency_p99_ms.at_most",
+    }
+    assert all(gate["passed"] for gate in gates_of(training).values())
+
+
+def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    promote.judge(shop.product, training)
+    tags = versions.tags_of("shop", "1")
+    assert tags["gate.servable"].startswith("passed")
+    expected = {
+        "partition": "2024-01-03",
+        "training_id": training,
+        "seen_through": "2024-01-03",
+        "features_version": "5",
+        "labels_version": "0",
+        "spec_hash": shop.product.spec_hash,
+        "reason": "test",
+        "threshold": "0.2",
+        "candidate": "logistic_regression",
+    }
+    assert expected.items() <= tags.items()
+    assert len(tags["digest"]) == 64 and tags["code_revision"]
+    assert "| cost.beats_champion | passed |" in client().get_model_version("shop", "1").description
+    run_id = read_json(product_root("shop") / "trainings" / training / "fit.json")["run_id"]
+    metrics = client().get_run(run_id).data.metrics
+    assert metrics["gate.roc_auc.at_least"] == pytest.approx(0.8, abs=0.1)
+    files = {found.path for found in client().list_artifacts(run_id)}
+    assert {"gates.html", "gates.json"} <= files
+    assert read_manifest("shop", "judge", training)["facts"]["passed"] is True
+
+
+def test_a_model_that_is_no_better_is_tried_beside_the_champion(shop: Shop):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    same = shop.train(4, fit=[2, 3])
+    result = promote.run(shop.product, same)
+    assert not result.promoted
+    assert result.reason.startswith("cost.beats_champion failed: cost")
+    assert aliases() == {"champion": "1", "previous": None, "challenger": "2"}
+    assert ledger.entries("shop", "rejected")[0].details["challenger"] is True
+    assert ledger.entries("shop", "rejected")[0].details["champion"] == "1"
+
+
+def test_a_bad_model_is_rejected_and_not_tried(shop: Shop):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    judged = promote.judge(shop.product, shop.train(4, fit=[2, 3], by="noise"))
+    assert not judged.passed
+    assert set(judged.failed) >= {"roc_auc.at_least", "cost.beats_champion", "roc_auc.slice.region"}
+    promote.settle(shop.product, "2024-01-04.test")
+    assert aliases() == {"champion": "1", "previous": None, "challenger": None}
+
+
+def test_a_better_model_replaces_the_champion_which_becomes_previous(shop: Shop, make_product):
+    shop.product = make_product(spec_of(gates="[{metric: cost, beats: champion}]"))
+    first = shop.train(3, fit=[1, 2], by="noise")
+    lenient = make_product(spec_of(gates="[]"))
+    promote.run(lenient, first)
+    promote.run(lenient, shop.train(3, fit=[1, 2], by="noise", name="again"))
+    strict = make_product(spec_of())
+    result = promote.run(strict, shop.train(4, fit=[2, 3]))
+    assert result.promoted
+    assert aliases() == {"champion": "3", "previous": "2", "challenger": None}
+
+
+def test_settling_again_decides_nothing_new(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    first = promote.run(shop.product, training)
+    assert promote.settle(shop.product, training) == first
+    promote.judge(shop.product, training)
+    assert promote.settle(shop.product, training) == first
+    assert len(ledger.entries("shop")) == 1
+    assert [found.version for found in client().search_model_versions("name = 'shop'")] == [1]
+
+
+def test_an_old_decision_settled_again_does_not_undo_a_newer_one(shop: Shop, make_product):
+    lenient = make_product(spec_of(gates="[]"))
+    old = shop.train(3, fit=[1, 2])
+    promote.run(lenient, old)
+    promote.run(lenient, shop.train(4, fit=[2, 3]))
+    assert promote.settle(lenient, old).promoted
+    assert aliases() == {"champion": "2", "previous": "1", "challenger": None}
+    assert len(ledger.entries("shop")) == 2
+
+
+@pytest.mark.parametrize("calls_before_the_kill", [0, 1, 2])
+def test_killed_between_ledger_and_aliases_it_ends_in_the_same_state(
+    shop: Shop, make_product, monkeypatch, calls_before_the_kill
+):
+    lenient = make_product(spec_of(gates="[]"))
+    promote.run(lenient, shop.train(3, fit=[1, 2]))
+    second = shop.train(4, fit=[2, 3])
+    promote.judge(lenient, second)
+    real, calls = versions.set_alias, []
+
+    def killed(*arguments: str) -> None:
+        if len(calls) == calls_before_the_kill:
+            raise KeyboardInterrupt
+        calls.append(arguments)
+        real(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(settling.versions, "set_alias", killed)
+        if calls_before_the_kill < 2:
+            with pytest.raises(KeyboardInterrupt):
+                promote.settle(lenient, second)
+            assert not read_manifest("shop", "settle", second)
+        else:
+            promote.settle(lenient, second)
+    assert len(ledger.entries("shop", "promoted")) == 2
+    assert promote.settle(lenient, second).promoted
+    assert aliases() == {"champion": "2", "previous": "1", "challenger": None}
+    assert len(ledger.entries("shop")) == 2
+
+
+def test_a_judgement_killed_before_its_end_is_made_again(shop: Shop, monkeypatch):
+    training = shop.train(3, fit=[1, 2])
+
+    def killed(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.versions, "describe", killed)
+        with pytest.raises(KeyboardInterrupt):
+            promote.judge(shop.product, training)
+    with pytest.raises(UsageError, match="was not judged"):
+        promote.settle(shop.product, training)
+    assert promote.judge(shop.product, training).version == "1"
+
+
+def test_another_champion_than_the_one_the_gates_saw_means_to_judge_again(shop: Shop, make_product):
+    lenient = make_product(spec_of(gates="[]"))
+    first, second = shop.train(3, fit=[1, 2]), shop.train(4, fit=[2, 3])
+    promote.judge(lenient, first)
+    promote.judge(lenient, second)
+    promote.settle(lenient, first)
+    with pytest.raises(FactoryError, match=r"(?s)against no champion, and now champion 1.*judge"):
+        promote.settle(lenient, second)
+    assert aliases()["champion"] == "1"
+    promote.judge(lenient, second)
+    assert promote.settle(lenient, second).promoted
+
+
+def test_an_older_cut_off_than_the_champions_is_refused(shop: Shop):
+    promote.run(shop.product, shop.train(5, fit=[3, 4]))
+    judged = promote.judge(shop.product, shop.train(3, fit=[1, 2]))
+    assert "fresh" in judged.failed
+    # and the champion has learned from the rows it would be judged by
+    why = str(gates_of("2024-01-03.test")["cost.beats_champion"]["why"])
+    assert "champion 1 has been fitted on the held-out 2024-01-03" in why
+    assert not promote.settle(shop.product, "2024-01-03.test").promoted
+    assert aliases()["challenger"] is None
+
+
+def test_a_champion_of_the_same_cut_off_may_be_compared(shop: Shop):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    again = shop.train(3, fit=[1, 2], name="again")
+    promote.judge(shop.product, again)
+    gate = gates_of(again)["cost.beats_champion"]
+    assert (gate["figure"], gate["passed"]) == (0.0, False)
+    assert "champion 1" in str(gate["why"])
+
+
+def test_a_champion_whose_files_were_changed_is_not_beaten_by_default(shop: Shop):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    break_model("1")
+    judged = promote.judge(shop.product, shop.train(4, fit=[2, 3]))
+    assert set(judged.failed) == {"cost.beats_champion", "roc_auc.slice.region"}
+    why = str(gates_of("2024-01-04.test")["cost.beats_champion"]["why"])
+    assert "champion 1 cannot be asked" in why and "digest" in why
+    promote.settle(shop.product, "2024-01-04.test")
+    assert aliases()["challenger"] is None
+
+
+def test_a_champion_that_needs_columns_that_are_gone_makes_way_for_the_baseline(
+    shop: Shop, make_product
+):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    fewer = spec_of().replace("numeric: [amount, noise]", "numeric: [amount]")
+    shop.product = make_product(fewer)
+    for frame in shop._days.values():
+        frame.drop(columns="noise", inplace=True)
+    result = promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    assert result.promoted
+    assert "champion 1 needs columns that are gone: noise" in result.reason
+
+
+def test_a_candidate_whose_files_were_changed_does_not_pass(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    promote.judge(shop.product, training)
+    location = client().get_model_version("shop", "1").source.removeprefix("file://")
+    good = Path(location, "answers.npy").read_bytes()
+    Path(location, "answers.npy").write_bytes(good[:-1] + b"\x00")
+    models._load_checked.cache_clear()
+    versions.set_version_tags("shop", "1", {"digest": models.digest_of(Path(location))})
+    judged = promote.judge(shop.product, training)
+    assert judged.failed == ("servable",)
+    assert "input example otherwise" in str(gates_of(training)["servable"]["why"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "metric"), [("multiclass", "balanced_accuracy"), ("regression", "mae")]
+)
+def test_other_kinds_of_labels_pass_the_same_gates(
+    mlflow_file, make_product, kind: str, metric: str
+):
+    gates = BINARY_GATES.replace("roc_auc, at_least: 0.6", "latency_p99_ms, at_most: 5000")
+    gates = gates.replace("roc_auc", metric).replace("cost", metric)
+    shop = Shop(make_product(spec_of(kind, gates)))
+    shop.sell(1, 2, 3, 4)
+    assert promote.run(shop.product, shop.train(3, fit=[1, 2])).promoted
+    second = promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    assert "champion 1" in second.reason
+
+
+def test_what_was_not_trained_cannot_be_judged(shop: Shop):
+    with pytest.raises(UsageError, match="its stage snapshot has left nothing"):
+        promote.judge(shop.product, "2024-01-03.none")
+    with pytest.raises(UsageError, match="leads out of"):
+        promote.judge(shop.product, "../../../etc")
+
+
+def test_what_gates_say_is_json_without_nan(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    promote.judge(shop.product, training)
+    text = (product_root("shop") / "trainings" / training / "gates.json").read_text()
+    assert json.loads(text, parse_constant=pytest.fail)["passed"] is True

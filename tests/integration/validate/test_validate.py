@@ -1,0 +1,296 @@
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlfactory import ingest, validate
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ContractError, SpecError
+from mlfactory.product.loader import Product
+from mlfactory.validate.rules import Rule
+from mlfactory.validate.suite import Outcome
+from mlfactory.validate.verdict import Count, judge
+
+SPEC = """
+apiVersion: mlfactory/v1
+name: shop
+partition: {{every: day, start: 2026-01-01}}
+sources:
+  orders: {{kind: csv, path: orders.csv, event_time: at, key: [id]}}
+  visits: {{kind: csv, path: visits.csv, event_time: at}}
+expect:
+  quarantine_budget: {budget}%
+  orders: [{rules}]
+features: {{key: [id], event_time: at, numeric: [price]}}
+label: {{column: bad, kind: binary}}
+"""
+IN_SET = "{type: expect_column_values_to_be_in_set, column: colour, value_set: [red, blue]}"
+BETWEEN = "{type: expect_column_values_to_be_between, column: price, min_value: 0}"
+ROWS = [f"{i},2026-01-01T10:00:00Z,{'red' if i % 2 else 'blue'},{i},{i + 1}" for i in range(50)]
+VISITS = "at,pages\n" + "".join(f"2026-01-0{day}T10:00:00Z,{day}\n" for day in (1, 2))
+
+Judged = Callable[..., validate.ValidateResult]
+Change = dict[int, str]
+
+pytestmark = pytest.mark.usefixtures("home")
+
+
+@pytest.fixture
+def judged(make_product: Callable[..., Product]) -> Judged:
+    """Give a function that lands orders, some of their lines changed, and validates them."""
+
+    def run(
+        *rules: str,
+        change: Change | None = None,
+        more: tuple[str, ...] = (),
+        budget: float = 10,
+        key: str = "2026-01-01",
+    ) -> validate.ValidateResult:
+        rows = list(ROWS)
+        for place, line in (change or {}).items():
+            rows[place] = line
+        text = "\n".join(["id,at,colour,price,paid", *rows, *more]) + "\n"
+        spec = SPEC.format(budget=budget, rules=", ".join(rules))
+        product = make_product(spec, files={"orders.csv": text, "visits.csv": VISITS})
+        partition = product.calendar.parse(key)
+        ingest.run(product, partition)
+        return validate.run(product, partition)
+
+    return run
+
+
+def quarantine() -> pd.DataFrame:
+    rows = Lake("shop").read("quarantine").sort_values(["partition", "source", "row"])
+    return rows.reset_index(drop=True)
+
+
+def reasons() -> dict[int, list[str]]:
+    return {
+        row: list(why)
+        for row, why in zip(quarantine()["row"], quarantine()["reasons"], strict=True)
+    }  # noqa: E501
+
+
+def page(home: Path) -> str:
+    return (home / "lake" / "shop" / "validation" / "2026-01-01.html").read_text()
+
+
+def test_good_rows_pass_and_leave_page_docs_and_manifest(judged: Judged, home: Path) -> None:
+    result = judged(IN_SET, BETWEEN)
+    assert result == validate.ValidateResult("pass", 50, 0, "validation/2026-01-01.html")
+    assert quarantine().empty
+    assert "pass" in page(home)
+    assert "No row is in quarantine" in page(home)
+    docs = home / "lake" / "shop" / "data_docs"
+    assert len(list(docs.rglob("*.html"))) == 3
+    assert "orders" in (docs / "index.html").read_text()
+    manifest = read_manifest("shop", "validate", "2026-01-01")
+    assert manifest["facts"]["verdict"] == "pass"
+    assert manifest["counts"]["rows.orders"] == 50
+
+
+def test_the_page_needs_nothing_from_outside(judged: Judged, home: Path) -> None:
+    judged(IN_SET)
+    assert "http://" not in page(home)
+    assert "https://" not in page(home)
+
+
+def test_an_unknown_category_is_quarantined_with_column_value_and_rule(
+    judged: Judged, home: Path
+) -> None:
+    result = judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,<pink>,3,4"})
+    assert (result.verdict, result.quarantined) == ("pass_with_quarantine", 1)
+    [why] = reasons()[3]
+    assert why.startswith("colour='<pink>' breaks expect_column_values_to_be_in_set(")
+    record = json.loads(quarantine()["record"][0])
+    assert record == {
+        "id": 3,
+        "at": "2026-01-01T10:00:00+00:00",
+        "colour": "<pink>",
+        "price": 3,
+        "paid": 4,
+    }
+    assert "&lt;pink&gt;" in page(home)
+
+
+def test_a_cell_of_the_wrong_type_is_quarantined_with_its_text(judged: Judged) -> None:
+    judged(change={3: "3,2026-01-01T10:00:00Z,red,free,4"})
+    assert reasons() == {3: ["price='free' cannot be read as a number"]}
+    assert json.loads(quarantine()["record"][0])["price"] == "free"
+
+
+def test_a_column_of_the_wrong_type_stops_the_partition(judged: Judged) -> None:
+    judged(BETWEEN)
+    spoiled = {i: f"{i},2026-01-01T10:00:00Z,red,free,4" for i in range(50)}
+    with pytest.raises(ContractError, match=r"orders: 50 of 50 rows \(100.0%\) are bad"):
+        judged(BETWEEN, change=spoiled)
+    assert len(quarantine()) == 50
+
+
+def test_of_rows_with_the_same_key_the_first_good_one_stays(judged: Judged) -> None:
+    bad_first = "3,2026-01-01T10:00:00Z,pink,3,4"
+    good_second = "3,2026-01-01T11:00:00Z,red,3,4"
+    good_third = "3,2026-01-01T12:00:00Z,red,3,4"
+    judged(IN_SET, change={3: bad_first}, more=(good_second, good_third))
+    found = reasons()
+    assert sorted(found) == [3, 51]
+    assert found[51] == ["id=3 is the key of another row as well"]
+    assert len(found[3]) == 2
+
+
+def test_every_reason_of_a_row_is_kept(judged: Judged) -> None:
+    judged(IN_SET, BETWEEN, change={3: "4,2026-01-01T10:00:00Z,pink,-1,x"})
+    found = reasons()
+    assert [why.split("=")[0] for why in found[3]] == ["paid", "colour", "price", "id"]
+
+
+def test_rules_about_several_columns_quarantine_rows(judged: Judged) -> None:
+    pair = (
+        "{type: expect_column_pair_values_a_to_be_greater_than_b, column_A: paid, column_B: price}"
+    )
+    compound = "{type: expect_compound_columns_to_be_unique, column_list: [price, paid]}"
+    judged(
+        pair,
+        compound,
+        change={3: "3,2026-01-01T10:00:00Z,red,9,3", 5: "5,2026-01-01T10:00:00Z,red,7,8"},
+    )
+    found = reasons()
+    assert sorted(found) == [3, 5, 7]
+    assert found[3][0].startswith("paid=3, price=9 breaks expect_column_pair")
+    assert found[5][0].startswith("price=7, paid=8 breaks expect_compound")
+
+
+def test_rows_that_a_rule_tolerates_are_not_quarantined(judged: Judged) -> None:
+    tolerant = IN_SET.replace("}", ", mostly: 0.9}")
+    result = judged(tolerant, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
+    assert (result.verdict, result.quarantined) == ("pass", 0)
+
+
+def test_rules_that_are_not_critical_are_reported_and_keep_their_rows(
+    judged: Judged, home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        result = judged(
+            IN_SET.replace("}", ", severity: warning}"),
+            "{type: expect_column_mean_to_be_between, column: price, max_value: 1, severity: info}",
+            change={3: "3,2026-01-01T10:00:00Z,pink,3,4"},
+        )
+    assert (result.verdict, result.quarantined) == ("pass", 0)
+    assert "colour: expect_column_values_to_be_in_set" in caplog.text
+    assert (
+        "price: expect_column_mean_to_be_between(max_value=1) (info): observed 24.5" in caplog.text
+    )
+    assert "warning" in page(home)
+
+
+def test_more_bad_rows_than_the_budget_stop_the_partition_after_all_is_written(
+    judged: Judged, home: Path
+) -> None:
+    pink = {i: f"{i},2026-01-01T10:00:00Z,pink,{i},4" for i in range(10)}
+    with pytest.raises(ContractError) as caught:
+        judged(IN_SET, change=pink)
+    assert "orders: 10 of 50 rows (20.0%) are bad" in str(caught.value)
+    assert "10 break colour: expect_column_values_to_be_in_set" in str(caught.value)
+    assert "validation/2026-01-01.html" in str(caught.value)
+    assert len(quarantine()) == 10
+    assert "stop" in page(home)
+    assert read_manifest("shop", "validate", "2026-01-01")["facts"]["verdict"] == "stop"
+
+
+def test_a_critical_rule_about_the_whole_table_stops_the_partition(judged: Judged) -> None:
+    mean = "{type: expect_column_mean_to_be_between, column: price, max_value: 1}"
+    with pytest.raises(ContractError, match="expect_column_mean_to_be_between.*observed 24.5"):
+        judged(mean)
+    assert quarantine().empty
+
+
+def test_a_critical_rule_that_cannot_be_evaluated_stops_with_its_message(
+    judged: Judged, home: Path
+) -> None:
+    with pytest.raises(ContractError, match="cannot be evaluated: .*str"):
+        judged(BETWEEN.replace("price", "colour"))
+    assert "error" in page(home)
+
+
+def test_a_rule_that_cannot_be_evaluated_and_is_not_critical_is_reported(judged: Judged) -> None:
+    rule = BETWEEN.replace("price", "colour").replace("}", ", severity: warning}")
+    assert judged(rule).verdict == "pass"
+
+
+def test_arguments_that_do_not_suit_a_rule_are_a_mistake_of_the_spec(judged: Judged) -> None:
+    with pytest.raises(SpecError, match=r"product\.yaml: expect\.orders\[0\]: .*column"):
+        judged("{type: expect_column_values_to_be_between, min_value: 0}")
+
+
+def test_bounds_of_times_are_read_as_times(judged: Judged) -> None:
+    rule = BETWEEN.replace("price, min_value: 0", "at, min_value: 2026-01-01T09:00:00")
+    late = rule.replace("T09", "T10")
+    assert judged(rule, late).verdict == "pass"
+    result = judged(rule, change={3: "3,2026-01-01T08:00:00Z,red,3,4"})
+    assert (result.verdict, result.quarantined) == ("pass_with_quarantine", 1)
+
+
+def test_a_partition_without_events_passes_with_no_rows(judged: Judged, home: Path) -> None:
+    result = judged(IN_SET, key="2026-03-01")
+    assert (result.verdict, result.rows, result.quarantined) == ("pass", 0, 0)
+    assert (home / "lake" / "shop" / "validation" / "2026-03-01.html").is_file()
+
+
+def test_a_source_that_is_silent_while_there_are_events_stops_the_partition(
+    judged: Judged,
+) -> None:
+    more = ("90,2026-01-05T10:00:00Z,red,1,2",)
+    with pytest.raises(ContractError, match="visits: expect_table_row_count_to_be_between"):
+        judged(more=more, key="2026-01-05")
+
+
+def test_the_same_partition_twice_leaves_the_same_rows_and_no_more_pages(
+    judged: Judged, home: Path
+) -> None:
+    judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
+    before, shown, files = quarantine(), page(home), sorted(home.rglob("*.html"))
+    judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
+    pd.testing.assert_frame_equal(quarantine(), before)
+    assert page(home) == shown
+    assert sorted(home.rglob("*.html")) == files
+    judged(IN_SET)
+    assert quarantine().empty
+
+
+def test_the_index_of_data_docs_lists_every_partition(judged: Judged, home: Path) -> None:
+    judged(more=("90,2026-01-02T10:00:00Z,red,1,2",))
+    judged(more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
+    index = (home / "lake" / "shop" / "data_docs" / "index.html").read_text()
+    assert "validations/orders/2026-01-01/" in index
+    assert "validations/orders/2026-01-02/" in index
+
+
+def outcome(state: str = "fail", severity: str = "critical", rows: tuple[int, ...] = ()) -> Outcome:
+    return Outcome(Rule("expect_x", severity, {"column": "a"}, ""), state, rows=rows)
+
+
+@pytest.mark.parametrize(
+    ("count", "found", "verdict"),
+    [
+        (Count(100, 0), outcome("pass"), "pass"),
+        (Count(100, 2), outcome(rows=(1, 2)), "pass_with_quarantine"),
+        (Count(100, 3), outcome(rows=(1, 2, 3)), "stop"),
+        (Count(100, 0), outcome(), "stop"),
+        (Count(100, 0), outcome("error"), "stop"),
+        (Count(100, 0), outcome(severity="warning"), "pass"),
+        (Count(100, 0), outcome("error", "info"), "pass"),
+        (Count(0, 0), outcome("pass"), "pass"),
+    ],
+)
+def test_the_verdict_follows_from_counts_and_outcomes(
+    count: Count, found: Outcome, verdict: str
+) -> None:
+    judgement = judge({"orders": count}, {"orders": [found]}, budget=0.02)
+    assert judgement.verdict == verdict
+    assert bool(judgement.reasons) == (verdict == "stop")

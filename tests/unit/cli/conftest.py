@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from mlfactory.product.loader import Product, load_product
+from mlfactory.settings import settings
+
+SPEC = """\
+apiVersion: mlfactory/v1
+name: {name}
+partition: {{every: month, start: 2013-01-01}}
+sources:
+  gauge: {{kind: csv, path: gauge.csv, event_time: at}}
+features:
+  key: [station, at]
+  event_time: at
+  numeric: [pressure, humidity]
+label: {{column: wet, kind: binary}}
+"""
+
+
+@pytest.fixture
+def products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return the folder of the products, which the settings of this test name; it is empty."""
+    root = tmp_path / "products"
+    root.mkdir()
+    monkeypatch.setenv("MLFACTORY_HOME", str(tmp_path / "var"))
+    monkeypatch.setenv("MLFACTORY_PRODUCTS", str(root))
+    settings.cache_clear()
+    yield root
+    settings.cache_clear()
+
+
+@pytest.fixture
+def add_product(products: Path) -> Callable[[str], Product]:
+    """Return a function that adds a product which is right."""
+
+    def add(name: str) -> Product:
+        folder = products / name
+        folder.mkdir()
+        (folder / "product.yaml").write_text(SPEC.format(name=name), encoding="utf-8")
+        (folder / "features.py").write_text("def build(sources):\n    return sources['gauge']\n")
+        return load_product(name)
+
+    return add
+
+
+@pytest.fixture
+def rain(add_product: Callable[[str], Product]) -> Product:
+    return add_product("rain")

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from mlfactory.cli.airflow_api import AirflowApi, BrokenFile, log_lines
+from mlfactory.product.errors import ServiceError, UsageError
+
+DAG_RUN = {
+    "dag_id": "rain.data",
+    "dag_run_id": "r1",
+    "state": "running",
+    "partition_key": "2013-01-01",
+    "queued_at": "2026-11-21T10:00:00Z",
+    "start_date": "2026-11-21T10:00:01Z",
+    "end_date": None,
+}
+
+
+class Moody(BaseHTTPRequestHandler):
+    """Answers as an Airflow does that is busy, or whose token has run out."""
+
+    def do_GET(self) -> None:
+        self._answer()
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._answer()
+
+    def _answer(self) -> None:
+        state: dict[str, Any] = self.server.state  # type: ignore[attr-defined]
+        state["asked"].append(f"{self.command} {self.path.split('?')[0]}")
+        if self.path == "/auth/token":
+            state["token"] += 1
+            status = 201 if state["login"] else 401
+            self._send(status, {"access_token": f"t{state['token']}"})
+        elif self.headers["Authorization"] in state["expired"]:
+            self._send(401, {"detail": "Token Expired"})
+        else:
+            status, content = state["answers"].pop(0)
+            self._send(status, content)
+
+    def _send(self, status: int, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def server() -> Iterator[ThreadingHTTPServer]:
+    found = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
+    found.state = {  # type: ignore[attr-defined]
+        "asked": [],
+        "token": 0,
+        "login": True,
+        "expired": [],
+        "answers": [],
+    }
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield found
+    found.shutdown()
+    thread.join()
+    found.server_close()
+
+
+@pytest.fixture
+def state(server: ThreadingHTTPServer) -> dict[str, Any]:
+    found: dict[str, Any] = server.state  # type: ignore[attr-defined]
+    return found
+
+
+@pytest.fixture
+def api(server: ThreadingHTTPServer) -> Iterator[AirflowApi]:
+    with AirflowApi(f"http://127.0.0.1:{server.server_port}", "admin", "secret") as found:
+        yield found
+
+
+def test_a_token_that_has_run_out_is_renewed(api: AirflowApi, state: dict[str, Any]) -> None:
+    state["expired"] = ["Bearer t1"]
+    state["answers"] = [(200, {})]
+    assert api.knows("rain.data")
+    assert state["asked"] == [
+        "POST /auth/token",
+        "GET /api/v2/dags/rain.data",
+        "POST /auth/token",
+        "GET /api/v2/dags/rain.data",
+    ]
+
+
+def test_a_busy_airflow_is_asked_again(api: AirflowApi, state: dict[str, Any]) -> None:
+    state["answers"] = [(503, {"detail": "database is locked"}), (404, {"detail": "no such DAG"})]
+    assert not api.knows("rain.data")
+    assert state["asked"].count("GET /api/v2/dags/rain.data") == 2
+
+
+def test_a_run_that_was_triggered_already_is_found_again(
+    api: AirflowApi, state: dict[str, Any]
+) -> None:
+    state["answers"] = [(409, {"detail": "exists"}), (200, DAG_RUN)]
+    run = api.trigger("rain.data", "2013-01-01", run_id="r1")
+    assert (run.run_id, run.state, run.is_over, run.seconds) == ("r1", "running", False, 0.0)
+
+
+def test_what_airflow_refuses_is_told_in_its_words(api: AirflowApi, state: dict[str, Any]) -> None:
+    state["answers"] = [(400, {"detail": "partition_key must not be empty"})]
+    with pytest.raises(UsageError, match="partition_key must not be empty"):
+        api.trigger("rain.data", "", run_id="r1")
+
+
+def test_a_wrong_password_is_a_message(api: AirflowApi, state: dict[str, Any]) -> None:
+    state["login"] = False
+    with pytest.raises(UsageError, match="does not let 'admin' in") as caught:
+        api.knows("rain.data")
+    assert "MLFACTORY_AIRFLOW_PASSWORD" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_long_lists_are_read_page_by_page(api: AirflowApi, state: dict[str, Any]) -> None:
+    rows = [{**DAG_RUN, "dag_run_id": f"r{number}"} for number in range(3)]
+    other = {**DAG_RUN, "partition_key": "2013-01-01T05:00"}
+    state["answers"] = [
+        (200, {"dag_runs": [*rows[:2], other], "total_entries": 4}),
+        (200, {"dag_runs": rows[2:], "total_entries": 4}),
+    ]
+    assert [run.run_id for run in api.runs(["rain.data"], "2013-01-01")] == ["r0", "r1", "r2"]
+
+
+def test_an_airflow_that_is_not_there_is_a_message_with_the_remedy() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with (
+        AirflowApi(f"http://127.0.0.1:{port}", "admin", "secret") as api,
+        pytest.raises(ServiceError, match="mlfactory up") as caught,
+    ):
+        api.knows("rain.data")
+    assert f"127.0.0.1:{port}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "lines"),
+    [
+        ("a line\nand another", ["a line", "and another"]),
+        ({"event": "rows 5", "level": "info"}, ["INFO: rows 5"]),
+        ({"event": "first\nsecond"}, ["first", "second"]),
+        ({"event": "::group::Log message source details"}, []),
+        (
+            {
+                "event": "Task failed with exception",
+                "level": "error",
+                "error_detail": [
+                    {"exc_type": "AirflowFailException", "exc_value": "bad\n  → mend"}
+                ],
+            },
+            ["ERROR: Task failed with exception", "  AirflowFailException: bad", "    → mend"],
+        ),
+    ],
+)
+def test_an_entry_of_a_log_is_read_as_lines(entry: Any, lines: list[str]) -> None:
+    assert log_lines(entry) == lines
+
+
+@pytest.mark.parametrize(
+    ("trace", "reason"),
+    [
+        (
+            'Traceback (most recent call last):\n  File "x.py", line 1\nImportError: \n'
+            "product rain: 1 mistake\n  product.yaml:2: name: is missing\n",
+            "ImportError: \nproduct rain: 1 mistake\n  product.yaml:2: name: is missing",
+        ),
+        ("something else went wrong\n", "something else went wrong"),
+        ("", ""),
+    ],
+)
+def test_a_broken_file_is_told_without_its_traceback(trace: str, reason: str) -> None:
+    assert BrokenFile("dags/x.py", trace).reason == reason

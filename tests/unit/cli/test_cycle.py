@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mlfactory.cli.cycle import STAGES, figures, new_training_id, newest_training
+from mlfactory.lake.files import product_root, write_json
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Calendar
+
+
+@dataclass(frozen=True)
+class Result:
+    rows: dict[str, int]
+    share: float
+    passed: bool
+    failed: tuple[str, ...]
+    reason: str
+    page: str
+
+
+def test_the_stages_stand_in_the_order_of_a_models_life() -> None:
+    assert STAGES == (
+        "ingest",
+        "validate",
+        "prepare",
+        "score",
+        "monitor",
+        "retrain",
+        "train",
+        "promote",
+    )
+
+
+def test_a_result_is_one_line_of_figures() -> None:
+    result = Result({"gauge": 27004, "radar": 3}, 0.123456, False, ("auc", "cost"), "", "/a/b.html")
+    assert figures(result) == "rows gauge=27,004 radar=3, share 0.1235, passed no, failed auc cost"
+
+
+@pytest.mark.parametrize(
+    ("every", "key", "start"),
+    [("month", "2013-02-01", "2013-02-01.cli-"), ("hour", "2013-02-01T05:00", "2013-02-01T05-00.")],
+)
+def test_the_id_of_a_training_fits_a_files_name(every: str, key: str, start: str) -> None:
+    found = new_training_id(Calendar(every).parse(key))  # type: ignore[arg-type]
+    assert found.startswith(start)
+    assert not set(found) & set("/:\\ ")
+
+
+def training(product: Product, name: str, age: int, *, fitted: bool = True) -> None:
+    folder = product_root(product.name) / "trainings" / name
+    write_json(folder / "snapshot.json", {})
+    if fitted:
+        file: Path = write_json(folder / "fit.json", {})
+        os.utime(file, (1_000_000 - age, 1_000_000 - age))
+
+
+def test_the_newest_training_of_a_partition_is_the_one_fitted_last(rain: Product) -> None:
+    partition = rain.calendar.parse("2013-02-01")
+    training(rain, "2013-02-01.replay-9", age=20)
+    training(rain, "2013-02-01.cli-1", age=10)
+    training(rain, "2013-02-01.cli-2", age=0, fitted=False)
+    training(rain, "2013-03-01.cli-3", age=0)
+    assert newest_training(rain, partition) == "2013-02-01.cli-1"
+
+
+def test_a_partition_without_a_training_has_none_to_promote(rain: Product) -> None:
+    training(rain, "2013-02-01.cli-2", age=0, fitted=False)
+    with pytest.raises(UsageError, match="mlfactory run rain 2013-02-01 --stage train"):
+        newest_training(rain, rain.calendar.parse("2013-02-01"))

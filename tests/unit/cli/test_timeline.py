@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+import io
+import math
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from mlfactory.cli.status import show_timeline
+from mlfactory.cli.timeline import decided, findings, last_report, timeline
+from mlfactory.lake import ledger
+from mlfactory.lake.files import product_root, read_json, write_json, write_text
+from mlfactory.lake.ledger import Entry
+from mlfactory.lake.manifests import manifest
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+
+COLUMNS = ("about", "metric", "slice", "value", "bound", "state")
+
+
+def metrics(partition: str, *rows: tuple[str, str, str, float, float, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(partition=partition)
+
+
+def leave_manifest(
+    product: Product, stage: str, partition: str, seconds: float, name: str = ""
+) -> None:
+    with manifest(product, stage, partition, name):
+        pass
+    path = product_root(product.name) / "manifests" / stage / f"{name or partition}.json"
+    write_json(path, {**read_json(path), "seconds": seconds})
+
+
+@pytest.fixture
+def lived(rain: Product) -> Product:
+    """Return a product that lived three months: trained in the second, rejected in the third."""
+    lake = Lake(rain.name)
+    for key, rows in (("2013-01-01", 5), ("2013-02-01", 4), ("2013-03-01", 3)):
+        leave_manifest(rain, "ingest", key, 1.5)
+        leave_manifest(rain, "prepare", key, 0.5)
+        lake.replace("features", pd.DataFrame({"x": range(rows)}), key)
+    leave_manifest(rain, "search", "2013-02-01", 4.0, name="2013-02-01.cli-1.ridge")
+    lake.replace("quarantine", pd.DataFrame({"row": [1, 2]}), "2013-02-01")
+    lake.replace(
+        "metrics",
+        metrics(
+            "2013-02-01",
+            ("2013-02-01", "drift", "", math.nan, math.nan, "alert"),
+            ("2013-02-01", "drift", "pressure", 0.30, 0.10, "alert"),
+            ("2013-02-01", "drift", "humidity", 0.09, 0.02, "warn"),
+            ("2013-02-01", "performance", "", math.nan, math.nan, "no_labels"),
+        ),
+        "2013-02-01",
+    )
+    lake.replace(
+        "metrics",
+        metrics(
+            "2013-03-01",
+            ("2013-02-01", "performance", "", 0.64, 0.6, "ok"),
+            ("2013-03-01", "drift", "", math.nan, math.nan, "ok"),
+        ),
+        "2013-03-01",
+    )
+    for entry in (
+        Entry("retrain_refused", "2013-01-01", "too few rows"),
+        Entry("retrain_requested", "2013-02-01", "no champion"),
+        Entry("promoted", "2013-02-01", "all gates", "t1", details={"version": "1"}),
+        Entry("retrain_requested", "2013-03-01", "drift"),
+        Entry("rejected", "2013-03-01", "roc_auc not better", "t2", details={"version": "2"}),
+    ):
+        ledger.record(rain.name, entry)
+    return rain
+
+
+def test_a_timeline_tells_what_became_of_each_partition(lived: Product) -> None:
+    rows = timeline(lived)
+    assert [(row.partition, row.rows, row.quarantined) for row in rows] == [
+        ("2013-01-01", 5, 0),
+        ("2013-02-01", 4, 2),
+        ("2013-03-01", 3, 0),
+    ]
+    assert [(row.drift, row.drift_feature) for row in rows] == [
+        ("", ""),
+        ("alert", "pressure"),
+        ("ok", ""),
+    ]
+    assert [(row.decision, row.reason) for row in rows] == [
+        ("refused", "too few rows"),
+        ("requested → promoted v1", "no champion → all gates"),
+        ("requested → rejected v2", "drift → roc_auc not better"),
+    ]
+    assert [row.champion for row in rows] == ["", "1", "1"]
+    assert [row.seconds for row in rows] == [2.0, 6.0, 2.0]
+
+
+def test_a_figure_measured_again_counts_as_it_was_measured_last(lived: Product) -> None:
+    assert [(row.value, row.performance) for row in timeline(lived)] == [
+        (None, ""),
+        (0.64, "ok"),
+        (None, ""),
+    ]
+
+
+def test_a_product_that_has_not_run_has_no_timeline(rain: Product) -> None:
+    assert timeline(rain) == []
+    assert last_report(rain) is None
+
+
+def test_the_biggest_drift_is_the_one_furthest_over_its_bound() -> None:
+    found = findings(
+        metrics(
+            "2013-02-01",
+            ("2013-02-01", "drift", "", math.nan, math.nan, "alert"),
+            ("2013-02-01", "drift", "large", 0.50, 0.40, "alert"),
+            ("2013-02-01", "drift", "far_over", 0.20, 0.05, "alert"),
+            ("2013-02-01", "drift", "only_a_warning", 0.09, 0.01, "warn"),
+            ("2013-02-01", "drift", "calm", 0.04, 0.001, "ok"),
+        )
+    )
+    assert found["2013-02-01"].drift_feature == "far_over"
+
+
+def test_a_refusal_after_the_training_does_not_hide_the_request() -> None:
+    entries = [
+        Entry("retrain_requested", "k", "drift"),
+        Entry("promoted", "k", "all gates", details={"version": "3"}),
+        Entry("retrain_refused", "k", "already trained here"),
+    ]
+    assert decided(entries) == ("requested → promoted v3", "drift → all gates")
+
+
+def test_a_training_asked_for_by_hand_needs_no_decision_of_the_policy() -> None:
+    assert decided([Entry("rejected", "k", "too slow", details={"version": "4"})]) == (
+        "rejected v4",
+        "too slow",
+    )
+
+
+def printed(product: Product) -> list[str]:
+    output = io.StringIO()
+    show_timeline(product, Console(file=output, width=40))
+    return output.getvalue().splitlines()
+
+
+def test_a_timeline_in_a_file_is_at_most_120_columns_wide(lived: Product) -> None:
+    write_text(product_root(lived.name) / "reports" / "2013-03-01.html", "<p>")
+    long = "nothing asks for it: drift ok; performance ok (roc_auc 0.661 above 0.62); 1 of 6"
+    ledger.record(lived.name, Entry("retrain_requested", "2013-03-01", long * 3, "again"))
+    lines = printed(lived)
+    table = [line for line in lines if "│" in line or "┃" in line]
+    assert max(map(len, table)) <= 120
+    text = "\n".join(lines)
+    assert "roc_auc" in text
+    assert "alert pressure" in text
+    assert "0.64 ok" in text
+    assert lines[-1] == f"last report: {product_root(lived.name)}/reports/2013-03-01.html"

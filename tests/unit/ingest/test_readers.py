@@ -1,0 +1,224 @@
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mlfactory.ingest.readers import Received, receive
+from mlfactory.ingest.request import Request, request_for
+from mlfactory.product.errors import BuildError, ContractError, ServiceError
+from mlfactory.product.loader import Product
+
+SPEC = """
+apiVersion: mlfactory/v1
+name: shop
+partition: {{every: day, start: 2026-01-01}}
+sources:
+  orders: {source}
+expect:
+  orders:
+    - {{type: expect_column_values_to_be_between, column: price, min_value: 0}}
+features: {{key: [id], event_time: at, numeric: [price]}}
+label: {{column: bad, kind: binary}}
+"""
+CSV = "{kind: csv, path: orders.csv, event_time: at, key: [id]}"
+PARQUET = "{kind: parquet, path: orders.parquet, event_time: at, key: [id]}"
+PYTHON = '{kind: python, function: "features:orders", event_time: at, key: [id]}'
+
+ROWS = """id,at,price,note
+1,2026-01-01T00:00:00Z,5,first
+2,2026-01-01T23:59:59Z,6,NA
+3,2026-01-02T00:00:00Z,7,next day
+"""
+
+Ask = Callable[..., Received]
+
+
+@pytest.fixture
+def ask(make_product: Callable[..., Product]) -> Callable[..., Received]:
+    """Give a function that reads the first day of a source, after writing what it reads."""
+
+    def read(
+        source: str = CSV,
+        text: str | bytes | None = None,
+        *,
+        file: str = "orders.csv",
+        features: str = "def build(sources): ...",
+        standing: tuple[str, ...] = (),
+    ) -> Received:
+        product = make_product(SPEC.format(source=source), features)
+        if text is not None:
+            content = text.encode() if isinstance(text, str) else text
+            (product.folder / file).write_bytes(content)
+        return receive(request(product, standing))
+
+    return read
+
+
+def request(product: Product, standing: tuple[str, ...] = ()) -> Request:
+    return request_for(product, "orders", product.calendar.parse("2026-01-01"), standing)
+
+
+def ids(received: Received) -> list[str]:
+    return [str(value) for value in received.rows.column("id").to_pylist()]
+
+
+def test_a_csv_gives_the_rows_of_the_partition_as_text(ask: Ask) -> None:
+    received = ask(text=ROWS)
+    assert ids(received) == ["1", "2"]
+    assert received.rows.column("price").to_pylist() == ["5", "6"]
+    assert received.rows.column("note").to_pylist() == ["first", None]
+
+
+def test_a_csv_may_be_zipped_or_gzipped(ask: Ask, tmp_path: Path) -> None:
+    packed = tmp_path / "packed.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("anything.csv", ROWS)
+    source = CSV.replace("orders.csv", "orders.csv.zip")
+    assert ids(ask(source, packed.read_bytes(), file="orders.csv.zip")) == ["1", "2"]
+    source = CSV.replace("orders.csv", "orders.csv.gz")
+    assert ids(ask(source, gzip.compress(ROWS.encode()), file="orders.csv.gz")) == ["1", "2"]
+
+
+def test_delimiter_encoding_byte_order_mark_and_quoted_newlines_are_understood(ask: Ask) -> None:
+    source = CSV.replace("csv,", "csv, delimiter: ';', encoding: latin-1,", 1)
+    text = 'id;at;price;note\n1;2026-01-01;5;"caf\u00e9\nau lait"\n'.encode("latin-1")
+    assert ask(source, text).rows.column("note").to_pylist() == ["caf\u00e9\nau lait"]
+    assert ids(ask(text=b"\xef\xbb\xbf" + ROWS.encode())) == ["1", "2"]
+
+
+def test_a_column_without_a_name_is_given_one(ask: Ask) -> None:
+    received = ask(text=",id,at,price\n0,1,2026-01-01,5\n")
+    assert received.rows.column_names == ["column_0", "id", "at", "price"]
+
+
+def test_a_path_may_hold_the_key_of_the_partition(ask: Ask) -> None:
+    source = CSV.replace("path: orders.csv", "path: 'orders-{partition}.csv'")
+    assert ids(ask(source, ROWS, file="orders-2026-01-01.csv")) == ["1", "2"]
+
+
+def test_a_file_a_partition_without_rows_is_a_partition_without_events(ask: Ask) -> None:
+    source = CSV.replace("path: orders.csv", "path: 'orders-{partition}.csv'")
+    assert ids(ask(source, "id,at,price\n", file="orders-2026-01-01.csv")) == []
+
+
+def test_rows_whose_time_cannot_be_read_are_counted_with_an_example(ask: Ask) -> None:
+    received = ask(text=ROWS + "4,soon,8,\n5,,9,\n")
+    assert ids(received) == ["1", "2"]
+    assert (received.undated, received.example) == (2, "soon")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "orders.csv is empty"),
+        ("\n\n", "orders.csv is empty"),
+        ("id,at,price\n", "has a header and no rows"),
+        ("id,at,prize\n1,2026-01-01,5\n", "'price' (checked by expect_column_values_to_be_between)"
+         " (did you mean 'prize'?)"),
+        ("id,price\n1,5\n", "'at' (its event_time)"),
+        ("at,price\n2026-01-01,5\n", "'id' (part of its key)"),
+        ("id;at;price\n1;2026-01-01;5\n", "is its delimiter ';'?"),
+        ("id,at,price,id\n1,2026-01-01,5,1\n", "the column 'id' more than once"),
+        ("id,at,price,_row\n1,2026-01-01,5,1\n", "the lake keeps that name"),
+        ("id,at,price\n1,2026-01-01,5,6\n", "Row #2: Expected 3 columns, got 4: 1,2026-01-01,5,6"),
+        ("id,at,price\n1,2026-01-01,5\n2,2026-01-01\n", "Row #3: Expected 3 columns, got 2"),
+        (b"id,at,price\n1,2026-01-01,\xff\n", "encoding, for instance latin-1"),
+        ("id,at,price\n1,01/02/2026,5\n", "the first is '01/02/2026'"),
+    ],
+)  # fmt: skip
+def test_a_broken_csv_is_an_error_that_names_place_and_cause(
+    ask: Ask, text: str | bytes, says: str
+) -> None:
+    with pytest.raises(ContractError) as caught:
+        ask(text=text)
+    assert says in str(caught.value)
+    assert "shop.orders, partition 2026-01-01: " in str(caught.value)
+    assert "orders.csv" in str(caught.value)
+
+
+def test_a_column_of_earlier_partitions_must_still_be_there(ask: Ask) -> None:
+    with pytest.raises(ContractError, match="'colour' \\(landed in other partitions\\)"):
+        ask(text=ROWS, standing=("id", "colour", "_row", "_rescued"))
+
+
+def test_a_file_that_is_not_there_may_arrive_later(ask: Ask) -> None:
+    with pytest.raises(ServiceError, match=r"there is no file .*orders\.csv"):
+        ask()
+
+
+def test_a_package_that_is_not_installed_is_named(ask: Ask) -> None:
+    with pytest.raises(ContractError, match="no package of this name is installed"):
+        ask(CSV.replace("orders.csv", "package://no_such_package/orders.csv"))
+
+
+def test_an_unknown_encoding_and_a_broken_archive_are_errors(ask: Ask) -> None:
+    with pytest.raises(ContractError, match="'utf-9' is not an encoding"):
+        ask(CSV.replace("csv,", "csv, encoding: utf-9,", 1), ROWS)
+    with pytest.raises(ContractError, match="cannot be read as csv"):
+        ask(CSV.replace("orders.csv", "orders.zip"), "no archive", file="orders.zip")
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_parquet_gives_the_rows_of_the_partition(
+    ask: Ask, make_product: Callable[..., Product], zone: str | None
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    times = pd.to_datetime(["2026-01-01T00", "2026-01-01T23", "2026-01-02T00", None])
+    frame = pd.DataFrame({"id": [1, 2, 3, 4], "at": times.tz_localize(zone), "price": 1.5})
+    frame.to_parquet(product.folder / "orders.parquet")
+    received = receive(request(product))
+    assert ids(received) == ["1", "2"]
+    assert received.undated == 1
+
+
+def test_parquet_may_be_a_folder_and_its_times_dates_or_text(
+    make_product: Callable[..., Product],
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    folder = product.folder / "orders.parquet"
+    folder.mkdir()
+    frame = pd.DataFrame({"id": [1, 2], "at": ["2026-01-01", "2026-01-02"], "price": 1.5})
+    frame.to_parquet(folder / "a.parquet")
+    assert ids(receive(request(product))) == ["1"]
+    frame.assign(at=pd.to_datetime(frame["at"]).dt.date).to_parquet(folder / "a.parquet")
+    assert ids(receive(request(product))) == ["1"]
+
+
+def test_a_parquet_file_that_is_none_is_an_error(ask: Ask) -> None:
+    with pytest.raises(ContractError, match="cannot be read as parquet"):
+        ask(PARQUET, "no parquet", file="orders.parquet")
+
+
+def test_a_function_is_given_the_bounds_and_its_rows_are_held_to_them(ask: Ask) -> None:
+    features = """
+import pandas as pd
+def build(sources): ...
+def orders(start, end):
+    return pd.DataFrame({"id": [1, 2], "at": [start, end], "price": [1, "x"]})
+"""
+    received = ask(PYTHON, features=features)
+    assert ids(received) == ["1"]
+    assert received.rows.column("price").to_pylist() == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "error", "says"),
+    [
+        ("raise ValueError('no luck')", BuildError, "raised ValueError: no luck"),
+        ("raise ConnectionError('refused')", ServiceError, "cannot reach its source"),
+        ("return [1]", BuildError, "returned list"),
+    ],
+)
+def test_a_function_that_fails_is_named_with_its_line(
+    ask: Ask, body: str, error: type[Exception], says: str
+) -> None:
+    features = f"def build(sources): ...\ndef orders(start, end):\n    {body}\n"
+    with pytest.raises(error, match=says) as caught:
+        ask(PYTHON, features=features)
+    if "raise" in body:
+        assert "features.py:3" in str(caught.value)
