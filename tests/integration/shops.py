@@ -1,4 +1,4 @@
-"""A shop whose sales and trainings are made up, left behind as the stages before would leave them."""
+"""A shop with made-up sales and trainings, left behind as the stages before would leave them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ promote: {gates: GATES}
 
 BINARY_GATES = """[
   {metric: roc_auc, at_least: 0.6},
-  {metric: cost, beats: champion, confidence: 0.9},
+  {metric: roc_auc, beats: champion, confidence: 0.9},
   {metric: roc_auc, slice: region, drop_at_most: 0.1},
   {metric: latency_p99_ms, at_most: 5000}]"""
 

@@ -62,6 +62,9 @@ def _options(
         level=logging.INFO if debug else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",
     )
+    if not debug:
+        # hints that libraries give to programmers
+        logging.getLogger("py.warnings").setLevel(logging.ERROR)
 
 
 @app.command()

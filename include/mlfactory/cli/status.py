@@ -62,7 +62,7 @@ def timeline_table(product: Product, rows: Sequence[Row]) -> Table:
     table.add_column("rows", justify="right", no_wrap=True)
     table.add_column("quar-\nantined", justify="right", no_wrap=True)
     table.add_column("drift", max_width=18, overflow="fold")
-    table.add_column(product.spec.performance_metric, max_width=12, overflow="fold")
+    table.add_column(_header(product.spec.performance_metric), max_width=12, overflow="fold")
     table.add_column("decision and reason", ratio=1, overflow="fold")
     table.add_column("cham-\npion", justify="right", no_wrap=True)
     table.add_column("seconds", justify="right", no_wrap=True)
@@ -78,6 +78,10 @@ def timeline_table(product: Product, rows: Sequence[Row]) -> Table:
             f"{row.seconds:,.1f}",
         )
     return table
+
+
+def _header(metric: str) -> str:
+    return "_\n".join(metric.rsplit("_", 1)) if len(metric) > 12 else metric
 
 
 def _state(state: str, more: str = "") -> Text:

@@ -121,7 +121,11 @@ def decided(entries: Sequence[Entry]) -> tuple[str, str]:
     if asked:
         # a decision made again after the training refuses a second one, and asked for the first
         first = next((entry for entry in asked if entry.event == "retrain_requested"), asked[-1])
-        steps.append("requested" if first.event == "retrain_requested" else "refused")
+        if first.event == "retrain_requested":
+            steps.append("requested")
+        elif first.details.get("refusals"):
+            steps.append("refused")
+        # where nothing asked for a training there was nothing to refuse; the reason says so
         reasons.append(first.why)
     if judged:
         version = judged[-1].details.get("version")

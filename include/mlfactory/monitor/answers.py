@@ -18,16 +18,18 @@ ANSWER = "prediction"
 """The class that was chosen, of a model with several."""
 
 
-def from_held_out(
-    spec: ProductSpec, held_out: pd.DataFrame, classes: tuple[str, ...]
-) -> pd.DataFrame:
+def from_held_out(spec: ProductSpec, held_out: pd.DataFrame) -> pd.DataFrame:
     """Return score, class and block of the rows a model was judged by at its training."""
-    blocks = held_out["block"]
+    scores = held_out["candidate_scores"]
     if spec.label.kind != "multiclass":
-        return pd.DataFrame({SCORE: held_out["candidate_scores"], "block": blocks})
-    scores = np.stack(held_out["candidate_scores"].to_list())
-    chosen = np.asarray(classes, dtype=object)[scores.argmax(axis=1)]
-    return pd.DataFrame({SCORE: scores.max(axis=1), ANSWER: chosen, "block": blocks})
+        return pd.DataFrame({SCORE: scores, "block": held_out["block"]})
+    return pd.DataFrame(
+        {
+            SCORE: [max(chances) for chances in scores],
+            ANSWER: held_out["candidate_decisions"],
+            "block": held_out["block"],
+        }
+    )
 
 
 def from_predictions(product: Product, partition: Partition) -> pd.DataFrame:

@@ -70,14 +70,5 @@ def as_table(findings: Iterable[Finding]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def worst(states: Iterable[str]) -> str:
-    """Return the state that matters most: alert, warn, ok, or else the first of the rest."""
-    found = list(states)
-    for state in (ALERT, WARN, OK):
-        if state in found:
-            return state
-    return found[0] if found else NO_DATA
-
-
 def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)

@@ -59,7 +59,7 @@ def reference_for(product: Product, partition: Partition) -> Reference | None:
         reason=_reason(product, reign),
         partitions=partitions,
         features=features,
-        answers=from_held_out(product.spec, held_out, classes_of(product, reign.version)),
+        answers=from_held_out(product.spec, held_out),
         threshold=float(threshold) if threshold else None,
     )
 

@@ -38,6 +38,9 @@ from mlfactory.registry.runs import log_metrics, monitor_run, run_url
 _NOT_IN_A_NAME = re.compile(r"[^\w\-. /]")
 """What MLflow does not allow in the name of a metric."""
 
+_AT_ONCE = {"rows", DRIFT, PREDICTION_DRIFT, FRESHNESS}
+"""Metrics that are known for good when their partition ends; the others wait for labels."""
+
 
 @dataclass(frozen=True)
 class MonitorResult:
@@ -146,9 +149,6 @@ def _log_series(run_id: str, picture: Picture) -> None:
         log_metrics(
             run_id, figures, step=product.calendar.ordinal(about), timestamp_ms=max(0, moment)
         )
-
-
-_AT_ONCE = {"rows", DRIFT, PREDICTION_DRIFT, FRESHNESS}
 
 
 def _series(one: Finding) -> str:

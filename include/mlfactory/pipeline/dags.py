@@ -56,7 +56,7 @@ def _data_dag(product: Product, assets: ProductAssets) -> DAG:
     with _dag(product, "data", _data_schedule(product), data_doc(product)) as dag:
         ingest = _task(product, "ingest")
         validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
-        prepare = _task(product, "prepare", announces=assets.features)
+        prepare = _task(product, "prepare", outlets=[assets.features])
         ingest >> validate >> prepare
     return dag
 
@@ -64,7 +64,7 @@ def _data_dag(product: Product, assets: ProductAssets) -> DAG:
 def _score_dag(product: Product, assets: ProductAssets) -> DAG:
     schedule = PartitionedAssetTimetable(assets=assets.features)
     with _dag(product, "score", schedule, score_doc(product)) as dag:
-        _task(product, "score", announces=assets.predictions)
+        _task(product, "score", outlets=[assets.predictions])
     return dag
 
 
@@ -72,7 +72,7 @@ def _monitor_dag(product: Product, assets: ProductAssets) -> DAG:
     schedule = PartitionedAssetTimetable(assets=assets.predictions)
     with _dag(product, "monitor", schedule, monitor_doc(product)) as dag:
         monitor = _task(product, "monitor", links=(ReportLink, MlflowRunLink))
-        retrain = _task(product, "retrain", links=(ReportLink,), announces=assets.retrain_request)
+        retrain = _task(product, "retrain", links=(ReportLink,), outlets=[assets.retrain_request])
         monitor >> retrain
     return dag
 
@@ -90,7 +90,7 @@ def _train_dag(product: Product, assets: ProductAssets) -> DAG:
         ).expand_kwargs(XComArg(snapshot))
         fit = _task(product, "fit", links=(MlflowRunLink,))
         judge = _task(product, "judge", links=(ModelVersionLink,))
-        promote = _task(product, "promote", links=(ModelVersionLink,), announces=assets.champion)
+        promote = _task(product, "promote", links=(ModelVersionLink,), outlets=[assets.champion])
         search >> fit >> judge >> promote
     return dag
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Asset, BaseOperator
+from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from mlfactory.pipeline.steps import STEPS, Done, Job, validation_links
@@ -33,7 +33,7 @@ class StageOperator(BaseOperator):
         product: the product's name.
         step: a name in `pipeline.steps.STEPS`.
         links: the buttons of the task's page.
-        announces: the asset whose event tells the other DAGs that this step is done.
+        outlets: the asset whose event tells the other DAGs that this step is done.
         candidate: for the search, the family to search.
     """
 
@@ -45,11 +45,10 @@ class StageOperator(BaseOperator):
         product: str,
         step: str,
         links: Sequence[type[StageLink]] = (),
-        announces: Asset | None = None,
         candidate: str = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(outlets=[announces] if announces else [], **kwargs)
+        super().__init__(**kwargs)
         self.product = product
         self.step = step
         self.candidate = candidate

@@ -67,7 +67,7 @@ def event_times(frame: pd.DataFrame, column: str, where: str) -> pd.Series:
         place = int(np.flatnonzero(times.isna())[0])
         raise BuildError(
             f"{where}: {int(times.isna().sum()):,} of {len(frame):,} rows have no event time in "
-            f"'{column}'; the first has {given.iloc[place]!r}",
+            f"'{column}'; the first has {_plain(given.iloc[place])!r}",
             remedy="every event needs its time: leave out rows without one, or mend the function",
         )
     found: pd.Series = times.astype("datetime64[us, UTC]")
@@ -91,7 +91,7 @@ def check_key(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
     repeated = frame.duplicated(columns, keep=False)
     if repeated.any():
         example = frame.loc[repeated, columns].iloc[0].to_dict()
-        shown = ", ".join(f"{name}={value!r}" for name, value in example.items())
+        shown = ", ".join(f"{name}={_plain(value)!r}" for name, value in example.items())
         raise BuildError(
             f"{where}: the key {columns} is not unique: {int(repeated.sum()):,} of "
             f"{len(frame):,} rows share theirs with another, such as {shown}",
@@ -143,12 +143,16 @@ def labels(values: pd.Series, label: Label, where: str) -> pd.Series:
 def _refuse(values: pd.Series, wrong: pd.Series, name: str, expected: str, where: str) -> None:
     if not wrong.any():
         return
-    place = int(np.flatnonzero(wrong)[0])
+    example = _plain(values.iloc[int(np.flatnonzero(wrong)[0])])
     raise BuildError(
-        f"{where}: the column '{name}' holds {values.iloc[place]!r}, which is not {expected}, "
+        f"{where}: the column '{name}' holds {example!r}, which is not {expected}, "
         f"and {int(wrong.sum()):,} such values of {len(values):,} in all",
         remedy="mend the function: what is not known is null (None or nan)",
     )
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _word(value: Any) -> str:

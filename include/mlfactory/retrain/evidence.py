@@ -21,10 +21,10 @@ def past_before(product: Product, partition: Partition) -> Past:
     judged = ledger.entries(product.name, "promoted", "rejected")
     requested = ledger.entries(product.name, "retrain_requested")
     requests = _before(product, partition, {entry.partition for entry in requested})
-    trainings = _before(product, partition, {entry.partition for entry in judged})
     return Past(
         champion=_champion(product, partition),
-        trainings=tuple(sorted({*trainings, *requests})),
+        # one that failed was asked for but never judged: it costs budget, and is asked for again
+        trainings=_before(product, partition, {entry.partition for entry in judged}),
         requests=requests,
         trained_here=any(entry.partition == partition.key for entry in judged),
     )

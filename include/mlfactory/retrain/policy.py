@@ -36,7 +36,7 @@ class Past:
 
     Attributes:
         champion: cut-off of the model that judges the partition, None if there is none.
-        trainings: cut-offs of the trainings that were judged or asked for, oldest first.
+        trainings: cut-offs of the trainings that came to a judgement, oldest first.
         requests: the partitions at which the policy asked for a training, oldest first.
         trained_here: whether a training with this very cut-off was judged already.
     """

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import matmul_toeplitz
 
 from mlfactory.statistics.histograms import Counts, Histogram
 from mlfactory.statistics.statistic import Floats, Ints
@@ -82,65 +83,86 @@ def draw(
     return Draws(ours, counts(ours), counts(theirs), (len(ours), len(theirs)))
 
 
-def stretches(histogram: Histogram, draws: Draws) -> Floats:
-    """Return (2,) by how much the samples' deviations exceed those of independent draws.
+@dataclass(frozen=True)
+class Memory:
+    """How blocks on end go together.
 
-    Blocks are taken for a first-order autoregression plus the chance of their finite rows.
+    Args:
+        scale: standard deviation of blocks about trend and cycle, as a share of that of draws.
+        excess: by how much the standard deviations of means over the blocks of the reference and
+            of the current data exceed those of means over blocks that have nothing in common.
+    """
+
+    scale: float
+    excess: Floats
+
+
+def memory(histogram: Histogram, draws: Draws) -> Memory:
+    """Fit a first-order autoregression, and the chance of finite rows, to the blocks.
+
+    They are taken about a straight trend and the means of the phases. A trend within the
+    reference is not chance, or the steeper it were, the less would be found.
     """
     rows = histogram.reference.sum(axis=1, keepdims=True, dtype=np.float64)
     shares = histogram.reference / rows
     if histogram.ordered:
         shares = np.cumsum(shares, axis=1)
-    member = np.eye(draws.phases.max() + 1)[draws.phases]
-    blocks, cycle = member.shape
-    peers = blocks / cycle
-    rest = shares - ((member.T @ shares) / member.sum(axis=0)[:, np.newaxis])[draws.phases]
+    of_phases, _ = np.linalg.qr(np.eye(draws.phases.max() + 1)[draws.phases])
+    about_phases = shares - of_phases @ (of_phases.T @ shares)
+    trend = np.arange(len(rows), dtype=np.float64)
+    trend -= of_phases @ (of_phases.T @ trend)
+    basis = np.column_stack([of_phases, trend / np.linalg.norm(trend)])
+    rest = shares - basis @ (basis.T @ shares)
     average = shares.mean(axis=0)
-    alike = _autocorrelation(
-        variance=float(np.sum(rest**2) / blocks),
-        beside=float(np.sum(rest[1:] * rest[:-1]) / (blocks - 1)),
+    variance, alike = _autoregression(
+        basis,
+        own=float(np.sum(rest**2)),
+        beside=float(np.sum(rest[1:] * rest[:-1])),
         of_rows=float(np.mean(1 / rows) * np.sum(average * (1 - average))),
-        cycle=cycle,
-        peers=peers,
     )
     lags = np.arange(1, max(draws.lengths))
     excess = [1 + 2 * np.sum((1 - lags / n).clip(0) * alike(lags)) for n in draws.lengths]
-    stretch: Floats = np.sqrt(peers / (peers - 1) * np.array(excess))
-    return stretch
+    drawn = float(np.sum(about_phases**2)) / len(rows)
+    scale = np.sqrt(variance / drawn) if drawn > NEGLIGIBLE else 1.0
+    return Memory(float(scale), np.sqrt(excess))
 
 
-def _autocorrelation(
-    *, variance: float, beside: float, of_rows: float, cycle: int, peers: float
-) -> Callable[[Ints], Floats]:
-    """Return the autocorrelation of blocks at given lags.
+def _autoregression(
+    basis: Floats, *, own: float, beside: float, of_rows: float
+) -> tuple[float, Callable[[Ints], Floats]]:
+    """Return the variance of blocks, and their autocorrelation at given lags.
 
     Args:
-        variance: of the blocks about the means of their phases.
-        beside: covariance of neighbouring blocks about those means.
+        basis: (blocks, regressors) orthonormal, what the blocks were freed from.
+        own: sum of squares of what was left.
+        beside: sum of products of neighbours.
         of_rows: the part of the variance that comes from the finite rows of a block.
-        cycle: how many phases there are.
-        peers: how many blocks each phase has.
     """
+    blocks, regressors = basis.shape
     first = decay = 0.0
 
     def alike(lags: Ints) -> Floats:
-        return np.where(lags == 0, 1.0, first * decay ** (np.abs(lags) - 1.0).clip(0))
+        return np.where(lags == 0, 1.0, first * decay ** (lags - 1.0).clip(0))
 
+    variance = own / (blocks - regressors)
     if variance < NEGLIGIBLE:
-        return alike
-    cycles = np.arange(1 - int(peers), int(peers))
-    taper = 1 - np.abs(cycles) / peers
+        return variance, alike
     for _ in range(10):
-        # The means of phases were taken from the same few blocks, and took with them a part of
-        # what is to be measured here: the longer the memory, the more.
-        taken = float(taper @ alike(cycle * cycles)) / peers
-        taken_beside = float(taper @ alike(cycle * cycles + 1)) / peers
-        whole = variance / (1 - min(taken, 0.8))
-        common = max(whole - of_rows, whole / np.sqrt(cycle * peers))
-        covariance = beside + taken_beside * whole
-        first = float(np.clip(covariance / whole, 0, MAX_DECAY))
+        # What the blocks were freed from was fitted to them, and took a part of what is to be
+        # measured here: the longer the memory, the more.
+        spread = matmul_toeplitz(alike(np.arange(blocks)), basis)
+        inner = basis.T @ spread
+        taken = (
+            np.sum(basis[:-1] * spread[1:])
+            + np.sum(spread[:-1] * basis[1:])
+            - np.sum((basis[:-1] @ inner) * basis[1:])
+        )
+        variance = own / (blocks - min(float(np.trace(inner)), 0.8 * blocks))
+        common = max(variance - of_rows, variance / np.sqrt(blocks))
+        covariance = (beside + variance * float(taken)) / (blocks - 1)
+        first = float(np.clip(covariance / variance, 0, MAX_DECAY))
         decay = float(np.clip(covariance / common, 0, MAX_DECAY))
-    return alike
+    return variance, alike
 
 
 def pseudo_distances(

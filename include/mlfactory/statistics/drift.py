@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlfactory.statistics.blocks import Draws, draw, pseudo_distances, stretches
+from mlfactory.statistics.blocks import Draws, draw, memory, pseudo_distances
 from mlfactory.statistics.histograms import Histogram, count_categorical, count_numeric
 from mlfactory.statistics.statistic import Floats, Ints
 
@@ -170,14 +170,16 @@ def _null(
     # The products of matrices are many and small: on a busy machine, threads that wait for one
     # another at each of them take ten times as long.
     with threadpool_limits(1, user_api="blas"):
-        stretched = np.array([stretches(histogram, draws) for histogram in histograms])
+        memories = [memory(histogram, draws) for histogram in histograms]
         # How much days have in common is hard to tell from one feature of one month, and the
         # maximum over features picks the one that told too little: each takes at least the mean.
-        stretched = np.maximum(stretched, stretched.mean(axis=0))
+        usual = np.mean([one.excess for one in memories], axis=0)
         return np.array(
             [
-                pseudo_distances(histogram, draws, stretch, rows, generator)
-                for histogram, stretch in zip(histograms, stretched, strict=True)
+                pseudo_distances(
+                    histogram, draws, one.scale * np.maximum(one.excess, usual), rows, generator
+                )
+                for histogram, one in zip(histograms, memories, strict=True)
             ]
         )
 

@@ -118,7 +118,9 @@ def _check_source(product: Product, lake: Lake, name: str, landed: pd.DataFrame)
         landed = landed.sort_values("_row", ignore_index=True)
     rescued = landed.get("_rescued", pd.Series(dtype="str"))
     frame = landed.drop(columns=[column for column in _HELPERS if column in landed])
-    done = run_suite(product, name, rules_for(product, name), frame)
+    # without rows, and perhaps without columns, only the rules about the table can be answered
+    rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
+    done = run_suite(product, name, rules, frame)
     key = product.spec.sources[name].key if len(frame) else ()
     reasons = reasons_of(frame, rescued, lake.columns(f"raw_{name}"), done.outcomes, key)
     return _Checked(

@@ -7,8 +7,20 @@ import pandas as pd
 import pytest
 
 from mlfactory import monitor
+from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import Lake
 from mlfactory.registry.connection import client
+
+SNAPSHOT = """
+apiVersion: mlfactory/v1
+name: wine
+partition: {every: snapshot}
+sources:
+  wine: {kind: csv, path: "wine.csv", key: [bottle]}
+features: {key: [bottle], numeric: [alcohol]}
+label: {column: cultivar, kind: multiclass}
+"""
 
 
 def series_of(run_id: str) -> dict[str, list[tuple[int, int, float]]]:
@@ -202,3 +214,20 @@ def test_the_manifest_says_what_was_read_and_found(served):
     assert manifest["outputs"] == {"metrics": 0}
     assert manifest["facts"]["states"] == result.states
     assert manifest["counts"] == {"predictions": 360, "rows": 360}
+
+
+@pytest.mark.usefixtures("mlflow_file")
+def test_a_snapshot_has_states_and_a_report_though_every_model_has_seen_it(make_product):
+    product = make_product(SNAPSHOT, files={"wine.csv": "bottle,alcohol\n"})
+    partition = product.calendar.parse("snapshot")
+    Lake("wine").replace("features", pd.DataFrame({"bottle": [1], "alcohol": [12.5]}), "snapshot")
+    details = {"version": "1", "seen_through": "snapshot"}
+    ledger.record("wine", ledger.Entry("promoted", "snapshot", "gates", details=details))
+    result = monitor.run(product, partition)
+    assert result.states == {
+        "drift": "no_model",
+        "prediction_drift": "no_model",
+        "performance": "no_model",
+    }
+    assert "snapshot" in Path(result.report).read_text()
+    assert series_of(result.run_id) == {"rows": [(0, 0, 1.0)]}

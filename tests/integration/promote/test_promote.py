@@ -49,7 +49,7 @@ def test_the_first_model_is_promoted_for_beating_the_naive_baseline(shop: Shop):
         "servable",
         "fresh",
         "roc_auc.at_least",
-        "cost.beats_champion",
+        "roc_auc.beats_champion",
         "roc_auc.slice.region",
         "latency_p99_ms.at_most",
     }
@@ -74,7 +74,7 @@ def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
     }
     assert expected.items() <= tags.items()
     assert len(tags["digest"]) == 64 and tags["code_revision"]
-    assert "| cost.beats_champion | passed |" in client().get_model_version("shop", "1").description
+    assert "| roc_auc.beats_champion | passed |" in client().get_model_version("shop", "1").description
     run_id = read_json(product_root("shop") / "trainings" / training / "fit.json")["run_id"]
     metrics = client().get_run(run_id).data.metrics
     assert metrics["gate.roc_auc.at_least"] == pytest.approx(0.8, abs=0.1)
@@ -88,7 +88,7 @@ def test_a_model_that_is_no_better_is_tried_beside_the_champion(shop: Shop):
     same = shop.train(4, fit=[2, 3])
     result = promote.run(shop.product, same)
     assert not result.promoted
-    assert result.reason.startswith("cost.beats_champion failed: cost")
+    assert result.reason.startswith("roc_auc.beats_champion failed: roc_auc")
     assert aliases() == {"champion": "1", "previous": None, "challenger": "2"}
     assert ledger.entries("shop", "rejected")[0].details["challenger"] is True
     assert ledger.entries("shop", "rejected")[0].details["champion"] == "1"
@@ -98,13 +98,13 @@ def test_a_bad_model_is_rejected_and_not_tried(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     judged = promote.judge(shop.product, shop.train(4, fit=[2, 3], by="noise"))
     assert not judged.passed
-    assert set(judged.failed) >= {"roc_auc.at_least", "cost.beats_champion", "roc_auc.slice.region"}
+    assert set(judged.failed) >= {"roc_auc.at_least", "roc_auc.beats_champion", "roc_auc.slice.region"}
     promote.settle(shop.product, "2024-01-04.test")
     assert aliases() == {"champion": "1", "previous": None, "challenger": None}
 
 
 def test_a_better_model_replaces_the_champion_which_becomes_previous(shop: Shop, make_product):
-    shop.product = make_product(spec_of(gates="[{metric: cost, beats: champion}]"))
+    shop.product = make_product(spec_of(gates="[{metric: roc_auc, beats: champion}]"))
     first = shop.train(3, fit=[1, 2], by="noise")
     lenient = make_product(spec_of(gates="[]"))
     promote.run(lenient, first)
@@ -198,7 +198,7 @@ def test_an_older_cut_off_than_the_champions_is_refused(shop: Shop):
     judged = promote.judge(shop.product, shop.train(3, fit=[1, 2]))
     assert "fresh" in judged.failed
     # and the champion has learned from the rows it would be judged by
-    why = str(gates_of("2024-01-03.test")["cost.beats_champion"]["why"])
+    why = str(gates_of("2024-01-03.test")["roc_auc.beats_champion"]["why"])
     assert "champion 1 has been fitted on the held-out 2024-01-03" in why
     assert not promote.settle(shop.product, "2024-01-03.test").promoted
     assert aliases()["challenger"] is None
@@ -208,7 +208,7 @@ def test_a_champion_of_the_same_cut_off_may_be_compared(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     again = shop.train(3, fit=[1, 2], name="again")
     promote.judge(shop.product, again)
-    gate = gates_of(again)["cost.beats_champion"]
+    gate = gates_of(again)["roc_auc.beats_champion"]
     assert (gate["figure"], gate["passed"]) == (0.0, False)
     assert "champion 1" in str(gate["why"])
 
@@ -217,8 +217,8 @@ def test_a_champion_whose_files_were_changed_is_not_beaten_by_default(shop: Shop
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     break_model("1")
     judged = promote.judge(shop.product, shop.train(4, fit=[2, 3]))
-    assert set(judged.failed) == {"cost.beats_champion", "roc_auc.slice.region"}
-    why = str(gates_of("2024-01-04.test")["cost.beats_champion"]["why"])
+    assert set(judged.failed) == {"roc_auc.beats_champion", "roc_auc.slice.region"}
+    why = str(gates_of("2024-01-04.test")["roc_auc.beats_champion"]["why"])
     assert "champion 1 cannot be asked" in why and "digest" in why
     promote.settle(shop.product, "2024-01-04.test")
     assert aliases()["challenger"] is None
@@ -257,7 +257,7 @@ def test_other_kinds_of_labels_pass_the_same_gates(
     mlflow_file, make_product, kind: str, metric: str
 ):
     gates = BINARY_GATES.replace("roc_auc, at_least: 0.6", "latency_p99_ms, at_most: 5000")
-    gates = gates.replace("roc_auc", metric).replace("cost", metric)
+    gates = gates.replace("roc_auc", metric)
     shop = Shop(make_product(spec_of(kind, gates)))
     shop.sell(1, 2, 3, 4)
     assert promote.run(shop.product, shop.train(3, fit=[1, 2])).promoted

@@ -74,7 +74,7 @@ def reasons() -> dict[int, list[str]]:
     return {
         row: list(why)
         for row, why in zip(quarantine()["row"], quarantine()["reasons"], strict=True)
-    }  # noqa: E501
+    }
 
 
 def page(home: Path) -> str:
@@ -205,7 +205,9 @@ def test_more_bad_rows_than_the_budget_stop_the_partition_after_all_is_written(
 
 def test_a_critical_rule_about_the_whole_table_stops_the_partition(judged: Judged) -> None:
     mean = "{type: expect_column_mean_to_be_between, column: price, max_value: 1}"
-    with pytest.raises(ContractError, match="expect_column_mean_to_be_between.*observed 24.5"):
+    with pytest.raises(
+        ContractError, match=r"mean_to_be_between\(max_value=1\) fails: observed 24\.5"
+    ):
         judged(mean)
     assert quarantine().empty
 
@@ -213,7 +215,7 @@ def test_a_critical_rule_about_the_whole_table_stops_the_partition(judged: Judge
 def test_a_critical_rule_that_cannot_be_evaluated_stops_with_its_message(
     judged: Judged, home: Path
 ) -> None:
-    with pytest.raises(ContractError, match="cannot be evaluated: .*str"):
+    with pytest.raises(ContractError, match="cannot be evaluated: Column values"):
         judged(BETWEEN.replace("price", "colour"))
     assert "error" in page(home)
 
@@ -246,8 +248,11 @@ def test_a_source_that_is_silent_while_there_are_events_stops_the_partition(
     judged: Judged,
 ) -> None:
     more = ("90,2026-01-05T10:00:00Z,red,1,2",)
-    with pytest.raises(ContractError, match="visits: expect_table_row_count_to_be_between"):
+    with pytest.raises(
+        ContractError, match="visits: expect_table_row_count_to_be_between"
+    ) as caught:
         judged(more=more, key="2026-01-05")
+    assert "cannot be evaluated" not in str(caught.value)
 
 
 def test_the_same_partition_twice_leaves_the_same_rows_and_no_more_pages(

@@ -63,7 +63,7 @@ def lived(rain: Product) -> Product:
         "2013-03-01",
     )
     for entry in (
-        Entry("retrain_refused", "2013-01-01", "too few rows"),
+        Entry("retrain_refused", "2013-01-01", "too few rows", details={"refusals": ["rows"]}),
         Entry("retrain_requested", "2013-02-01", "no champion"),
         Entry("promoted", "2013-02-01", "all gates", "t1", details={"version": "1"}),
         Entry("retrain_requested", "2013-03-01", "drift"),
@@ -128,6 +128,11 @@ def test_a_refusal_after_the_training_does_not_hide_the_request() -> None:
         Entry("retrain_refused", "k", "already trained here"),
     ]
     assert decided(entries) == ("requested → promoted v3", "drift → all gates")
+
+
+def test_where_nothing_asked_for_a_training_nothing_was_refused() -> None:
+    entries = [Entry("retrain_refused", "k", "nothing asks for it: drift ok", details={})]
+    assert decided(entries) == ("", "nothing asks for it: drift ok")
 
 
 def test_a_training_asked_for_by_hand_needs_no_decision_of_the_policy() -> None:

@@ -28,6 +28,6 @@ def make_outcome(kind: str, rows: int = 400, seed: int = 0) -> Outcome:
         scores = rng.dirichlet(np.ones(4), rows) * 0.5 + 0.5 * np.eye(4)[y]
         scores[::3] = rng.dirichlet(np.ones(4), len(scores[::3]))
         return Outcome("multiclass", y, scores, scores.argmax(axis=1), classes=tuple("abcd"))
-    y = (rng.random(rows) < 0.3).astype(np.float64)
-    scores = np.round(1 / (1 + np.exp(-(y - 0.5 + rng.normal(0, 2, rows)))), 1)
-    return Outcome("binary", y, scores, (scores > 0.5).astype(np.float64), costs=(60, 12))
+    truth = (rng.random(rows) < 0.3).astype(np.float64)
+    scores = np.round(1 / (1 + np.exp(-(truth - 0.5 + rng.normal(0, 2, rows)))), 1)
+    return Outcome("binary", truth, scores, (scores > 0.5).astype(np.float64), costs=(60, 12))

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from mlfactory.lake.tables import Lake
+from mlfactory.monitor.answers import from_held_out, from_predictions
+
+KINDS = {"column": "kind", "kind": "multiclass"}
+AT = pd.Series(pd.to_datetime(["2013-04-01T05:00", "2013-04-02T05:00"], utc=True))
+
+
+def predictions(**columns: list[object]) -> pd.DataFrame:
+    base = {"ride": ["a", "b"], "at": AT, "role": ["champion", "champion"]}
+    return pd.DataFrame(base | columns)
+
+
+def test_held_out_answers_are_their_scores_and_days(product_of):
+    held_out = pd.DataFrame({"candidate_scores": [0.2, 0.7], "block": [15796, 15797]})
+    answers = from_held_out(product_of().spec, held_out)
+    assert answers.to_dict("list") == {"score": [0.2, 0.7], "block": [15796, 15797]}
+
+
+def test_of_several_classes_the_chosen_one_and_its_probability_are_the_answer(product_of):
+    held_out = pd.DataFrame(
+        {
+            "candidate_scores": [[0.2, 0.8], [0.7, 0.3]],
+            "candidate_decisions": ["tram", "bus"],
+            "block": [1, 1],
+        }
+    )
+    answers = from_held_out(product_of(label=KINDS).spec, held_out)
+    assert answers["score"].tolist() == [0.8, 0.7]
+    assert answers["prediction"].tolist() == ["tram", "bus"]
+
+
+@pytest.mark.usefixtures("home")
+def test_predictions_of_the_champion_have_the_days_of_their_events(product_of):
+    product = product_of()
+    frame = predictions(score=[0.2, 0.7], prediction=[0.0, 1.0])
+    shadow = frame.assign(role="challenger")
+    Lake("rides").replace("predictions", pd.concat([frame, shadow]), "2013-04-01")
+    answers = from_predictions(product, product.calendar.parse("2013-04-01"))
+    assert answers.to_dict("list") == {"score": [0.2, 0.7], "block": [15796, 15797]}
+
+
+@pytest.mark.usefixtures("home")
+def test_predictions_of_several_classes_have_both(product_of):
+    product = product_of(label=KINDS)
+    frame = predictions(
+        score=[0.8, 0.7], prediction=["tram", "bus"], probabilities=[[0.2, 0.8], [0.7, 0.3]]
+    )
+    Lake("rides").replace("predictions", frame, "2013-04-01")
+    answers = from_predictions(product, product.calendar.parse("2013-04-01"))
+    assert answers["score"].tolist() == [0.8, 0.7]
+    assert answers["prediction"].tolist() == ["tram", "bus"]
+
+
+@pytest.mark.usefixtures("home")
+def test_no_predictions_are_no_answers(product_of):
+    product = product_of()
+    april = product.calendar.parse("2013-04-01")
+    assert from_predictions(product, april).empty
+    empty = pa.Table.from_pandas(predictions(score=[0.2, 0.7], prediction=[0.0, 1.0])).slice(0, 0)
+    Lake("rides").replace("predictions", empty, april.key)
+    assert from_predictions(product, april).empty
