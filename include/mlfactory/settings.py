@@ -1,4 +1,4 @@
-"""The one settings object: everything that differs between machines, from the environment or `.env`.
+"""The one settings object: what differs between machines, from the environment or `.env`.
 
 Every field is set by an environment variable `MLFACTORY_<FIELD>`; what is not set has a default
 that works in a fresh clone.

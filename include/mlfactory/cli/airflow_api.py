@@ -49,7 +49,7 @@ class DagRun:
 
 @dataclass(frozen=True)
 class TaskRun:
-    """A task of a run; `map_index` is -1 where the task is not mapped."""
+    """A task of a run; `map_index` is -1 where the task is not mapped, `label` names that index."""
 
     dag_id: str
     run_id: str
@@ -58,11 +58,14 @@ class TaskRun:
     state: str
     try_number: int
     seconds: float
+    label: str | None = None
 
     @property
     def name(self) -> str:
-        """Return the task's id, with its index where it is mapped."""
-        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+        """Return the task's id, with what it is mapped to where it is mapped."""
+        if self.map_index < 0:
+            return self.task_id
+        return f"{self.task_id}[{self.label or self.map_index}]"
 
 
 @dataclass(frozen=True)
@@ -175,6 +178,7 @@ class AirflowApi:
                 state=row["state"] or "none",
                 try_number=row["try_number"],
                 seconds=row["duration"] or 0.0,
+                label=row["rendered_map_index"],
             )
             for row in found
         ]

@@ -66,12 +66,11 @@ class Picture:
         return sorted(columns, key=_urgency, reverse=True)
 
     def drift_figures(self, metric: str = DRIFT) -> str:
-        """Return the largest drifts, such as `temp 0.61 > 0.12, wind 0.3 > 0.14 and 2 more`."""
+        """Return the drifts of the worst state, such as `temp 0.61 > 0.12 and 2 more`."""
         drifted = self.drifted(metric)
-        shown = [
-            f"{one.slice} {one.value:.2g} > {one.bound:.2g}" for one in drifted[:_FIGURES_SHOWN]
-        ]
-        more = len(drifted) - len(shown)
+        worst = [one for one in drifted if one.state == drifted[0].state]
+        shown = [f"{one.slice} {one.value:.2g} > {one.bound:.2g}" for one in worst[:_FIGURES_SHOWN]]
+        more = len(worst) - len(shown)
         return ", ".join(shown) + (f" and {more} more" if more else "")
 
 

@@ -88,10 +88,12 @@ def _note(picture: Picture, name: str, state: str) -> str:
     if found is None or found.value is None:
         return ""
     if name in (DRIFT, PREDICTION_DRIFT):
-        drifted, all_of = len(picture.drifted(name)), len(picture.ranked(name))
-        if not drifted:
-            return f"none of {all_of} columns beyond its bound"
-        return f"{drifted} of {all_of} columns: {picture.drift_figures(name)}"
+        drifted, ranked = picture.drifted(name), picture.ranked(name)
+        if drifted:
+            return f"{len(drifted)} of {len(ranked)} columns; {picture.drift_figures(name)}"
+        if len(ranked) == 1:
+            return f"{ranked[0].slice} {ranked[0].value:.2g}, bound {ranked[0].bound:.2g}"
+        return f"none of {len(ranked)} columns is beyond its bound"
     if name == FRESHNESS:
         return f"newest event {found.value:.1f} hours before the end, bound {found.bound:.0f}"
     metric = picture.product.spec.performance_metric
@@ -137,13 +139,14 @@ def _listed(partitions: Sequence[str]) -> str:
 
 def _drift(page: Page, picture: Picture, reference: Reference) -> None:
     drift = picture.product.spec.monitor.drift
+    calm = f"{100 * (1 - drift.false_alarm_rate):.4g} %"
     page.section("Data drift")
     page.paragraph(
         "How far each feature is from what the champion learned from, as a share of the rows: "
         "the Kolmogorov-Smirnov distance of numbers, the total variation of categories. The "
-        f"bounds are what chance alone stays within in {1 - drift.false_alarm_rate:.4g} of the "
-        "partitions without drift, for all features together. A feature beyond its bound is a "
-        f"warning, and an alert if its distance is at least {drift.effect_at_least:g}."
+        f"bounds are what chance alone stays within in {calm} of the partitions without drift, "
+        "for all features together. A feature beyond its bound is a warning, "
+        f"and an alert if its distance is at least {drift.effect_at_least:g}."
     )
     ranked = picture.ranked()
     page.table(

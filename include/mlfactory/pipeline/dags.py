@@ -23,7 +23,7 @@ from mlfactory.pipeline.links import (
     ReportLink,
     ValidationLink,
 )
-from mlfactory.pipeline.operator import StageOperator
+from mlfactory.pipeline.operator import SearchOperator, StageOperator
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import as_utc
 
@@ -81,11 +81,10 @@ def _train_dag(product: Product, assets: ProductAssets) -> DAG:
     schedule = PartitionedAssetTimetable(assets=assets.retrain_request)
     with _dag(product, "train", schedule, train_doc(product), _train_params(product)) as dag:
         snapshot = _task(product, "snapshot")
-        search = StageOperator.partial(
+        search = SearchOperator.partial(
             task_id="search",
             product=product.name,
             step="search",
-            links=(MlflowRunLink,),
             map_index_template="{{ task.candidate }}",
         ).expand_kwargs(XComArg(snapshot))
         fit = _task(product, "fit", links=(MlflowRunLink,))

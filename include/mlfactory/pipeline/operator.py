@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from mlfactory.pipeline.links import MlflowRunLink
 from mlfactory.pipeline.steps import STEPS, Done, Job, validation_links
 from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
@@ -52,7 +53,8 @@ class StageOperator(BaseOperator):
         self.product = product
         self.step = step
         self.candidate = candidate
-        self.operator_extra_links = tuple(link() for link in links)
+        if links:
+            self.operator_extra_links = tuple(link() for link in links)
         self.links_found: dict[str, str] = {}
 
     def execute(self, context: Context) -> Any:
@@ -70,6 +72,8 @@ class StageOperator(BaseOperator):
         except Exception as error:
             raise AirflowFailException(f"{type(error).__name__}: {error}") from error
         self.links_found = done.links
+        for name, address in done.links.items():
+            self.log.info("%s: %s", name, address)
         if done.stop_here:
             self.log.info("%s: %s", self.step, done.stop_here)
             self._keep(context, done)
@@ -103,6 +107,12 @@ class StageOperator(BaseOperator):
 
     def _keep(self, context: Context, done: Done) -> None:
         context["ti"].xcom_push(key="return_value", value=done.result)
+
+
+class SearchOperator(StageOperator):
+    """Search one candidate family; mapped, and of a mapped task Airflow asks the class for links."""
+
+    operator_extra_links = (MlflowRunLink(),)
 
 
 def training_id(partition: str, run_id: str) -> str:

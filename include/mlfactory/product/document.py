@@ -11,9 +11,23 @@ import yaml
 from mlfactory.product.errors import Mistake
 
 try:
-    from yaml import CSafeLoader as _Loader
+    from yaml import CSafeLoader as _SafeLoader
 except ImportError:  # a PyYAML built without libyaml reads the same, slower
-    from yaml import SafeLoader as _Loader  # type: ignore[assignment]
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+
+class _Loader(_SafeLoader):
+    """Reads a date that does not exist as a mistake with its line."""
+
+
+def _date(loader: _Loader, node: yaml.ScalarNode) -> Any:
+    try:
+        return loader.construct_yaml_timestamp(node)
+    except ValueError as error:
+        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
 
 
 @dataclass(frozen=True)
@@ -32,7 +46,7 @@ class Document:
             if isinstance(node, yaml.MappingNode):
                 pairs = {key.value: (key, value) for key, value in node.value}
                 if part not in pairs:
-                    break
+                    continue  # missing, or the name of a model that pydantic put into the path
                 key, node = pairs[part]
                 line = key.start_mark.line + 1
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
@@ -40,19 +54,17 @@ class Document:
                     break
                 node = node.value[part]
                 line = node.start_mark.line + 1
-            # any other part is a name pydantic put into the path, not one of the file's
         return line
 
     def key(self, path: tuple[str | int, ...]) -> str:
         """Return `path` as a person writes it, without the parts that the file does not have."""
         node, text = self.root, ""
-        for position, part in enumerate(path):
-            last = position == len(path) - 1
+        for part in path:
             if isinstance(node, yaml.MappingNode):
                 pairs = {key.value: value for key, value in node.value}
-                if part in pairs or last:
+                if part in pairs:
                     text += f".{part}" if text else str(part)
-                    node = pairs.get(part)
+                    node = pairs[part]
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
                 text += f"[{part}]"
                 node = node.value[part] if part < len(node.value) else None
@@ -74,8 +86,8 @@ def read_document(file: Path) -> Document:
         if not isinstance(root, yaml.MappingNode):
             mistake = Mistake(file, 1, "", "expected keys and values, like 'name: my_product'")
             return Document(file, None, None, (mistake,))
-        repeated = tuple(_repeated_keys(file, root))
-        return Document(file, loader.construct_document(root), root, repeated)
+        content = loader.construct_document(root)
+        return Document(file, content, root, tuple(_repeated_keys(file, root)))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return Document(file, None, None, (Mistake(file, line, "", str(error.problem)),))

@@ -26,8 +26,13 @@ _MAP_DOMAIN = {
 
 @cache
 def expectation_names() -> frozenset[str]:
-    """Return the type of every expectation of the installed Great Expectations."""
-    return frozenset(path.stem for path in _folder().glob("expect_*.py"))
+    """Return the type of every expectation of the installed Great Expectations that can be used."""
+    return frozenset(
+        path.stem
+        for path in _folder().glob("expect_*.py")
+        # what it has not moved to its present API yet raises as soon as it is made
+        if "raise NotImplementedError" not in path.read_text(encoding="utf-8")
+    )
 
 
 @cache

@@ -151,9 +151,10 @@ def _take_out(content: Any, path: tuple[str | int, ...]) -> None:
 def _mistakes(document: Document, error: ValidationError) -> Iterator[Mistake]:
     for detail in error.errors(include_url=False):
         path = tuple(detail["loc"])
-        yield Mistake(
-            document.file, document.line(path), document.key(path), _explain(detail, path)
-        )
+        key = document.key(path)
+        if detail["type"] == "missing":
+            key = f"{key}.{path[-1]}" if key else str(path[-1])
+        yield Mistake(document.file, document.line(path), key, _explain(detail, path))
 
 
 def _explain(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:

@@ -162,6 +162,12 @@ def _load_checked(
     )
 
 
+def _without_integers(outputs: Any) -> Any:
+    # MLflow warns of whole numbers that could be missing, which an answer never is
+    values = np.asarray(outputs)
+    return values.astype(np.float64) if np.issubdtype(values.dtype, np.integer) else outputs
+
+
 def _save(
     folder: Path, about: Model, estimator: Any, input_example: pd.DataFrame, outputs: Any
 ) -> None:
@@ -172,7 +178,7 @@ def _save(
             mlflow_model=about,
             serialization_format="skops",
             skops_trusted_types=list(TRUSTED),
-            signature=infer_signature(input_example, outputs),
+            signature=infer_signature(input_example, _without_integers(outputs)),
             input_example=input_example,
             # inferred requirements would start a process and load the model in it
             pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],

@@ -158,6 +158,7 @@ def importance(
         means[:shown], places, xerr=spreads[:shown], fmt="none", ecolor=OTHER, elinewidth=1.2
     )
     axes.set_yticks(places, features[:shown])
+    axes.set_ylim(-0.7, shown - 0.3)
     axes.axvline(0, color=SOFT, linewidth=0.8)
     axes.grid(visible=False, axis="y")
     return figure

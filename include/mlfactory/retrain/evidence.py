@@ -89,14 +89,15 @@ def _observation(about: str, found: pd.DataFrame) -> Observation:
 
 
 def _drifted(found: pd.DataFrame) -> str:
-    """Return the features that drifted most, such as `temp 0.61 > 0.12, wind 0.3 > 0.14`."""
+    """Return the largest drifts of the worst state, such as `temp 0.61 > 0.12, wind 0.3 > 0.14`."""
     features = found[(found["metric"] == "drift") & (found["slice"] != "")]
-    drifted = features[features["state"].isin(["warn", "alert"])]
-    biggest = drifted.assign(ratio=drifted["value"] / drifted["bound"]).sort_values(
-        ["state", "ratio"], ascending=[True, False], kind="stable"
-    )
+    for state in ("alert", "warn"):
+        drifted = features[features["state"] == state]
+        if len(drifted):
+            break
+    ratios = (drifted["value"] / drifted["bound"]).sort_values(ascending=False, kind="stable")
     figures = [
         f"{row.slice} {row.value:.2g} > {row.bound:.2g}"
-        for row in biggest.head(_FIGURES_SHOWN).itertuples()
+        for row in drifted.loc[ratios.index].head(_FIGURES_SHOWN).itertuples()
     ]
-    return ", ".join([*figures, "…"] if len(biggest) > _FIGURES_SHOWN else figures)
+    return ", ".join([*figures, "…"] if len(drifted) > _FIGURES_SHOWN else figures)

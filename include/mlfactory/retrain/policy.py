@@ -165,7 +165,7 @@ def _standing(
     """Say how far each thing that could ask is from asking."""
     drift = [seen for seen in observations if seen.drift in _MEASURED]
     performance = [seen for seen in observations if seen.performance in _MEASURED]
-    yield f"drift {drift[-1].drift}" if drift else "no drift measured yet"
+    yield f"drift {drift[-1].drift}{_short_of(spec, drift)}" if drift else "no drift measured yet"
     if performance:
         newest = performance[-1]
         figures = _performance(spec, newest, "warn")
@@ -175,6 +175,18 @@ def _standing(
     every = [trigger.every for trigger in spec.retrain.when if isinstance(trigger, EveryTrigger)]
     if every and since is not None:
         yield f"{since} of {count(min(every), 'partition')} since the last training"
+
+
+def _short_of(spec: ProductSpec, drift: Sequence[Observation]) -> str:
+    """Say how often drift was seen where it must be seen more often to ask for a training."""
+    for trigger in spec.retrain.when:
+        if isinstance(trigger, DriftTrigger):
+            newest = drift[-trigger.in_.n :]
+            reached = sum(seen.drift in _REACHED[trigger.drift] for seen in newest)
+            if reached:
+                within = f"{reached} of the newest {trigger.in_.n} partitions"
+                return f" ({trigger.drift} in {within}, {trigger.in_.k} would ask)"
+    return ""
 
 
 def _refusals(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import loguniform, randint, uniform
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
@@ -56,10 +57,26 @@ class Family:
 
 
 def build(
-    candidate: str, features: Features, kind: LabelKind, params: Mapping[str, Any], seed: int
+    candidate: str,
+    features: Features,
+    kind: LabelKind,
+    params: Mapping[str, Any],
+    seed: int,
+    inputs: pd.DataFrame,
 ) -> Pipeline:
-    """Return an unfitted estimator of a family, from a frame of model inputs to its answers."""
+    """Return an estimator of a family, from a frame of model inputs to its answers, to be fitted.
+
+    Columns that are missing in all rows of `inputs`, the rows it will be fitted on, are ignored
+    for good: nothing can be learned of them, and histogram boosting does not take them.
+    """
     family = FAMILIES[candidate]
+    known = set(inputs.columns[inputs.notna().any()])
+    features = features.model_copy(
+        update={
+            "numeric": tuple(name for name in features.numeric if name in known),
+            "categorical": tuple(name for name in features.categorical if name in known),
+        }
+    )
     return family.make(features, kind, {**family.defaults(kind), **params}, seed)
 
 
@@ -155,7 +172,7 @@ def _searched_of_boosting(kind: LabelKind) -> Mapping[str, Any]:
         "learning_rate": loguniform(0.02, 0.3),
         "max_iter": randint(40, 200),
         "max_leaf_nodes": randint(4, 48),
-        "min_samples_leaf": randint(5, 200),
+        "min_samples_leaf": randint(2, 100),
         "l2_regularization": loguniform(1e-2, 1e2),
         "max_features": uniform(0.3, 0.7),
         **loss,

@@ -158,7 +158,7 @@ def _data(subject: Subject) -> Section:
     else:
         how = (
             "The newest partitions were held out. Rows before them whose label was not known when "
-            f"the hold-out began were left out (labels take {spec.label.arrives_after})."
+            f"the hold-out began were left out; labels take {_delay(spec)}."
         )
     rows = (
         ("fitted on", training.fit_rows, ", ".join(training.fit_partitions)),
@@ -253,11 +253,15 @@ def _limits(subject: Subject) -> Iterator[str]:
         )
     worse = _worse_than_baseline(spec, subject.evaluation)
     if worse:
-        yield f"No better than the baseline in {', '.join(worse)}."
+        yield f"Worse than the baseline in {', '.join(worse)}."
     yield (
         "Missing inputs and categories never seen in training are answered, but with less to go "
         "by. Importance tells what the model uses, not what causes the label."
     )
+
+
+def _delay(spec: ProductSpec) -> str:
+    return str(spec.label.model_dump()["arrives_after"])
 
 
 def _worse_than_baseline(spec: ProductSpec, evaluation: Evaluation) -> list[str]:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from mlfactory.lake.files import read_json, write_json
 from mlfactory.product.errors import UsageError
-from mlfactory.product.loader import Product
 from mlfactory.train.outcomes import merit
-from mlfactory.train.training import Training, digest_of, training_file
+from mlfactory.train.training import Training, training_file
 
 
 @dataclass(frozen=True)
@@ -38,11 +36,9 @@ class Found:
     """What the search of one candidate found, as it is kept with the training.
 
     Attributes:
-        digest: of the training it was made for.
         planned: trials that the budget allowed; fewer were done if the time was up.
     """
 
-    digest: str
     candidate: str
     run_id: str
     metric: str
@@ -81,15 +77,13 @@ def save_search(training: Training, found: Found) -> None:
     write_json(_file(training, found.candidate), found.as_json())
 
 
-def search_of(product: Product, training: Training, candidate: str) -> Found | None:
-    """Return the search of a candidate, None if there is none of this very training."""
+def search_of(training: Training, candidate: str) -> Found | None:
+    """Return the search of a candidate, None if it was not done yet."""
     content = read_json(_file(training, candidate))
-    if not content or content["digest"] != digest_of(training, product):
-        return None
-    return found_from(content)
+    return found_from(content) if content else None
 
 
-def all_searches(product: Product, training: Training) -> tuple[Found, ...]:
+def all_searches(training: Training) -> tuple[Found, ...]:
     """Return the search of every candidate, in the order of the training's candidates.
 
     Raises:
@@ -97,7 +91,7 @@ def all_searches(product: Product, training: Training) -> tuple[Found, ...]:
     """
     searches = []
     for candidate in training.candidates:
-        found = search_of(product, training, candidate)
+        found = search_of(training, candidate)
         if found is None:
             raise UsageError(
                 f"training {training.training_id}: candidate {candidate} was not searched yet",
@@ -105,11 +99,6 @@ def all_searches(product: Product, training: Training) -> tuple[Found, ...]:
             )
         searches.append(found)
     return tuple(searches)
-
-
-def digest_of_searches(searches: Sequence[Found]) -> str:
-    """Return a digest of all that was found: a fit of an equal digest can be re-used."""
-    return sha256(repr([found.as_json() for found in searches]).encode()).hexdigest()[:16]
 
 
 def _file(training: Training, candidate: str) -> Path:

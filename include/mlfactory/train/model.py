@@ -24,7 +24,7 @@ def fit_model(
     seed: int,
 ) -> Any:
     """Return a candidate fitted on all rows; a binary one says 1 from `threshold` on."""
-    estimator: Any = build(candidate, spec.features, spec.label.kind, params, seed)
+    estimator: Any = build(candidate, spec.features, spec.label.kind, params, seed, rows.inputs)
     if threshold is not None:
         estimator = with_threshold(estimator, threshold)
     # trees grow on all cores, which neither changes them nor stays with the model

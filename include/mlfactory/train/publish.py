@@ -18,6 +18,7 @@ from mlfactory.report import model_plots
 from mlfactory.train import card
 from mlfactory.train.dataset import LABEL, Rows, Split
 from mlfactory.train.evaluate import Judged
+from mlfactory.train.outcomes import answer
 from mlfactory.train.threshold import cost_by_threshold
 
 HOLDOUT_FILE = "holdout.parquet"
@@ -43,7 +44,7 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
     example = split.fit.take(
         np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
     ).inputs
-    return log_model(run_id, model, example, model.predict(example))
+    return log_model(run_id, model, example, answer(model, example).decisions)
 
 
 def held_out_frame(product: Product, rows: Rows, judged: Judged) -> pd.DataFrame:
@@ -148,7 +149,7 @@ def _metrics(subject: card.Subject) -> Mapping[str, float]:
 def _log_datasets(subject: card.Subject, split: Split) -> None:
     product, training = subject.product, subject.training
     root = Lake(product.name).root
-    label = pd.DataFrame({product.spec.label.column: split.fit.y})
+    label = split.fit.frame[[LABEL]]
     for table, part, version, frame, context in (
         ("features", "fit", training.features_version, split.fit.inputs, "training"),
         ("features", "holdout", training.features_version, split.holdout.inputs, "evaluation"),

@@ -101,8 +101,9 @@ def _try(
     kind = spec.label.kind
     tested: list[tuple[Rows, Floats, tuple[str, ...] | None]] = []
     for train, test in folds:
-        unfitted = build(candidate, spec.features, kind, params, seed)
-        estimator, part = quiet_fit(unfitted, rows.take(train)), rows.take(test)
+        learned, part = rows.take(train), rows.take(test)
+        unfitted = build(candidate, spec.features, kind, params, seed, learned.inputs)
+        estimator = quiet_fit(unfitted, learned)
         scores = answer_scores(estimator, part.inputs)
         tested.append((part, scores, class_names(estimator)))
     threshold = None

@@ -30,7 +30,6 @@ from mlfactory.train.found import (
     Trial,
     all_searches,
     best_search,
-    digest_of_searches,
     save_search,
     search_of,
 )
@@ -41,7 +40,7 @@ from mlfactory.train.search import run_trials
 from mlfactory.train.training import (
     FIT_FILE,
     Training,
-    digest_of,
+    find_training,
     load_training,
     save_training,
     training_file,
@@ -127,6 +126,8 @@ def snapshot(
 ) -> SnapshotResult:
     """Pin which rows a training reads and what it may spend, and look for leaks.
 
+    A training that was pinned before stays as it is, whatever was written since.
+
     Args:
         trials: of all candidates together; the spec's by default, as are the next two.
         seconds: of the search of all candidates together.
@@ -136,42 +137,31 @@ def snapshot(
     Raises:
         InsufficientData: if there are too few labelled rows, partitions or classes.
         LeakageError: if a feature gives the label away.
-        UsageError: if a candidate or a budget is asked for that there cannot be.
+        UsageError: if a candidate or a budget is asked for that there cannot be, or the training
+            was begun otherwise.
     """
-    spec = product.spec
     with manifest(product, "snapshot", partition.key, training_id) as record:
-        chosen = _candidates(product, candidates)
-        data = pin(product, partition)
-        split = read_split(product, partition, data)
-        refuse_leaks(split.fit.inputs, split.fit.y, spec.label.kind)
-        training = Training(
-            product=product.name,
-            partition=partition.key,
-            training_id=training_id,
-            reason=reason or _requested(product, partition) or _BY_HAND,
-            features_version=data.features_version,
-            labels_version=data.labels_version,
-            fit_partitions=data.fit_partitions,
-            holdout_partitions=data.holdout_partitions,
-            fit_rows=len(split.fit),
-            holdout_rows=len(split.holdout),
-            seed=spec.train.seed,
-            trials=_at_least_1("trials", trials, spec.train.search.trials),
-            seconds=_at_least_1("seconds", seconds, spec.train.search.seconds),
-            candidates=chosen,
+        budget = _Budget(
+            _candidates(product, candidates),
+            _at_least_1("trials", trials, product.spec.train.search.trials),
+            _at_least_1("seconds", seconds, product.spec.train.search.seconds),
         )
+        training = find_training(product, training_id)
+        if training is None:
+            training = _pin(product, partition, training_id, budget, reason)
+        _check_same(training, partition, budget)
         # made here, so that searches which run at once find it, and an absent MLflow shows early
         runs.training_run(product, partition.key, training_id)
         save_training(training)
         _note(record, training)
     _log.info(
-        "%s %s: %d rows to fit on (%s), %d held out (%s), %d candidates",
+        "%s %s: %d rows to fit on (%s), %d held out (%s)",
         *(product.name, partition, training.fit_rows, ", ".join(training.fit_partitions)),
-        *(training.holdout_rows, ", ".join(training.holdout_partitions), len(chosen)),
+        *(training.holdout_rows, ", ".join(training.holdout_partitions)),
     )
     return SnapshotResult(
         training_id=training_id,
-        candidates=chosen,
+        candidates=training.candidates,
         fit_rows=training.fit_rows,
         holdout_rows=training.holdout_rows,
         fit_partitions=training.fit_partitions,
@@ -192,7 +182,7 @@ def search(product: Product, training_id: str, candidate: str) -> SearchResult:
     trials, seconds = training.share(candidate)
     name = f"{training_id}.{candidate}"
     with manifest(product, "search", training.partition, name) as record:
-        found = search_of(product, training, candidate)
+        found = search_of(training, candidate)
         if found is None:
             run_id = _candidate_run(product, training, candidate)
             metric = product.spec.search_metric
@@ -211,8 +201,7 @@ def search(product: Product, training_id: str, candidate: str) -> SearchResult:
                     seed=training.seed,
                     after_each=log,
                 )
-            digest = digest_of(training, product)
-            found = Found(digest, candidate, run_id, metric, trials, done)
+            found = Found(candidate, run_id, metric, trials, done)
             save_search(training, found)
         _finish_search(found)
         _note(record, training)
@@ -230,15 +219,14 @@ def fit(product: Product, training_id: str) -> FitResult:
     training = load_training(product, training_id)
     path = training_file(product.name, training_id, FIT_FILE)
     with manifest(product, "fit", training.partition, training_id) as record:
-        searches = all_searches(product, training)
+        searches = all_searches(training)
         chosen = best_search(searches)
-        digest = digest_of_searches(searches)
         content = read_json(path)
         run_id = runs.training_run(product, training.partition, training_id)
-        if content.get("digest") != digest:
+        if not content:
             with _fails_with(run_id), threadpool_limits(_THREADS):
                 content = _fit(product, training, searches, chosen, run_id)
-            write_json(path, {**content, "digest": digest})
+            write_json(path, content)
         runs.set_tags(chosen.run_id, {"mlfactory.chosen": "true"})
         runs.finish(run_id)
         _note(record, training)
@@ -246,7 +234,7 @@ def fit(product: Product, training_id: str) -> FitResult:
     metrics = {name: figure["value"] for name, figure in content["metrics"].items()}
     headline = product.spec.search_metric
     _log.info(
-        "%s %s: %s, %s %s on %d held-out rows",
+        "%s %s: %s, %s %.4g on %d held-out rows",
         *(product.name, training.partition, content["candidate"]),
         *(headline, metrics[headline], training.holdout_rows),
     )
@@ -276,6 +264,50 @@ def _fit(
         "search_score": best.score,
         **evaluation.as_json(),
     }
+
+
+@dataclass(frozen=True)
+class _Budget:
+    """Who competes, and what all of them together may spend."""
+
+    candidates: tuple[str, ...]
+    trials: int
+    seconds: int
+
+
+def _pin(
+    product: Product, partition: Partition, training_id: str, budget: _Budget, reason: str
+) -> Training:
+    data = pin(product, partition)
+    split = read_split(product, partition, data)
+    refuse_leaks(split.fit.inputs, split.fit.y, product.spec.label.kind)
+    return Training(
+        product=product.name,
+        partition=partition.key,
+        training_id=training_id,
+        reason=reason or _requested(product, partition) or _BY_HAND,
+        features_version=data.features_version,
+        labels_version=data.labels_version,
+        fit_partitions=data.fit_partitions,
+        holdout_partitions=data.holdout_partitions,
+        fit_rows=len(split.fit),
+        holdout_rows=len(split.holdout),
+        seed=product.spec.train.seed,
+        trials=budget.trials,
+        seconds=budget.seconds,
+        candidates=budget.candidates,
+        spec_hash=product.spec_hash,
+    )
+
+
+def _check_same(training: Training, partition: Partition, budget: _Budget) -> None:
+    begun = _Budget(training.candidates, training.trials, training.seconds)
+    if training.partition != partition.key or begun != budget:
+        raise UsageError(
+            f"training {training.training_id} was begun at {training.partition} with {begun}, "
+            f"and is asked for at {partition} with {budget}",
+            remedy="start a new training, with an id of its own",
+        )
 
 
 def _candidates(product: Product, asked: Sequence[str] | None) -> tuple[str, ...]:

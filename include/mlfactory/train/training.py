@@ -1,9 +1,11 @@
-"""A training as it was pinned: what it learns from, what it is judged by, what it may spend."""
+"""A training as it was pinned: what it learns from, what it is judged by, what it may spend.
+
+A training of one id is one training for ever: what was pinned is never pinned anew, so that to run
+any of its stages again makes the same.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,7 +19,7 @@ FIT_FILE = "fit.json"
 
 @dataclass(frozen=True)
 class Training:
-    """All that decides what a training does, but the spec and the code.
+    """All that decides what a training does, but the code.
 
     Attributes:
         features_version: of the Delta table `features`; likewise `labels_version`.
@@ -39,6 +41,7 @@ class Training:
     trials: int
     seconds: int
     candidates: tuple[str, ...]
+    spec_hash: str
 
     def share(self, candidate: str) -> tuple[int, float]:
         """Return the trials (at least 1) and seconds that one candidate may spend.
@@ -72,23 +75,35 @@ def save_training(training: Training) -> None:
     write_json(path, asdict(training))
 
 
+def find_training(product: Product, training_id: str) -> Training | None:
+    """Return a training that was pinned, None if there is none of this id.
+
+    Raises:
+        UsageError: if the spec was changed since.
+    """
+    content = read_json(training_file(product.name, training_id, SNAPSHOT_FILE))
+    if not content:
+        return None
+    lists = ("fit_partitions", "holdout_partitions", "candidates")
+    training = Training(**{**content, **{name: tuple(content[name]) for name in lists}})
+    if training.spec_hash != product.spec_hash:
+        raise UsageError(
+            f"training {training_id} of {product.name} was begun with another product.yaml",
+            remedy="start a new training, with an id of its own",
+        )
+    return training
+
+
 def load_training(product: Product, training_id: str) -> Training:
     """Return a training that was pinned.
 
     Raises:
-        UsageError: if there is none of this id.
+        UsageError: if there is none of this id, or the spec was changed since.
     """
-    content = read_json(training_file(product.name, training_id, SNAPSHOT_FILE))
-    if not content:
+    training = find_training(product, training_id)
+    if training is None:
         raise UsageError(
             f"product {product.name} has no training '{training_id}'",
             remedy="its first stage is snapshot; run that one before search and fit",
         )
-    lists = ("fit_partitions", "holdout_partitions", "candidates")
-    return Training(**{**content, **{name: tuple(content[name]) for name in lists}})
-
-
-def digest_of(training: Training, product: Product) -> str:
-    """Return a digest of what was pinned and the spec: work of an equal digest can be re-used."""
-    content = json.dumps([asdict(training), product.spec_hash], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()[:16]
+    return training

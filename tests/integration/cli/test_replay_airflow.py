@@ -64,7 +64,7 @@ def test_a_span_is_replayed_key_after_key(
         ("2013-02-01", "train", "success"),
         ("2013-03-01", "data", "failed"),
     ]
-    assert any("search[1]" in line and "promote skipped" in line for line in lines)
+    assert any("search[ridge]" in line and "promote skipped" in line for line in lines)
 
 
 def test_a_failed_task_is_told_with_the_end_of_its_log(

@@ -109,12 +109,13 @@ def test_drift_asks_with_the_figures_of_the_newest_partition(product):
             (number, "drift", "", 5.0, "alert"),
             (number, "drift", "wind", 0.61 + number / 100, "alert"),
             (number, "drift", "calm", 0.13, "warn"),
+            (number, "drift", "gust", 0.4, "alert"),
             (number, "performance", "", 0.66, "ok"),
         )
     result = decide(product, 4)
     assert result.requested
     assert result.reason == (
-        "drift was alert in 2 of the newest 3 partitions (wind 0.65 > 0.12, calm 0.13 > 0.12)"
+        "drift was alert in 2 of the newest 3 partitions (wind 0.65 > 0.12, gust 0.4 > 0.12)"
     )
 
 

@@ -12,11 +12,15 @@ START = datetime(2026, 11, 21, tzinfo=UTC)
 RUN = DagRun("rain.train", "r", "success", "k", START, START, START + timedelta(seconds=12.34))
 
 
-def task(name: str, state: str, index: int = -1) -> TaskRun:
-    return TaskRun("rain.train", "r", name, index, state, 1, 4.56)
+def task(name: str, state: str, index: int = -1, label: str | None = None) -> TaskRun:
+    return TaskRun("rain.train", "r", name, index, state, 1, 4.56, label)
 
 
-TASKS = [task("search", "success", 1), task("judge", "running"), task("promote", "skipped")]
+TASKS = [
+    task("search", "success", 1, "ridge"),
+    task("judge", "running"),
+    task("promote", "skipped"),
+]
 
 
 def test_a_pipe_gets_a_plain_line_for_each_run_that_is_over() -> None:
@@ -25,7 +29,7 @@ def test_a_pipe_gets_a_plain_line_for_each_run_that_is_over() -> None:
         progress.waiting("train", RUN, TASKS)
         progress.finished("train", RUN, [TASKS[0], TASKS[2]])
     assert output.getvalue() == (
-        "2013-01-01  train   success   12.3 s   search[1] 4.6 promote skipped\n"
+        "2013-01-01  train   success   12.3 s   search[ridge] 4.6 promote skipped\n"
     )
 
 

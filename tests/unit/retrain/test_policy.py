@@ -126,7 +126,8 @@ SILENT = [
     pytest.param(
         4,
         [seen(3, "alert"), seen(4, value=0.664)],
-        "nothing asks for it: drift ok; performance ok (roc_auc 0.664 above 0.62 in 2013-04-01); "
+        "nothing asks for it: drift ok (alert in 1 of the newest 3 partitions, 2 would ask); "
+        "performance ok (roc_auc 0.664 above 0.62 in 2013-04-01); "
         "2 of 6 partitions since the last training",
         id="one alert is not two",
     ),
@@ -134,7 +135,8 @@ SILENT = [
         6,
         [seen(3, "alert", value=0.7), seen(4, value=0.7), seen(5, "warn", value=0.7),
          seen(6, "alert", value=0.61)],
-        "nothing asks for it: drift alert; performance ok (roc_auc 0.61 below 0.62 in 2013-06-01); "
+        "nothing asks for it: drift alert (alert in 1 of the newest 3 partitions, 2 would ask); "
+        "performance ok (roc_auc 0.61 below 0.62 in 2013-06-01); "
         "4 of 6 partitions since the last training",
         id="an alert too long ago, and a warning",
     ),

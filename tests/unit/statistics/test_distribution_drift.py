@@ -72,6 +72,21 @@ def test_rows_alone_would_raise_false_alarms_on_days_that_are_alike() -> None:
     assert detect(before, after).features[1].state == "ok"
 
 
+def test_a_trend_within_the_reference_does_not_hide_that_it_goes_on() -> None:
+    rng = np.random.default_rng(4)
+    warmer = np.arange(1800) / 600 + np.repeat(rng.normal(0, 0.3, 90), 20) + rng.normal(size=1800)
+    (found,) = detect({"x": warmer[:1200]}, {"x": warmer[1200:]}).features
+    assert found.state == "alert"
+
+
+def test_a_weekly_cycle_hides_no_shift() -> None:
+    before, after = month_after_reference(5, 0.2)
+    assert detect(before, after).state == "ok"
+    after["x0"] = after["x0"] + 0.7
+    assert detect(before, after).features[0].state == "alert"
+    assert detect(before, after, cycle=1).features[0].state == "ok"
+
+
 def test_a_shift_of_one_feature_is_an_alert_of_that_feature() -> None:
     after = numbers(2, 1500)
     after["x2"] = after["x2"] + 0.5

@@ -72,7 +72,7 @@ def chain(product: str, *, is_joined: bool) -> list[DAG]:
         f"{product}.train", schedule=PartitionedAssetTimetable(assets=request), **options
     ) as train:
 
-        @task
+        @task(map_index_template="{{ task.op_kwargs['candidate'] }}")
         def search(candidate: str) -> str:
             return candidate
 

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlfactory import train
+from mlfactory.lake import ledger
+from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
+from mlfactory.product.metrics import metrics_for
+from mlfactory.registry.connection import client
+from mlfactory.registry.models import load_version
+from mlfactory.registry.runs import read_frame
+from mlfactory.registry.versions import register
+
+KINDS = ["binary", "multiclass", "regression"]
+PLOTS = {
+    "binary": {"ranking", "calibration", "cost", "importance", "search"},
+    "multiclass": {"confusion", "importance", "search"},
+    "regression": {"errors", "importance", "search"},
+}
+
+
+def file_of(world, name: str, training: str = "t1") -> dict:
+    return read_json(product_root(world.product.name) / "trainings" / training / name)
+
+
+def runs_of(world) -> list:
+    experiment = client().get_experiment_by_name(world.product.name)
+    return list(client().search_runs([experiment.experiment_id]))
+
+
+def artifacts(run_id: str, folder: str = "") -> set[str]:
+    return {found.path for found in client().list_artifacts(run_id, folder or None)}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, kind):
+    world = taxi(kind)
+    result = train.run(world.product, world.cutoff, "t1")
+
+    fitted = file_of(world, "fit.json")
+    assert fitted["run_id"] == result.run_id
+    assert fitted["model_uri"] == result.model_uri
+    names = metrics_for(kind, costs=kind == "binary")
+    assert set(result.metrics) == set(fitted["metrics"]) == set(names)
+    headline = fitted["metrics"][world.product.spec.search_metric]
+    assert headline["low"] <= headline["value"] <= headline["high"]
+    better = headline["value"] - headline["baseline"]
+    assert (better < 0) == (kind == "regression")
+
+    run = client().get_run(result.run_id)
+    assert run.info.status == "FINISHED"
+    for name in names:
+        assert run.data.metrics[name] == pytest.approx(result.metrics[name])
+        assert f"baseline_{name}" in run.data.metrics
+        assert f"{name}_low" in run.data.metrics
+    assert {given.dataset.digest for given in run.inputs.dataset_inputs} == {
+        f"version-{version}" for version in world.lake.versions("features", "labels").values()
+    }
+    expected = {"model_card.md", "model_card.html", "holdout.parquet", "plots"}
+    assert expected <= artifacts(result.run_id)
+    assert artifacts(result.run_id, "plots") == {f"plots/{name}.png" for name in PLOTS[kind]}
+    for stage, name in (("snapshot", "t1"), ("search", f"t1.{result.candidate}"), ("fit", "t1")):
+        assert read_manifest(world.product.name, stage, name)["inputs"]["features"] == 2 or (
+            kind == "multiclass"
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_held_out_answers_are_those_of_the_stored_model(taxi, kind):
+    world = taxi(kind)
+    result = train.run(world.product, world.cutoff, "t1", trials=2)
+    held_out = read_frame(result.run_id, "holdout.parquet")
+    tags = {"training_id": "t1"}
+    version = register(world.product.name, result.model_uri, result.run_id, tags)
+    model = load_version(world.product.name, version)
+    answers = model.answer(held_out)
+
+    recorded = np.stack(held_out["candidate_scores"].to_list())
+    assert np.array_equal(recorded, answers.scores)
+    assert list(held_out["candidate_decisions"]) == list(answers.decisions)
+    constant = np.stack(held_out["baseline_scores"].to_list())
+    assert np.ptp(constant, axis=0).max() == 0
+    assert held_out["baseline_decisions"].nunique() == 1
+    if kind == "multiclass":
+        assert tuple(file_of(world, "fit.json")["classes"]) == model.classes
+        assert set(held_out["label"]) == {"short", "usual", "long"}
+        assert held_out["block"].is_unique
+    else:
+        assert (held_out["event_time"] >= pd.Timestamp("2026-03-01", tz="UTC")).all()
+        assert held_out["block"].nunique() == 12
+    assert {"ride", "district", "distance", "hour", "zone"} <= set(held_out.columns)
+
+
+def test_what_was_pinned_is_written_with_the_reason_of_the_newest_request(taxi):
+    world = taxi("binary")
+    for key, why in (("2026-03-01", "drift in 2 of 3"), ("2026-02-01", "another month")):
+        ledger.record(world.product.name, ledger.Entry("retrain_requested", key, why))
+    result = train.snapshot(world.product, world.cutoff, "t1", trials=9, seconds=5)
+    pinned = file_of(world, "snapshot.json")
+    assert pinned["reason"] == result.reason == "drift in 2 of 3"
+    assert pinned["fit_partitions"] == ["2026-01-01", "2026-02-01"]
+    assert pinned["holdout_partitions"] == ["2026-03-01"]
+    assert (pinned["trials"], pinned["seconds"]) == (9, 5)
+    assert (pinned["fit_rows"], pinned["holdout_rows"]) == (1440, 720)
+    assert train.snapshot(world.product, world.cutoff, "t2").reason != "another month"
+    by_hand = train.snapshot(world.product, world.cutoff, "t3", reason="curious")
+    assert by_hand.reason == "curious"
+
+
+def test_running_again_ends_in_the_same_state(taxi):
+    world = taxi("binary")
+    first = train.run(world.product, world.cutoff, "t1")
+    files = {name: file_of(world, name) for name in ("snapshot.json", "fit.json")}
+    runs = {run.info.run_id for run in runs_of(world)}
+    assert train.run(world.product, world.cutoff, "t1") == first
+    assert {name: file_of(world, name) for name in files} == files
+    assert {run.info.run_id for run in runs_of(world)} == runs
+    assert {run.info.status for run in runs_of(world)} == {"FINISHED"}
+
+
+@pytest.mark.parametrize("lost", ["fit.json", "search-logistic_regression.json"])
+def test_a_stage_cut_short_and_run_again_makes_the_same_model(taxi, lost):
+    world = taxi("binary")
+    first = train.run(world.product, world.cutoff, "t1")
+    scores = read_frame(first.run_id, "holdout.parquet")["candidate_scores"]
+    # killed after all its writes but the last: only the file that says so is missing
+    (product_root(world.product.name) / "trainings" / "t1" / lost).unlink()
+    second = train.run(world.product, world.cutoff, "t1")
+    assert second.run_id == first.run_id
+    assert second.metrics == first.metrics
+    again = read_frame(second.run_id, "holdout.parquet")["candidate_scores"]
+    assert np.array_equal(scores, again)
+    assert len(runs_of(world)) == 3
+
+
+def test_the_same_seed_and_trials_make_the_same_model_in_another_training(taxi):
+    world = taxi("regression")
+    one = train.run(world.product, world.cutoff, "t1", candidates=["extra_trees"])
+    two = train.run(world.product, world.cutoff, "t2", candidates=["extra_trees"])
+    assert one.run_id != two.run_id
+    assert one.metrics == two.metrics
+    scores = [
+        read_frame(run, "holdout.parquet")["candidate_scores"] for run in (one.run_id, two.run_id)
+    ]
+    assert np.array_equal(*scores)
+
+
+def test_a_training_that_was_begun_stays_as_it_was_whatever_is_written_since(taxi):
+    world = taxi("binary")
+    before = train.snapshot(world.product, world.cutoff, "t1")
+    expected = train.run(world.product, world.cutoff, "t2").metrics
+    world.fill(seed=2)
+    assert train.snapshot(world.product, world.cutoff, "t1") == before
+    assert train.run(world.product, world.cutoff, "t1").metrics == expected
+    assert train.run(world.product, world.cutoff, "t3").metrics != expected
+
+
+def test_another_training_under_the_same_id_is_refused(taxi, make_product):
+    world = taxi("binary")
+    train.snapshot(world.product, world.cutoff, "t1")
+    with pytest.raises(UsageError, match="was begun at 2026-03-01"):
+        train.snapshot(world.product, world.cutoff, "t1", trials=99)
+    text = (world.product.folder / "product.yaml").read_text()
+    changed = make_product(text.replace("min_rows: 50", "min_rows: 60"))
+    with pytest.raises(UsageError, match=r"begun with another product\.yaml"):
+        train.search(changed, "t1", "logistic_regression")
+
+
+def test_each_candidate_has_a_child_run_with_its_trials_as_steps(taxi):
+    world = taxi("binary")
+    result = train.run(world.product, world.cutoff, "t1")
+    children = {
+        run.data.tags["mlfactory.candidate"]: run
+        for run in runs_of(world)
+        if run.data.tags.get("mlflow.parentRunId") == result.run_id
+    }
+    assert set(children) == {"logistic_regression", "hist_gradient_boosting"}
+    for name, run in children.items():
+        steps = client().get_metric_history(run.info.run_id, "roc_auc")
+        assert [step.step for step in steps] == [1, 2]
+        found = file_of(world, f"search-{name}.json")
+        assert [step.value for step in steps] == [trial["score"] for trial in found["trials"]]
+        assert run.data.tags["mlfactory.best_trial"] == str(found["best"]["number"])
+        assert set(run.data.params) == set(found["best"]["params"])
+    chosen = [name for name, run in children.items() if "mlfactory.chosen" in run.data.tags]
+    assert chosen == [result.candidate]
+
+
+def test_the_threshold_makes_errors_cheaper_than_the_best_constant_answer(taxi):
+    world = taxi("binary")
+    result = train.run(world.product, world.cutoff, "t1", trials=2)
+    fitted = file_of(world, "fit.json")
+    assert 0 < fitted["threshold"] < 0.5
+    assert result.metrics["cost"] < fitted["metrics"]["cost"]["baseline"]
+    held_out = read_frame(result.run_id, "holdout.parquet")
+    said = held_out["candidate_scores"] >= fitted["threshold"]
+    assert np.array_equal(said, held_out["candidate_decisions"] == 1)
+
+
+def test_a_feature_that_gives_the_label_away_is_refused_by_name_and_nothing_is_left(taxi):
+    world = taxi("binary")
+    world.fill(leak=True)
+    with pytest.raises(LeakageError, match="'hour'"):
+        train.run(world.product, world.cutoff, "t1")
+    assert file_of(world, "snapshot.json") == {}
+    assert client().get_experiment_by_name(world.product.name) is None
+
+
+def test_a_search_that_fails_leaves_a_failed_run(taxi):
+    world = taxi("binary")
+    train.snapshot(world.product, world.cutoff, "t1")
+    path = product_root(world.product.name) / "trainings" / "t1" / "snapshot.json"
+    pinned = json.loads(path.read_text())
+    path.write_text(json.dumps({**pinned, "fit_partitions": []}))
+    with pytest.raises(InsufficientData):
+        train.search(world.product, "t1", "logistic_regression")
+    statuses = {run.info.run_name: run.info.status for run in runs_of(world)}
+    assert statuses["logistic_regression"] == "FAILED"
+
+
+def test_fit_without_every_search_is_told_which_is_missing(taxi):
+    world = taxi("binary")
+    train.snapshot(world.product, world.cutoff, "t1")
+    train.search(world.product, "t1", "logistic_regression")
+    with pytest.raises(UsageError, match="hist_gradient_boosting was not searched yet"):
+        train.fit(world.product, "t1")
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"candidates": ["extra_tree"]}, "did you mean 'extra_trees'"),
+        ({"candidates": ["ridge"]}, "cannot learn the binary label"),
+        ({"trials": 0}, "trials is 0"),
+        ({"seconds": -1}, "seconds is -1"),
+    ],
+)
+def test_a_budget_or_candidate_that_cannot_be_is_refused(taxi, asked, told):
+    world = taxi("binary")
+    with pytest.raises(UsageError, match=told):
+        train.snapshot(world.product, world.cutoff, "t1", **asked)

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlfactory.product.errors import LeakageError
+from mlfactory.train.leakage import find_leaks, refuse_leaks
+
+ROWS = 600
+RANDOM = np.random.default_rng(3)
+TRUTH = {
+    "binary": (RANDOM.random(ROWS) < 0.2).astype(np.int64),
+    "multiclass": RANDOM.choice(["red", "green", "blue"], ROWS),
+    "regression": RANDOM.gamma(4, 30, ROWS),
+}
+
+
+def leaking(kind: str, values) -> list[str]:
+    inputs = pd.DataFrame({"noise": RANDOM.normal(size=ROWS), "suspect": values})
+    return [leak.feature for leak in find_leaks(inputs, TRUTH[kind], kind)]
+
+
+def test_a_number_that_orders_a_binary_label_is_found():
+    arrival_delay = np.where(TRUTH["binary"] == 1, 15, 14) + RANDOM.uniform(0, 0.9, ROWS)
+    assert leaking("binary", arrival_delay) == ["suspect"]
+    assert leaking("binary", -arrival_delay) == ["suspect"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_category_that_names_the_label_is_found(kind):
+    assert leaking(kind, pd.Series(TRUTH[kind]).astype("str") + "!") == ["suspect"]
+
+
+def test_a_number_that_stands_for_the_class_is_found_though_it_has_no_order():
+    codes = pd.Series(TRUTH["multiclass"]).map({"red": 2.0, "green": 1.0, "blue": 3.0})
+    assert leaking("multiclass", codes) == ["suspect"]
+
+
+def test_the_label_in_another_unit_is_found():
+    assert leaking("regression", np.log(TRUTH["regression"])) == ["suspect"]
+
+
+def test_a_category_that_names_the_value_is_found():
+    minutes = RANDOM.integers(1, 30, ROWS).astype(float)
+    inputs = pd.DataFrame({"bucket": pd.Series(minutes).astype("str")})
+    assert [leak.feature for leak in find_leaks(inputs, minutes, "regression")] == ["bucket"]
+
+
+def test_being_missing_can_tell_the_label():
+    values = pd.Series(RANDOM.normal(size=ROWS)).where(TRUTH["binary"] == 0)
+    assert leaking("binary", values) == ["suspect"]
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_a_name_of_each_row_is_no_leak(kind):
+    assert leaking(kind, pd.Series([f"row {row}" for row in range(ROWS)], dtype="str")) == []
+
+
+def test_strong_features_are_no_leaks():
+    distance = TRUTH["regression"] + RANDOM.normal(0, 9, ROWS)
+    assert np.corrcoef(distance, TRUTH["regression"])[0, 1] > 0.985
+    assert leaking("regression", distance) == []
+    strong = TRUTH["binary"] + RANDOM.normal(0, 0.25, ROWS)
+    assert leaking("binary", strong) == []
+
+
+def test_columns_without_content_are_no_leaks():
+    assert leaking("binary", np.ones(ROWS)) == []
+    assert leaking("binary", np.full(ROWS, np.nan)) == []
+    assert leaking("regression", pd.Series([None] * ROWS, dtype="str")) == []
+
+
+def test_few_rows_accuse_nobody():
+    y = np.array([0] * 30 + [1] * 10)
+    assert list(find_leaks(pd.DataFrame({"x": y.astype(float)}), y, "binary")) == []
+
+
+def test_every_leak_is_refused_by_name_with_figure_and_remedy():
+    y = TRUTH["binary"]
+    inputs = pd.DataFrame({"delay": y * 20.0, "fine": RANDOM.normal(size=ROWS), "late_code": y})
+    with pytest.raises(LeakageError) as caught:
+        refuse_leaks(inputs, y, "binary")
+    text = str(caught.value)
+    assert "'delay' (AUC alone 1.0000)" in text
+    assert "'late_code'" in text
+    assert "fine" not in text
+    assert "take them out of features.numeric" in text
