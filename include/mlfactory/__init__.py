@@ -1,3 +1,3 @@
-"""ML Factory: from a product's spec to a model that is fed, checked, gated, watched and retrained."""
+"""ML Factory: from a spec to a model that is fed, checked, gated, watched and retrained."""
 
 __version__ = "0.1.0"

@@ -13,8 +13,8 @@ def data_doc(product: Product) -> str:
         trigger = "Trigger it by hand: the product has no event time, its one key is `snapshot`."
     else:
         trigger = (
-            f"Runs when a {spec.partition.every} has ended. By hand: *Trigger*, *Advanced Options*, "
-            "and as *Partition Key* the partition's start, such as "
+            f"Runs when a {spec.partition.every} has ended. By hand: *Trigger*, *Advanced "
+            "Options*, and as *Partition Key* the partition's start, such as "
             f"`{product.calendar.containing(product.calendar.first).key}`; "  # type: ignore[arg-type]
             "for a span choose *Backfill*. `mlfactory replay` takes a span key after key and lets "
             "each come to rest, trainings and all, before the next."

@@ -110,7 +110,7 @@ class StageOperator(BaseOperator):
 
 
 class SearchOperator(StageOperator):
-    """Search one candidate family; mapped, and of a mapped task Airflow asks the class for links."""
+    """Search one candidate family; a mapped task, whose links Airflow asks of the class."""
 
     operator_extra_links = (MlflowRunLink(),)
 

@@ -13,7 +13,6 @@ import mlflow.sklearn
 import mlflow.tracking  # noqa: F401
 import pandas  # noqa: F401
 import scipy.stats  # noqa: F401
-import skops.io  # noqa: F401
 import sklearn.calibration
 import sklearn.compose
 import sklearn.dummy
@@ -24,3 +23,4 @@ import sklearn.metrics
 import sklearn.model_selection
 import sklearn.pipeline
 import sklearn.preprocessing  # noqa: F401
+import skops.io  # noqa: F401

@@ -10,20 +10,18 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlfactory.lake import ledger
 from mlfactory.lake.files import read_json, write_json
 from mlfactory.lake.manifests import Manifest, manifest
-from mlfactory.product.consistency import nearest
-from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.product.spec import CANDIDATES
 from mlfactory.registry import runs
 from mlfactory.train import card
-from mlfactory.train.dataset import Pinned, Split, pin, read_split
+from mlfactory.train.dataset import Pinned, Split, read_split
 from mlfactory.train.evaluate import evaluate, judge
 from mlfactory.train.found import (
     Found,
@@ -33,8 +31,8 @@ from mlfactory.train.found import (
     save_search,
     search_of,
 )
-from mlfactory.train.leakage import refuse_leaks
 from mlfactory.train.model import fit_baseline, fit_model
+from mlfactory.train.pinning import budget_of, check_same, pin_training
 from mlfactory.train.publish import publish
 from mlfactory.train.search import run_trials
 from mlfactory.train.training import (
@@ -48,7 +46,6 @@ from mlfactory.train.training import (
 
 _log = logging.getLogger(__name__)
 
-_BY_HAND = "asked for by hand"
 _THREADS = 1
 """For loops inside the libraries. Two searches run at once on two cores; with more threads they
 waited for each other, and boosting took four times as much processor time."""
@@ -141,15 +138,11 @@ def snapshot(
             was begun otherwise.
     """
     with manifest(product, "snapshot", partition.key, training_id) as record:
-        budget = _Budget(
-            _candidates(product, candidates),
-            _at_least_1("trials", trials, product.spec.train.search.trials),
-            _at_least_1("seconds", seconds, product.spec.train.search.seconds),
-        )
+        budget = budget_of(product, trials, seconds, candidates)
         training = find_training(product, training_id)
         if training is None:
-            training = _pin(product, partition, training_id, budget, reason)
-        _check_same(training, partition, budget)
+            training = pin_training(product, partition, training_id, budget, reason)
+        check_same(training, partition, budget)
         # made here, so that searches which run at once find it, and an absent MLflow shows early
         runs.training_run(product, partition.key, training_id)
         save_training(training)
@@ -243,7 +236,7 @@ def fit(product: Product, training_id: str) -> FitResult:
 
 def _fit(
     product: Product, training: Training, searches: tuple[Found, ...], chosen: Found, run_id: str
-) -> dict[str, object]:
+) -> dict[str, Any]:
     spec, best = product.spec, chosen.best
     split = _read(product, training)
     model = fit_model(spec, chosen.candidate, best.params, best.threshold, split.fit, training.seed)
@@ -264,76 +257,6 @@ def _fit(
         "search_score": best.score,
         **evaluation.as_json(),
     }
-
-
-@dataclass(frozen=True)
-class _Budget:
-    """Who competes, and what all of them together may spend."""
-
-    candidates: tuple[str, ...]
-    trials: int
-    seconds: int
-
-
-def _pin(
-    product: Product, partition: Partition, training_id: str, budget: _Budget, reason: str
-) -> Training:
-    data = pin(product, partition)
-    split = read_split(product, partition, data)
-    refuse_leaks(split.fit.inputs, split.fit.y, product.spec.label.kind)
-    return Training(
-        product=product.name,
-        partition=partition.key,
-        training_id=training_id,
-        reason=reason or _requested(product, partition) or _BY_HAND,
-        features_version=data.features_version,
-        labels_version=data.labels_version,
-        fit_partitions=data.fit_partitions,
-        holdout_partitions=data.holdout_partitions,
-        fit_rows=len(split.fit),
-        holdout_rows=len(split.holdout),
-        seed=product.spec.train.seed,
-        trials=budget.trials,
-        seconds=budget.seconds,
-        candidates=budget.candidates,
-        spec_hash=product.spec_hash,
-    )
-
-
-def _check_same(training: Training, partition: Partition, budget: _Budget) -> None:
-    begun = _Budget(training.candidates, training.trials, training.seconds)
-    if training.partition != partition.key or begun != budget:
-        raise UsageError(
-            f"training {training.training_id} was begun at {training.partition} with {begun}, "
-            f"and is asked for at {partition} with {budget}",
-            remedy="start a new training, with an id of its own",
-        )
-
-
-def _candidates(product: Product, asked: Sequence[str] | None) -> tuple[str, ...]:
-    if not asked:
-        return tuple(product.spec.candidates)
-    families = CANDIDATES[product.spec.label.kind]
-    for name in asked:
-        if name not in families:
-            raise UsageError(
-                f"'{name}' cannot learn the {product.spec.label.kind} label of "
-                f"{product.name}{nearest(name, families)}",
-                remedy=f"there are {list(families)}",
-            )
-    return tuple(dict.fromkeys(asked))
-
-
-def _at_least_1(name: str, asked: int | None, default: int) -> int:
-    if asked is not None and asked < 1:
-        raise UsageError(f"{name} is {asked}; a training needs at least 1")
-    return default if asked is None else asked
-
-
-def _requested(product: Product, partition: Partition) -> str:
-    """Return why the newest request for a training with this cut-off was made."""
-    requests = ledger.entries(product.name, "retrain_requested")
-    return next((one.why for one in reversed(requests) if one.partition == partition.key), "")
 
 
 def _read(product: Product, training: Training) -> Split:

@@ -70,9 +70,9 @@ def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
         return
     assert set(dag.params) == {"trials", "seconds", "candidates", "reason"}
     for name in dag.params:
-        schema = dag.params.get_param(name).schema
-        assert schema["title"]
-        assert schema["description"]
+        param = dag.params.get_param(name)
+        assert param.schema["title"]
+        assert param.description
     trials = dag.params.get_param("trials").schema
     assert (trials["minimum"], trials["maximum"]) == (1, 1000)
 

@@ -24,10 +24,10 @@ def make_outcome(kind: str, rows: int = 400, seed: int = 0) -> Outcome:
         predicted = np.round(y + rng.normal(3, 20, rows))
         return Outcome("regression", y, predicted, predicted)
     if kind == "multiclass":
-        y = rng.integers(0, 4, rows)
-        scores = rng.dirichlet(np.ones(4), rows) * 0.5 + 0.5 * np.eye(4)[y]
+        true = rng.integers(0, 4, rows)
+        scores = rng.dirichlet(np.ones(4), rows) * 0.5 + 0.5 * np.eye(4)[true]
         scores[::3] = rng.dirichlet(np.ones(4), len(scores[::3]))
-        return Outcome("multiclass", y, scores, scores.argmax(axis=1), classes=tuple("abcd"))
+        return Outcome("multiclass", true, scores, scores.argmax(axis=1), classes=tuple("abcd"))
     truth = (rng.random(rows) < 0.3).astype(np.float64)
     scores = np.round(1 / (1 + np.exp(-(truth - 0.5 + rng.normal(0, 2, rows)))), 1)
     return Outcome("binary", truth, scores, (scores > 0.5).astype(np.float64), costs=(60, 12))

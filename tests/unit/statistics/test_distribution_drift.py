@@ -79,12 +79,13 @@ def test_a_trend_within_the_reference_does_not_hide_that_it_goes_on() -> None:
     assert found.state == "alert"
 
 
-def test_a_weekly_cycle_hides_no_shift() -> None:
-    before, after = month_after_reference(5, 0.2)
-    assert detect(before, after).state == "ok"
-    after["x0"] = after["x0"] + 0.7
-    assert detect(before, after).features[0].state == "alert"
-    assert detect(before, after, cycle=1).features[0].state == "ok"
+def test_a_weekly_cycle_hides_less_when_it_is_known() -> None:
+    thresholds = [
+        detect(*month_after_reference(seed, 0.2), cycle=cycle).features[0].threshold
+        for cycle in (7, 1)
+        for seed in range(5)
+    ]
+    assert np.mean(thresholds[:5]) < 0.8 * np.mean(thresholds[5:])
 
 
 def test_a_shift_of_one_feature_is_an_alert_of_that_feature() -> None:
@@ -181,7 +182,7 @@ def test_current_data_with_fewer_rows_a_day_has_a_wider_threshold() -> None:
     before = numbers(1, 6000)
     many, few = (detect(before, numbers(2, rows)) for rows in (3000, 120))
     assert few.state == "ok"
-    assert few.features[0].threshold > 2 * many.features[0].threshold
+    assert few.features[0].threshold > 1.5 * many.features[0].threshold
     states = [detect(before, numbers(seed, 120)).state for seed in range(20)]
     assert states.count("ok") >= 18
 
