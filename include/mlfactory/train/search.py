@@ -48,7 +48,7 @@ def run_trials(
     seed: int,
     after_each: Callable[[Trial], None],
 ) -> tuple[Trial, ...]:
-    """Try parameters until the trials or the seconds are spent; the defaults always are tried.
+    """Try parameters while there are trials and seconds left; the defaults are always tried.
 
     Which parameters a trial has and how good it is depend on the rows, the seed and the trial's
     number only; time decides how many trials there are.
@@ -69,8 +69,12 @@ def run_trials(
     start = time.perf_counter()
     for number, params in enumerate(sample(candidate, kind, trials, seed), start=1):
         begun = time.perf_counter()
-        if done and begun - start >= seconds:
-            _log.info("%s: time is up after %d of %d trials", candidate, number - 1, trials)
+        pace = (begun - start) / max(len(done), 1)
+        if done and begun - start + pace > seconds:
+            _log.info(
+                "%s: %d of %d trials done, another would take longer than the %.0f s there are",
+                *(candidate, len(done), trials, seconds),
+            )
             break
         score, threshold = _try(product, candidate, params, rows, folds, seed)
         now = time.perf_counter()

@@ -47,8 +47,8 @@ from mlfactory.train.training import (
 _log = logging.getLogger(__name__)
 
 _THREADS = 1
-"""For loops inside the libraries. Two searches run at once on two cores; with more threads they
-waited for each other, and boosting took four times as much processor time."""
+"""For loops inside the libraries. Two searches run at once on two cores: with two threads each they
+wait for each other, and boosting took 15 s of processor time instead of 0.7."""
 
 
 @dataclass(frozen=True)
