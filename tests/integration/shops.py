@@ -40,8 +40,7 @@ promote: {gates: GATES}
 BINARY_GATES = """[
   {metric: roc_auc, at_least: 0.6},
   {metric: roc_auc, beats: champion, confidence: 0.9},
-  {metric: roc_auc, slice: region, drop_at_most: 0.1},
-  {metric: latency_p99_ms, at_most: 5000}]"""
+  {metric: roc_auc, slice: region, drop_at_most: 0.1}]"""
 
 
 def spec_of(kind: str = "binary", gates: str = BINARY_GATES) -> str:

@@ -65,8 +65,9 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "MLFACTORY_PRODUCTS": str(settings.products),
         "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.mlflow_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
-        # a task's libraries share the cores with the tasks beside it
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "2"),
+        # tasks run beside each other; threads that wait for one another's cores cost tenfold
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "OPENBLAS_NUM_THREADS": os.environ.get("OPENBLAS_NUM_THREADS", "1"),
     }
 
 

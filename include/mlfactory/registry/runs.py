@@ -6,6 +6,7 @@ A run is found again by its tags, so that a stage which is run again goes on in 
 from __future__ import annotations
 
 import getpass
+import json
 import math
 import tempfile
 import time
@@ -17,7 +18,7 @@ import pandas as pd
 from mlflow import MlflowClient
 from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.data.pandas_dataset import from_pandas
-from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag, ViewType
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
 from mlfactory.product.loader import Product
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _METRICS_A_BATCH = 1000
 _OTHERS_A_BATCH = 100
+_ROWS_FOR_SCHEMA = 1000
 
 _Item = TypeVar("_Item")
 
@@ -143,8 +145,16 @@ def log_dataset(
         context: what they were used for, such as `training`.
     """
     source = DeltaDatasetSource(path=table_path, delta_table_version=version)
-    dataset = from_pandas(frame, source=source, name=name, digest=f"version-{version}")
-    entity = dataset._to_mlflow_entity()
+    # MLflow looks at every row to tell the types of columns, which the first rows tell as well
+    sample = from_pandas(frame.head(_ROWS_FOR_SCHEMA), source=source, name=name)
+    entity = Dataset(
+        name=name,
+        digest=f"version-{version}",
+        source_type=source._get_source_type(),
+        source=source.to_json(),
+        schema=json.dumps({"mlflow_colspec": sample.schema.to_dict()}),
+        profile=json.dumps({"num_rows": len(frame), "num_elements": int(frame.size)}),
+    )
     tags = [InputTag("mlflow.data.context", context)]
     client().log_inputs(run_id, [DatasetInput(entity, tags)])
 
