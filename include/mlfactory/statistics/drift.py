@@ -194,7 +194,9 @@ def _max_t(
     replicates = len(largest)
     allowed = floor(false_alarm_rate * (replicates + 1)) - 1
     few = FEW_ROWS * one_row
-    thresholds = np.maximum(average + spread * largest[replicates - 1 - allowed], few)
+    thresholds = average + spread * largest[replicates - 1 - allowed]
+    # a bound of 1 says that so short or so persistent a reference can prove no change at all
+    thresholds = np.clip(thresholds, few, 1.0)
     beyond = replicates - np.searchsorted(largest, (distances - average) / spread)
     return thresholds, np.where(distances <= few, 1.0, (1 + beyond) / (1 + replicates))
 
