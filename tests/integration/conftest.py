@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from shops import Shop, spec_of
+from tests.integration.shops import Shop, spec_of
 
 from mlfactory.settings import settings
 

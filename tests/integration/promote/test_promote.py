@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from shops import BINARY_GATES, Shop, spec_of
+from tests.integration.shops import BINARY_GATES, Shop, spec_of
 
 from mlfactory import promote
 from mlfactory.lake import ledger

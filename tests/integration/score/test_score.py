@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from shops import Shop, spec_of
+from tests.integration.shops import Shop, spec_of
 
 from mlfactory import promote, score
 from mlfactory.lake import ledger
