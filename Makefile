@@ -49,7 +49,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q -n 2 tests/unit
 
 check: lint types unit ## Lint, types and unit tests: under a minute
 

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+"""A path that means the same in every process, wherever that was started."""
 
 
 class Settings(BaseSettings):
@@ -22,11 +26,15 @@ class Settings(BaseSettings):
         env_prefix="MLFACTORY_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True
     )
 
-    home: Path = Field(REPOSITORY / "var", description="All state of a run lives below this folder")
-    products: Path = Field(
+    home: Absolute = Field(
+        REPOSITORY / "var", description="All state of a run lives below this folder"
+    )
+    products: Absolute = Field(
         REPOSITORY / "include" / "products", description="Folder with one folder a product"
     )
-    lake: Path | None = Field(None, description="Root of the Delta tables; <home>/lake by default")
+    lake: Absolute | None = Field(
+        None, description="Root of the Delta tables; <home>/lake by default"
+    )
     mlflow_uri: str | None = Field(
         None, description="MLflow tracking and registry; the SQLite file below <home> by default"
     )

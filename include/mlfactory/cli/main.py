@@ -22,11 +22,21 @@ class _Group(TyperGroup):
     """Commands whose `FactoryError` is a message for the user, not a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
+        from pydantic import ValidationError
+
         from mlfactory.cli.output import say
         from mlfactory.product.errors import FactoryError
 
         try:
             return super().invoke(ctx)
+        except ValidationError as error:
+            if ctx.params.get("debug") or error.title != "Settings":
+                raise
+            for mistake in error.errors():
+                variable = f"MLFACTORY_{str(mistake['loc'][0]).upper()}"
+                told = f"{variable}: {mistake['msg']}, got '{mistake['input']}'"
+                say(Console(stderr=True), told, "red")
+            raise typer.Exit(1) from None
         except FactoryError as error:
             if ctx.params.get("debug"):
                 raise

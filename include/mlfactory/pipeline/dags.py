@@ -107,7 +107,7 @@ def _dag(
         dag_display_name=f"{product.name}.{part}",
         description=f"{spec.title or spec.name}: {part}",
         schedule=schedule,
-        start_date=_start(product) if part == "data" else None,
+        # no start_date: with one in the past, unpausing would at once run the newest partition
         end_date=_end(product) if part == "data" else None,
         catchup=False,
         # one at a time: the partitions of a product stand on each other
@@ -131,10 +131,6 @@ def _data_schedule(product: Product) -> Any:
         run_offset=-1,
         key_format="%Y-%m-%dT%H:00" if every == "hour" else "%Y-%m-%d",
     )
-
-
-def _start(product: Product) -> Any:
-    return product.calendar.first
 
 
 def _end(product: Product) -> Any:

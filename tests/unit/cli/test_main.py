@@ -166,3 +166,16 @@ def test_check_and_help_load_no_heavy_library(products: Path, rain: Product) -> 
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_setting_that_cannot_be_is_named_by_its_variable() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "mlfactory"), "status"],
+        env={**os.environ, "MLFACTORY_AIRFLOW_PORT": "99999"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "MLFACTORY_AIRFLOW_PORT" in done.stderr
+    assert "99999" in done.stderr
+    assert "Traceback" not in done.stderr
