@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
-from tests.integration.shops import Shop, spec_of
 
 from mlfactory.settings import settings
+from tests.integration.shops import Shop, spec_of
 
 
 @pytest.fixture(scope="session")

@@ -144,6 +144,10 @@ def test_killed_at_every_write_of_every_stage(
     product = make_product(SPEC, FEATURES, {"sales.csv": sales()})
     live(product, lambda stage: stage())
     undisturbed = state(product)
+    measured = Lake(product.name).read("metrics", [DAYS[-1]])
+    # the monitor found what a real training left: its rows, its answers and their truth
+    judged = measured[measured["slice"] == ""].set_index("metric")
+    assert set(judged.loc[["drift", "prediction_drift"], "model_version"]) == {"1"}
 
     monkeypatch.setenv("MLFACTORY_HOME", str(home / "disturbed"))
     settings.cache_clear()

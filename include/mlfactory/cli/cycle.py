@@ -56,8 +56,8 @@ def run_partitions(
         UsageError: if there is no such stage or candidate, or no training to promote.
         FactoryError: whatever a stage raises; what comes after it is not run.
     """
-    _refuse_unknown(stages, STAGES, "stage")
-    _refuse_unknown(budget.candidates or (), product.spec.candidates, "candidate")
+    _refuse_unknown_stages(stages)
+    _refuse_other_candidates(budget.candidates or (), product.spec.candidates)
     for partition in partitions:
         training = new_training_id(partition)
         if "promote" in stages and "train" not in stages:
@@ -135,12 +135,22 @@ def _run(stage: str, job: Job, console: Console) -> Any:
     return result
 
 
-def _refuse_unknown(given: Sequence[str], known: Sequence[str], thing: str) -> None:
+def _refuse_unknown_stages(given: Sequence[str]) -> None:
+    for name in given:
+        if name not in STAGES:
+            raise UsageError(
+                f"there is no stage '{name}'{nearest(name, STAGES)}",
+                remedy=f"there are {list(STAGES)}",
+            )
+
+
+def _refuse_other_candidates(given: Sequence[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
             raise UsageError(
-                f"there is no {thing} '{name}'{nearest(name, known)}",
-                remedy=f"there are {list(known)}",
+                f"'{name}' is not among train.candidates of product.yaml, which has "
+                f"{list(known)}{nearest(name, known)}",
+                remedy="choose among these, or add it to train.candidates",
             )
 
 

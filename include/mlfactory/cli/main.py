@@ -6,6 +6,7 @@ Everything but typer and rich is imported inside the commands, so that asking fo
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,7 +59,11 @@ OneOrAll = Annotated[
     str | None, typer.Argument(metavar="[PRODUCT]", help="Name of the product; all by default.")
 ]
 Key = Annotated[
-    str, typer.Argument(metavar="PARTITION", help="Key of the partition: its start, in UTC.")
+    str | None,
+    typer.Argument(
+        metavar="[PARTITION]",
+        help="Key of the partition: its start, in UTC. A snapshot has one and needs none.",
+    ),
 ]
 
 
@@ -106,7 +111,7 @@ def schema(
 @app.command()
 def run(
     product: ProductName,
-    partition: Key,
+    partition: Key = None,
     to: Annotated[
         str | None, typer.Option("--to", metavar="PARTITION", help="Run every one up to this.")
     ] = None,
@@ -150,8 +155,15 @@ def run(
 @app.command()
 def replay(
     product: ProductName,
-    first: Annotated[str, typer.Argument(metavar="FIRST", help="Key of the first partition.")],
-    last: Annotated[str, typer.Argument(metavar="LAST", help="Key of the last partition.")],
+    first: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[FIRST]", help="Key of the first partition; a snapshot needs none."
+        ),
+    ] = None,
+    last: Annotated[
+        str | None, typer.Argument(metavar="[LAST]", help="Key of the last partition.")
+    ] = None,
     timeout: Annotated[
         float, typer.Option(min=1, help="Seconds a single DAG run may take.")
     ] = 3600.0,
@@ -224,13 +236,28 @@ def demo(
         raise typer.Exit(1)
 
 
-def _span(product: Product, first: str, last: str) -> list[Partition]:
+def _span(product: Product, first: str | None, last: str | None) -> list[Partition]:
     from mlfactory.product.errors import UsageError
 
-    start, end = product.calendar.parse(first), product.calendar.parse(last)
+    start, end = _partition(product, first), _partition(product, last)
     if end < start:
         raise UsageError(
             f"the last partition, '{last}', is before the first, '{first}'",
             remedy="give them in the order of time",
         )
     return product.calendar.span(start, end)
+
+
+def _partition(product: Product, key: str | None) -> Partition:
+    """Return the partition of a key; of a snapshot's only one it may be left out."""
+    from mlfactory.product.errors import UsageError
+    from mlfactory.product.partitions import SNAPSHOT
+
+    calendar = product.calendar
+    if key is None and not calendar.is_snapshot:
+        example = calendar.containing(calendar.first or datetime(2026, 1, 1, tzinfo=UTC)).key
+        raise UsageError(
+            f"product {product.name} has a partition a {calendar.every}: say which one is meant",
+            remedy=f"give its key, such as '{example}'",
+        )
+    return calendar.parse(key or SNAPSHOT)

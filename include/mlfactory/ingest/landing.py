@@ -58,8 +58,8 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
             raise ContractError(
                 f"{request.where}: sources.{request.name}.types says that '{name}' is "
                 f"{declared}, and the lake holds it as {type_name(types[name])}",
-                remedy=f"declare it {type_name(types[name])}, or remove the table "
-                f"raw_{request.name} from the lake and ingest its partitions again",
+                remedy=f"declare it {type_name(types[name])}, or remove {request.table} and "
+                "ingest its partitions again",
             )
     return types
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from mlfactory.lake.files import product_root
 from mlfactory.lake.tables import PARTITION
 from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import ContractError
@@ -19,6 +21,7 @@ _RESERVED = frozenset({PARTITION, ROW, RESCUED})
 _ASKS_WHETHER_IT_EXISTS = "expect_column_to_exist"
 _NAMES_ONE = ("column", "column_A", "column_B")
 _NAMES_MANY = ("column_list", "column_set")
+_LANDED = "landed in other partitions"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,11 @@ class Request:
     def where(self) -> str:
         """Return what every error of the source begins with."""
         return f"{self.product.name}.{self.name}, partition {self.partition}"
+
+    @property
+    def table(self) -> Path:
+        """Return the folder of the source's table in the lake."""
+        return product_root(self.product.name) / f"raw_{self.name}"
 
     def check(self, columns: Sequence[str], place: str) -> None:
         """Make sure that `columns`, found at `place`, can be landed.
@@ -67,9 +75,23 @@ class Request:
             )
             raise ContractError(
                 f"{self.where}: {place} lacks the column {named}. It has {list(columns)}",
-                remedy="ask for the file with its columns, or change product.yaml to what it has"
-                + _other_delimiter(columns),
+                remedy=self._remedy(missing) + _other_delimiter(columns),
             )
+
+    def _remedy(self, missing: Sequence[str]) -> str:
+        landed = [name for name in missing if self.needed[name] == _LANDED]
+        remedies = []
+        if len(landed) < len(missing):
+            remedies.append(
+                "ask for the file with its columns, or change product.yaml to what it has"
+            )
+        if landed:
+            named = ", ".join(f"'{name}'" for name in landed)
+            remedies.append(
+                f"add the column {named} to the file (it may be empty), or remove {self.table} "
+                "and ingest its partitions again"
+            )
+        return "; ".join(remedies)
 
 
 def request_for(
@@ -100,7 +122,7 @@ def _reasons(product: Product, name: str, standing: Sequence[str]) -> Iterator[t
             yield str(column), f"checked by {rule.type}"
     for column in standing:
         if column not in _RESERVED:
-            yield column, "landed in other partitions"
+            yield column, _LANDED
 
 
 def _other_delimiter(columns: Sequence[str]) -> str:

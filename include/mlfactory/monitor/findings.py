@@ -10,6 +10,8 @@ import pyarrow as pa
 
 OK, WARN, ALERT = "ok", "warn", "alert"
 NO_DATA, NO_MODEL, NO_LABELS, INSUFFICIENT = "no_data", "no_model", "no_labels", "insufficient"
+SEEN = "seen"
+"""The state of a snapshot with a champion: every model has seen the only partition."""
 
 DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS = (
     "drift",

@@ -27,8 +27,7 @@ from mlfactory.product.metrics import METRICS, metrics_for
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
 from mlfactory.statistics.bootstrap import Estimate, interval
-from mlfactory.statistics.metrics import Outcome, measure
-from mlfactory.statistics.statistic import Ints
+from mlfactory.statistics.metrics import Outcome, measure, named_outcome
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
@@ -120,7 +119,9 @@ def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = 
     event_time = spec.features.event_time
     blocks = time_blocks(rows[event_time], product.calendar) if event_time else None
     if spec.label.kind == "multiclass":
-        return _of_classes(rows, classes, blocks)
+        truth, said = (rows[name].astype(str).tolist() for name in ("label", "prediction"))
+        scores = np.stack(rows["probabilities"].to_list())
+        return named_outcome(truth, scores, said, classes, blocks=blocks)
     costs = None
     if spec.business and spec.label.kind == "binary":
         costs = (spec.business.false_negative, spec.business.false_positive)
@@ -130,22 +131,6 @@ def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = 
         scores=rows["score"].to_numpy(dtype=np.float64),
         decisions=rows["prediction"].to_numpy(dtype=np.float64),
         costs=costs,
-        blocks=blocks,
-    )
-
-
-def _of_classes(rows: pd.DataFrame, classes: tuple[str, ...], blocks: Ints | None) -> Outcome:
-    truth, said = rows["label"].astype(str), rows["prediction"].astype(str)
-    # a class that the model has never seen is one it gives no chance
-    every = classes + tuple(sorted(set(truth) - set(classes)))
-    scores = np.zeros((len(rows), len(every)))
-    scores[:, : len(classes)] = np.stack(rows["probabilities"].to_list())
-    return Outcome(
-        kind="multiclass",
-        y=pd.Index(every).get_indexer(pd.Index(truth)).astype(np.intp),
-        scores=scores,
-        decisions=pd.Index(every).get_indexer(pd.Index(said)).astype(np.intp),
-        classes=every,
         blocks=blocks,
     )
 

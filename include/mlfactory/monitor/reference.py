@@ -10,6 +10,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.files import product_root, read_json
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.answers import from_held_out
+from mlfactory.monitor.findings import NO_MODEL, SEEN
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.models import load_version
@@ -62,6 +63,16 @@ def reference_for(product: Product, partition: Partition) -> Reference | None:
         answers=from_held_out(product.spec, held_out),
         threshold=float(threshold) if threshold else None,
     )
+
+
+def without_reference(product: Product) -> str:
+    """Return the state of a partition that no champion judges: there is none, or all have seen it.
+
+    The latter is a snapshot's, whose only partition every model was trained with.
+    """
+    if product.calendar.is_snapshot and ledger.entries(product.name, "promoted"):
+        return SEEN
+    return NO_MODEL
 
 
 def columns(product: Product) -> list[str]:

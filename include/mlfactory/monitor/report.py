@@ -12,12 +12,14 @@ from mlfactory.monitor.findings import (
     CHALLENGER,
     DRIFT,
     FRESHNESS,
+    NO_MODEL,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SEEN,
     Finding,
 )
 from mlfactory.monitor.picture import Picture
-from mlfactory.monitor.reference import Reference
+from mlfactory.monitor.reference import Reference, without_reference
 from mlfactory.product.metrics import metrics_for
 from mlfactory.registry.versions import version_url
 from mlfactory.report.monitor_plots import (
@@ -38,9 +40,17 @@ _NAMES = {
 }
 _ABSENT = {
     "no_data": "no rows in this partition",
-    "no_model": "no model that has not seen this partition",
+    NO_MODEL: "no model that has not seen this partition",
+    SEEN: "every model has seen the only partition",
     "no_labels": "no label has arrived yet",
     "insufficient": "too few rows to judge",
+}
+_WITHOUT = {
+    NO_MODEL: "There is no model for this partition: none was promoted before it, so nothing is "
+    "predicted, and there is nothing that the data could have drifted from.",
+    SEEN: "Every model has seen this partition, the only one: it was predicted by none, and there "
+    "is nothing that the data could have drifted from. The champion is in the registry, for others "
+    "to serve.",
 }
 
 
@@ -111,10 +121,9 @@ def _model(page: Page, picture: Picture, run_address: str) -> None:
     page.section("Model")
     product, reference = picture.product, picture.reference
     if reference is None:
-        page.paragraph(
-            "There is no model for this partition: none was promoted before it, so nothing is "
-            "predicted, and there is nothing that the data could have drifted from."
-        ).facts({"Time series": Link("MLflow run of the monitor", run_address)})
+        page.paragraph(_WITHOUT[without_reference(product)]).facts(
+            {"Time series": Link("MLflow run of the monitor", run_address)}
+        )
         return
     version = reference.reign.version
     facts = {

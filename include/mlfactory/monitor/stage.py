@@ -19,7 +19,6 @@ from mlfactory.monitor.findings import (
     DRIFT,
     FRESHNESS,
     NO_DATA,
-    NO_MODEL,
     PERFORMANCE,
     PREDICTION_DRIFT,
     Finding,
@@ -28,7 +27,13 @@ from mlfactory.monitor.findings import (
 from mlfactory.monitor.history import told_already, watched_metric
 from mlfactory.monitor.performance import due, judged, performance_findings, settled
 from mlfactory.monitor.picture import Picture
-from mlfactory.monitor.reference import Reference, classes_of, columns, reference_for
+from mlfactory.monitor.reference import (
+    Reference,
+    classes_of,
+    columns,
+    reference_for,
+    without_reference,
+)
 from mlfactory.monitor.report import page_of
 from mlfactory.monitor.service_levels import freshness
 from mlfactory.product.loader import Product
@@ -102,8 +107,8 @@ def _drifts(
     current: pd.DataFrame,
     answers: pd.DataFrame,
 ) -> list[Finding]:
-    absent = NO_DATA if current.empty else NO_MODEL if reference is None else None
-    if absent is not None or reference is None:
+    if current.empty or reference is None:
+        absent = NO_DATA if current.empty else without_reference(product)
         return [
             Finding(partition.key, metric, state=absent) for metric in (DRIFT, PREDICTION_DRIFT)
         ]
@@ -124,7 +129,7 @@ def _performances(
                 product, about, made, lambda version: classes_of(product, version)
             )
         elif about == partition:
-            absent = NO_MODEL if rows and reference is None else NO_DATA
+            absent = without_reference(product) if rows and reference is None else NO_DATA
             found.append(Finding(about.key, PERFORMANCE, state=absent))
     return found
 

@@ -6,7 +6,6 @@ Airflow guards nothing that a plugin adds, so every route here asks for a user w
 from __future__ import annotations
 
 import mimetypes
-from html import escape
 from pathlib import Path
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
@@ -26,25 +25,32 @@ _may_read = Depends(requires_access_dag("GET"))
 
 @app.get("/{dag_id}/", dependencies=[_may_read], response_class=HTMLResponse)
 def index(dag_id: str) -> str:
-    """List the newest pages of the product that the DAG belongs to."""
+    """List the pages of the product that the DAG belongs to, the newest partition first."""
+    from mlfactory.report.page import Link, Page
+
     root = _root(dag_id)
-    parts = []
-    for folder, title in (("reports", "Monitoring reports"), ("validation", "Validation")):
-        pages = sorted((root / folder).glob("*.html"), reverse=True)
-        items = "".join(
-            f'<li><a href="files/{folder}/{escape(page.name)}">{escape(page.stem)}</a></li>'
-            for page in pages
-        )
-        parts.append(f"<h2>{title}</h2><ul>{items or '<li>none yet</li>'}</ul>")
+    kinds = {"reports": "report", "validation": "validation"}
+    names = {file.stem for kind in kinds for file in (root / kind).glob("*.html")}
+    rows = [
+        [
+            name,
+            *(
+                Link(title, f"files/{kind}/{name}.html")
+                if (root / kind / f"{name}.html").is_file()
+                else None
+                for kind, title in kinds.items()
+            ),
+        ]
+        for name in sorted(names, reverse=True)
+    ]
+    page = Page(root.name, "Pages that its stages have left")
+    if rows:
+        page.table(["partition", "monitoring", "validation"], rows)
+    else:
+        page.paragraph("None yet: they come with the first partition.")
     if (root / "data_docs" / "index.html").is_file():
-        parts.append(
-            '<h2>Data Docs</h2><a href="files/data_docs/index.html">Great Expectations</a>'
-        )
-    return (
-        "<!doctype html><meta charset='utf-8'><title>Pages</title>"
-        "<style>body{font:15px system-ui;margin:2rem;color-scheme:light dark}</style>"
-        f"<h1>{escape(root.name)}</h1>{''.join(parts)}"
-    )
+        page.facts({"Great Expectations": Link("Data Docs", "files/data_docs/index.html")})
+    return page.render()
 
 
 @app.get("/{dag_id}/files/{path:path}", dependencies=[_may_read])

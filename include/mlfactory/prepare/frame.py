@@ -111,7 +111,7 @@ def numbers(values: pd.Series, name: str, where: str) -> pd.Series:
             f"{where}: the column '{name}' is numeric in product.yaml and {values.dtype} here",
             remedy="make it a number, such as the hours or days since something",
         )
-    found = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
+    found = _as_float(values)
     _refuse(values, values.notna() & found.isna(), name, "a number", where)
     _refuse(values, found.isin([np.inf, -np.inf]), name, "a finite number", where)
     return found
@@ -134,21 +134,48 @@ def labels(values: pd.Series, label: Label, where: str) -> pd.Series:
     """
     if label.kind == "multiclass":
         return words(values)
-    found = numbers(values, label.column, where)
-    if label.kind == "binary":
-        _refuse(values, found.notna() & ~found.isin([0.0, 1.0]), label.column, "0 or 1", where)
+    return (_zeros_and_ones if label.kind == "binary" else numbers)(values, label.column, where)
+
+
+def _zeros_and_ones(values: pd.Series, name: str, where: str) -> pd.Series:
+    found = _as_float(values)
+    wrong = values.notna() & ~found.isin([0.0, 1.0])
+    if wrong.any():
+        remedy = (
+            f"make it 0 or 1 in build, like (frame[{name!r}] == {_first(values, wrong)!r})"
+            ".astype(int), and null (None or nan) where it is not known"
+        )
+        expected = "0 or 1 (or True or False), as a binary label must be"
+        _refuse(values, wrong, name, expected, where, remedy=remedy)
     return found
 
 
-def _refuse(values: pd.Series, wrong: pd.Series, name: str, expected: str, where: str) -> None:
+def _refuse(
+    values: pd.Series,
+    wrong: pd.Series,
+    name: str,
+    expected: str,
+    where: str,
+    *,
+    remedy: str = "mend the function: what is not known is null (None or nan)",
+) -> None:
     if not wrong.any():
         return
-    example = _plain(values.iloc[int(np.flatnonzero(wrong)[0])])
     raise BuildError(
-        f"{where}: the column '{name}' holds {example!r}, which is not {expected}, "
+        f"{where}: the column '{name}' holds {_first(values, wrong)!r}, which is not {expected}, "
         f"and {int(wrong.sum()):,} such values of {len(values):,} in all",
-        remedy="mend the function: what is not known is null (None or nan)",
+        remedy=remedy,
     )
+
+
+def _first(values: pd.Series, chosen: pd.Series) -> Any:
+    return _plain(values.iloc[int(np.flatnonzero(chosen)[0])])
+
+
+def _as_float(values: pd.Series) -> pd.Series:
+    """Return a column as float64, nan where it is null or no number."""
+    found: pd.Series = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -7,7 +7,11 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from mlfactory.product.expectations import expectation_arguments, expectation_names
+from mlfactory.product.expectations import (
+    expectation_arguments,
+    expectation_names,
+    required_arguments,
+)
 from mlfactory.product.gates import BoundGate, SliceGate
 from mlfactory.product.metrics import LATENCY, METRICS, metrics_for
 from mlfactory.product.partitions import SNAPSHOT
@@ -16,6 +20,10 @@ from mlfactory.product.spec import CANDIDATES, ProductSpec
 
 Found = tuple[tuple[str | int, ...], str]
 """Where in the spec a mistake is, and what it is."""
+
+_COLUMN_OF_ALL_TABLES = "partition"
+_COLUMNS_OF_LABELS = ("label", "available_at")
+"""What the lake's tables have besides the product's own columns."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -31,12 +39,20 @@ def inconsistencies(spec: ProductSpec, folder: Path) -> Iterator[Found]:
     yield from _time(spec)
     yield from _expectations(spec)
     yield from _features(spec)
+    yield from _reserved_names(spec)
     yield from _metrics(spec)
     yield from _training(spec)
     yield from _functions(spec, folder)
 
 
 def _time(spec: ProductSpec) -> Iterator[Found]:
+    for name, source in spec.sources.items():
+        declared = source.types.get(source.event_time or "", "datetime")
+        if declared != "datetime":
+            yield (
+                ("sources", name, "types", str(source.event_time)),
+                f"is the event_time of {name}, which is read as datetime; got '{declared}'",
+            )
     snapshot = spec.partition.every == SNAPSHOT
     timed = [name for name, source in spec.sources.items() if source.event_time]
     if snapshot:
@@ -89,6 +105,8 @@ def _expectations(spec: ProductSpec) -> Iterator[Found]:
                         f"{rule.type} has no such argument{nearest(argument, takes)}; "
                         f"it takes {sorted(takes)}",
                     )
+            for argument in sorted(required_arguments(rule.type) - {*rule.arguments}):
+                yield place, f"{rule.type} needs the argument '{argument}'"
 
 
 def _features(spec: ProductSpec) -> Iterator[Found]:
@@ -115,6 +133,25 @@ def _features(spec: ProductSpec) -> Iterator[Found]:
             seen[name] = group
     if spec.label.column in features.key:
         yield ("label", "column"), f"'{spec.label.column}' is part of the key"
+
+
+def _reserved_names(spec: ProductSpec) -> Iterator[Found]:
+    features = spec.features
+    groups = {
+        "key": features.key,
+        "numeric": features.numeric,
+        "categorical": features.categorical,
+        "sensitive": features.sensitive,
+    }
+    for group, names in groups.items():
+        taken = (_COLUMN_OF_ALL_TABLES, *(_COLUMNS_OF_LABELS if group == "key" else ()))
+        for position, name in enumerate(names):
+            if name in taken:
+                yield (
+                    ("features", group, position),
+                    f"the lake keeps the name '{name}' for a column of its own; "
+                    "let build give the column another name",
+                )
 
 
 def _metrics(spec: ProductSpec) -> Iterator[Found]:

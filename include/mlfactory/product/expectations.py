@@ -22,6 +22,7 @@ _MAP_DOMAIN = {
     "ColumnPairMapExpectation": {"column_A", "column_B", "mostly", "ignore_row_if"},
     "MulticolumnMapExpectation": {"column_list", "mostly", "ignore_row_if"},
 }
+_HAVE_DEFAULTS = {"mostly", "ignore_row_if"}
 
 
 @cache
@@ -38,18 +39,47 @@ def expectation_names() -> frozenset[str]:
 @cache
 def expectation_arguments(name: str) -> frozenset[str]:
     """Return the arguments that the expectation `name` takes, without its severity and notes."""
+    return frozenset(_arguments(name))
+
+
+@cache
+def required_arguments(name: str) -> frozenset[str]:
+    """Return the arguments that the expectation `name` cannot be made without."""
+    return frozenset(argument for argument, required in _arguments(name).items() if required)
+
+
+def _arguments(name: str) -> dict[str, bool]:
+    """Return the arguments of an expectation, and of each whether it must be given."""
     tree = ast.parse((_folder() / f"{name}.py").read_text(encoding="utf-8"))
-    wanted = "".join(part.title() for part in name.split("_"))
-    found: set[str] = set()
+    wanted = name.replace("_", "")
+    found: dict[str, bool] = {}
     for node in tree.body:
-        if not (isinstance(node, ast.ClassDef) and node.name.lower() == wanted.lower()):
+        if not (isinstance(node, ast.ClassDef) and node.name.lower() == wanted):
             continue
         for base in node.bases:
-            found |= _MAP_DOMAIN.get(getattr(base, "id", ""), set())
+            for inherited in _MAP_DOMAIN.get(getattr(base, "id", ""), ()):
+                found[inherited] = inherited not in _HAVE_DEFAULTS
         for field in node.body:
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                found.add(field.target.id)
-    return frozenset(name for name in found - _NOT_FOR_SPECS if not name.startswith("_"))
+                found[field.target.id] = _is_required(field)
+    return {
+        argument: required
+        for argument, required in found.items()
+        if argument not in _NOT_FOR_SPECS and not argument.startswith("_")
+    }
+
+
+def _is_required(field: ast.AnnAssign) -> bool:
+    """Tell whether pydantic wants a value: there is no default, and None is none either."""
+    kind = ast.unparse(field.annotation)
+    if "Optional" in kind or "None" in kind:
+        return False
+    if field.value is None:
+        return True
+    if not (isinstance(field.value, ast.Call) and ast.unparse(field.value.func).endswith("Field")):
+        return False
+    defaults = [given for given in field.value.keywords if str(given.arg).startswith("default")]
+    return not field.value.args and not defaults
 
 
 def _folder() -> Path:

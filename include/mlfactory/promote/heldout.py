@@ -12,7 +12,7 @@ import pandas as pd
 
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.models import LoadedModel
-from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.metrics import Outcome, named_outcome
 from mlfactory.statistics.statistic import Floats
 
 
@@ -60,14 +60,9 @@ def outcome(
     if spec.partition.every != "snapshot":
         blocks = held_out["block"].to_numpy(dtype=np.intp)
     if spec.label.kind == "multiclass":
-        names = pd.Index(list(classes))
-        return Outcome(
-            "multiclass",
-            _places(names, held_out["label"].to_numpy()),
-            _widened(said, classes),
-            _places(names, said.decisions),
-            classes=tuple(classes),
-            blocks=blocks,
+        truth, decisions = held_out["label"].astype(str).tolist(), said.decisions.astype(str)
+        return named_outcome(
+            truth, said.scores, decisions.tolist(), said.classes, classes=classes, blocks=blocks
         )
     costs = None
     if spec.business and spec.label.kind == "binary":
@@ -86,14 +81,3 @@ def every_class(held_out: pd.DataFrame, *spoken: Said) -> tuple[str, ...]:
     """Return the classes that occur among the rows or that a model knows; none if it has none."""
     known = {name for said in spoken for name in said.classes}
     return tuple(sorted(known | set(held_out["label"].astype("str")))) if known else ()
-
-
-def _places(names: pd.Index[str], values: npt.NDArray[Any]) -> npt.NDArray[np.intp]:
-    return names.get_indexer(pd.Index(values.astype(str))).astype(np.intp)
-
-
-def _widened(said: Said, classes: Sequence[str]) -> Floats:
-    """Return the scores with a column for each of `classes`; unknown ones have no chance."""
-    wide = np.zeros((len(said.scores), len(classes)))
-    wide[:, [classes.index(name) for name in said.classes]] = said.scores
-    return wide

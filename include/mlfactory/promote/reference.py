@@ -1,4 +1,4 @@
-"""Whom a candidate must beat: the champion on the same rows, or a naive baseline without one."""
+"""Whom a candidate must beat: the champion on the same rows, or a naive baseline in its place."""
 
 from __future__ import annotations
 
@@ -55,6 +55,8 @@ def reference_for(
 ) -> Reference:
     """Return whom the candidate is compared with, and what that one says.
 
+    A champion that can no longer serve, for its files or its columns, makes way for the baseline.
+
     Args:
         classes: of the recorded scores, where there are several.
     """
@@ -64,19 +66,22 @@ def reference_for(
     name = f"champion {champion.details['version']}"
     try:
         model = load_version(product.name, str(champion.details["version"]))
-    except (IntegrityError, UsageError) as error:
+    except UsageError as error:
         return Reference(name, None, f"{name} cannot be asked: {error.problem}")
+    except IntegrityError as error:
+        return _in_its_place(baseline, f"{name} cannot be asked: {error.problem}")
     lacking = [column for column in model.inputs if column not in held_out.columns]
     if lacking:
-        # it can no longer serve either; to insist on it would let no model in ever again
-        return Reference(
-            f"the naive baseline ({name} needs columns that are gone: {', '.join(lacking)})",
-            baseline,
-        )
+        return _in_its_place(baseline, f"{name} needs columns that are gone: {', '.join(lacking)}")
     problem = _seen_by(product, champion, model, trained, held_out)
     if problem:
         return Reference(name, None, f"{name} has {problem}, so no comparison would be fair")
     return Reference(name, asked(model, held_out))
+
+
+def _in_its_place(baseline: Said, why: str) -> Reference:
+    # such a champion can no longer serve; to insist on it would let no model in ever again
+    return Reference(f"the naive baseline ({why})", baseline)
 
 
 def _seen_by(

@@ -147,7 +147,7 @@ def _load_checked(
         raise IntegrityError(
             f"{what} is refused: the digest of its files is {actual[:16]}… and {digest[:16]}… "
             f"was registered; a file of {location} was changed, added or removed",
-            remedy="roll back to another version, or train again",
+            remedy="train again",
         )
     about = yaml.safe_load(files["MLmodel"])
     answers = np.load(io.BytesIO(files[_ANSWERS]), allow_pickle=False)

@@ -36,7 +36,7 @@ def load_trusted(content: bytes, what: str) -> Any:
     except Exception as error:
         raise IntegrityError(
             f"{what} cannot be read as a skops file: {type(error).__name__}: {error}",
-            remedy="train again, or roll back to another version",
+            remedy="train again",
         ) from error
     raise IntegrityError(
         f"{what} is refused: it holds types that are not trusted: {', '.join(strange)}",

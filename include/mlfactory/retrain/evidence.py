@@ -20,13 +20,15 @@ def past_before(product: Product, partition: Partition) -> Past:
     """
     judged = ledger.entries(product.name, "promoted", "rejected")
     requested = ledger.entries(product.name, "retrain_requested")
+    here = [entry for entry in judged if entry.partition == partition.key]
     requests = _before(product, partition, {entry.partition for entry in requested})
     return Past(
         champion=_champion(product, partition),
         # one that failed was asked for but never judged: it costs budget, and is asked for again
         trainings=_before(product, partition, {entry.partition for entry in judged}),
         requests=requests,
-        trained_here=any(entry.partition == partition.key for entry in judged),
+        trained_here=bool(here),
+        judged_at=here[-1].at if here else "",
     )
 
 

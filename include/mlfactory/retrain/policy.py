@@ -39,12 +39,14 @@ class Past:
         trainings: cut-offs of the trainings that came to a judgement, oldest first.
         requests: the partitions at which the policy asked for a training, oldest first.
         trained_here: whether a training with this very cut-off was judged already.
+        judged_at: when the newest of those was, as the ledger tells it.
     """
 
     champion: str | None = None
     trainings: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
     trained_here: bool = False
+    judged_at: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def decide(
     since = _since_last(calendar, partition, past)
     asks = list(_asks(spec, past, observations, labelled, since))
     if not asks:
-        standing = "; ".join(_standing(spec, observations, since))
+        standing = "; ".join(_standing(spec, past, observations, since))
         return Decision(False, f"nothing asks for it: {standing}")
     refusals = tuple(_refusals(spec, partition, past, labelled, since))
     reason = "; ".join(asks)
@@ -160,12 +162,22 @@ def _performance(spec: ProductSpec, seen: Observation, state: str) -> str:
 
 
 def _standing(
-    spec: ProductSpec, observations: Sequence[Observation], since: int | None
+    spec: ProductSpec, past: Past, observations: Sequence[Observation], since: int | None
 ) -> Iterator[str]:
     """Say how far each thing that could ask is from asking."""
+    if spec.partition.calendar.is_snapshot:
+        yield (
+            f"the only partition was trained on at {past.judged_at}; "
+            "train again by hand when the data has changed"
+        )
+        return
     drift = [seen for seen in observations if seen.drift in _MEASURED]
     performance = [seen for seen in observations if seen.performance in _MEASURED]
-    yield f"drift {drift[-1].drift}{_short_of(spec, drift)}" if drift else "no drift measured yet"
+    if drift:
+        newest = drift[-1]
+        yield f"drift {newest.drift} in {newest.partition}{_short_of(spec, drift)}"
+    else:
+        yield "no drift measured yet"
     if performance:
         newest = performance[-1]
         figures = _performance(spec, newest, "warn")

@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 FEATURES, PREDICTIONS = "features", "predictions"
 
-State = Literal["ok", "no_data", "no_model"]
+State = Literal["ok", "no_data", "no_model", "seen"]
+"""`seen` is a snapshot's: every model has seen the only partition; it was predicted by none."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def run(product: Product, partition: Partition) -> ScoreResult:
     """Predict a partition with the champion that has not seen it, and replace its predictions.
 
     Which one that is, the ledger says: a model promoted later may serve here too, if its training
-    looked at older partitions only. Without rows or without champion the partition is emptied.
+    looked at older partitions only. Without rows or such a champion the partition is emptied.
 
     Raises:
         IntegrityError: the champion's files are not the registered ones.
@@ -66,7 +67,7 @@ def _predict(
     champion = _champion(product, partition)
     if features.empty or champion is None:
         _empty(product, partition, lake, record)
-        return ScoreResult(0, None, None, "no_data" if features.empty else "no_model")
+        return ScoreResult(0, None, None, "no_data" if features.empty else _unserved(product))
     models = [("champion", champion)]
     challenger = _challenger(product, partition)
     if challenger is not None:
@@ -75,6 +76,13 @@ def _predict(
     record.outputs[PREDICTIONS] = lake.replace(PREDICTIONS, rows, partition.key)
     shadow = challenger.version if challenger else None
     return ScoreResult(len(features), champion.version, shadow, "ok")
+
+
+def _unserved(product: Product) -> State:
+    """Return why no champion predicts: there is none, or it has seen the only partition."""
+    if product.calendar.is_snapshot and ledger.entries(product.name, "promoted"):
+        return "seen"
+    return "no_model"
 
 
 def _champion(product: Product, partition: Partition) -> LoadedModel | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -71,6 +71,33 @@ class Outcome:
             decisions=self.decisions[rows],
             blocks=None if self.blocks is None else self.blocks[rows],
         )
+
+
+def named_outcome(
+    truth: Sequence[str],
+    scores: Floats,
+    decisions: Sequence[str],
+    known: Sequence[str],
+    *,
+    classes: Sequence[str] = (),
+    blocks: Ints | None = None,
+) -> Outcome:
+    """Return the multiclass outcome of a truth and decisions that are names of classes.
+
+    Args:
+        scores: (rows, known) probability of each class that the model knows.
+        known: names of these; the model gives no chance to any other.
+        classes: all the outcome is to have, among them those of truth and decisions; by default
+            the known ones and after them the others that occur in the truth.
+    """
+    every = tuple(classes) or (*known, *sorted(set(truth) - set(known)))
+    place = {name: index for index, name in enumerate(every)}
+    wide = np.zeros((len(truth), len(every)))
+    wide[:, [place[name] for name in known]] = scores
+    y, said = (
+        np.array([place[name] for name in names], dtype=np.intp) for names in (truth, decisions)
+    )
+    return Outcome("multiclass", y, wide, said, classes=every, blocks=blocks)
 
 
 def measure(outcome: Outcome, metric: str, weights: Floats | None = None) -> float:

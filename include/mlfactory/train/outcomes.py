@@ -12,7 +12,7 @@ import pandas as pd
 from mlfactory.product.metrics import METRICS
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers, answer_decisions, answer_scores
-from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.metrics import Outcome, named_outcome
 from mlfactory.statistics.statistic import Floats, Ints
 
 
@@ -49,15 +49,8 @@ def outcome_of(
     """
     kind = spec.label.kind
     if kind == "multiclass":
-        known = tuple(classes or ())
-        every = known + tuple(sorted({str(name) for name in np.unique(y)} - set(known)))
-        scores = np.zeros((len(y), len(every)))
-        scores[:, : len(known)] = answers.scores
-        truth, said = (
-            pd.Index(every).get_indexer(pd.Index(names.astype(str))).astype(np.intp)
-            for names in (y, answers.decisions)
-        )
-        return Outcome(kind, truth, scores, said, classes=every, blocks=blocks)
+        truth, said = y.astype(str).tolist(), answers.decisions.astype(str).tolist()
+        return named_outcome(truth, answers.scores, said, classes or (), blocks=blocks)
     costs = None
     if spec.business and kind == "binary":
         costs = (spec.business.false_negative, spec.business.false_positive)

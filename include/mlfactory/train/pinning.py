@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mlfactory.lake import ledger
 from mlfactory.product.consistency import nearest
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import LeakageError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import CANDIDATES
@@ -57,7 +57,12 @@ def pin_training(
     """
     data = pin(product, partition)
     split = read_split(product, partition, data)
-    refuse_leaks(split.fit.inputs, split.fit.y, product.spec.label.kind)
+    try:
+        refuse_leaks(split.fit.inputs, split.fit.y, product.spec.label.kind)
+    except LeakageError as error:
+        raise LeakageError(
+            f"{product.name}, partition {partition}: {error.problem}", remedy=error.remedy
+        ) from None
     return Training(
         product=product.name,
         partition=partition.key,

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.product.sources import ColumnType
 from mlfactory.validate.suite import Outcome
 
 SCHEMA = pa.schema(
@@ -29,8 +30,32 @@ _EXPECTED = {
     "timestamp[us, tz=UTC]": "a time",
 }
 
+_REPEATED = "is the key of another row as well"
+
 Reasons = Mapping[int, Sequence[str]]
 """Of each quarantined row, by its number within source and partition, why it is there."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """The cells of a column that cannot be read in its type.
+
+    Attributes:
+        expected: what its type asks for.
+        readable_as: the type, as product.yaml has it, in which all of them could be read.
+    """
+
+    column: str
+    cells: int
+    example: str
+    expected: str
+    readable_as: ColumnType
+
+    def __str__(self) -> str:
+        return (
+            f"{self.cells:,} cells of '{self.column}' cannot be read as {self.expected}, "
+            f"such as {self.example!r}"
+        )
 
 
 @dataclass(frozen=True)
@@ -62,8 +87,7 @@ def reasons_of(
     reasons: dict[int, list[str]] = {}
     for row, texts in rescued.dropna().items():
         for column, text in json.loads(texts).items():
-            expected = _EXPECTED.get(str(kinds[column]), str(kinds[column]))
-            reason = f"{column}={text!r} cannot be read as {expected}"
+            reason = f"{column}={text!r} cannot be read as {_expected(kinds[column])}"
             reasons.setdefault(int(str(row)), []).append(reason)
     for outcome in outcomes:
         if outcome.state != "fail" or outcome.rule.severity != "critical":
@@ -75,8 +99,32 @@ def reasons_of(
             reasons.setdefault(row, []).append(f"{values} breaks {outcome.rule.condition}")
     for row in _repeated(frame, key, reasons):
         values = ", ".join(f"{name}={_plain(frame.at[row, name])!r}" for name in key)
-        reasons.setdefault(row, []).append(f"{values} is the key of another row as well")
+        reasons.setdefault(row, []).append(f"{values} {_REPEATED}")
     return dict(sorted(reasons.items()))
+
+
+def unread_cells(rescued: pd.Series, kinds: Mapping[str, pa.DataType]) -> tuple[Unread, ...]:
+    """Return the columns with cells that could not be read, those with most of them first."""
+    texts: dict[str, list[str]] = {}
+    for cells in rescued.dropna():
+        for column, text in json.loads(cells).items():
+            texts.setdefault(column, []).append(text)
+    found = [
+        Unread(
+            column,
+            len(given),
+            given[0],
+            _expected(kinds[column]),
+            "float" if pd.to_numeric(pd.Series(given), errors="coerce").notna().all() else "string",
+        )
+        for column, given in texts.items()
+    ]
+    return tuple(sorted(found, key=lambda unread: -unread.cells))
+
+
+def repeated_keys(reasons: Reasons) -> int:
+    """Return how many rows are bad because another row has their key."""
+    return sum(found[-1].endswith(_REPEATED) for found in reasons.values())
 
 
 def bad_rows(source: str, frame: pd.DataFrame, rescued: pd.Series, reasons: Reasons) -> list[Bad]:
@@ -101,6 +149,10 @@ def as_table(bad: Sequence[Bad]) -> pa.Table:
         for b in bad
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _expected(kind: pa.DataType) -> str:
+    return _EXPECTED.get(str(kind), str(kind))
 
 
 def _repeated(frame: pd.DataFrame, key: Sequence[str], reasons: Reasons) -> list[int]:

@@ -24,13 +24,13 @@ class Rule:
     """An expectation of Great Expectations by its name, arguments and severity.
 
     Attributes:
-        place: where it stands in product.yaml.
+        path: where it stands in product.yaml; empty for one that is built in.
     """
 
     type: str
     severity: Severity
     arguments: Mapping[str, Any]
-    place: str
+    path: tuple[str | int, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -59,7 +59,7 @@ def rules_for(product: Product, source: str) -> tuple[Rule, ...]:
     of the same name about the same column stands instead of a built-in one.
     """
     own = [
-        Rule(rule.type, rule.severity, rule.arguments, f"expect.{source}[{position}]")
+        Rule(rule.type, rule.severity, rule.arguments, ("expect", source, position))
         for position, rule in enumerate(product.spec.expect.sources.get(source, ()))
     ]
     replaced = {(rule.type, rule.columns) for rule in own}
@@ -74,6 +74,6 @@ def rules_for(product: Product, source: str) -> tuple[Rule, ...]:
 def _built_in(source: Source) -> list[Rule]:
     required = dict.fromkeys([*source.key, *([source.event_time] if source.event_time else [])])
     return [
-        Rule(ROW_COUNT, "critical", {"min_value": 1}, "built in"),
-        *(Rule(NOT_NULL, "critical", {"column": name}, "built in") for name in required),
+        Rule(ROW_COUNT, "critical", {"min_value": 1}),
+        *(Rule(NOT_NULL, "critical", {"column": name}) for name in required),
     ]

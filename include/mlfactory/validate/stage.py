@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -15,7 +16,14 @@ from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.validate import data_docs, page
-from mlfactory.validate.quarantine import Bad, as_table, bad_rows, reasons_of
+from mlfactory.validate.quarantine import (
+    Bad,
+    as_table,
+    bad_rows,
+    reasons_of,
+    repeated_keys,
+    unread_cells,
+)
 from mlfactory.validate.rules import rules_for
 from mlfactory.validate.suite import Outcome, run_suite
 from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
@@ -91,7 +99,8 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         raise ContractError(
             f"{product.name}, partition {partition}: the data breaks its contract:\n    "
             + "\n    ".join(judgement.reasons),
-            remedy=f"mend the data, or the rules in product.yaml; every row is shown in {file}",
+            remedy=f"{_other_types(product, lake, counts)}mend the data, or the rules in "
+            f"product.yaml; every row is shown in {file}",
         )
     return ValidateResult(
         verdict=judgement.verdict,
@@ -122,13 +131,33 @@ def _check_source(product: Product, lake: Lake, name: str, landed: pd.DataFrame)
     rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
     done = run_suite(product, name, rules, frame)
     key = product.spec.sources[name].key if len(frame) else ()
-    reasons = reasons_of(frame, rescued, lake.columns(f"raw_{name}"), done.outcomes, key)
+    kinds = lake.columns(f"raw_{name}")
+    reasons = reasons_of(frame, rescued, kinds, done.outcomes, key)
+    unread = unread_cells(rescued, kinds)
     return _Checked(
-        count=Count(len(frame), len(reasons)),
+        count=Count(len(frame), len(reasons), unread, repeated_keys(reasons), tuple(key)),
         outcomes=done.outcomes,
         bad=tuple(bad_rows(name, frame, rescued, reasons)),
         result=done.result,
     )
+
+
+def _other_types(product: Product, lake: Lake, counts: Mapping[str, Count]) -> str:
+    """Return how to give columns the type they need whose unread cells alone exceed the budget."""
+    remedies = []
+    for name, count in counts.items():
+        allowed = product.spec.expect.quarantine_budget * count.rows
+        types = ", ".join(
+            f"{unread.column}: {unread.readable_as}"
+            for unread in count.unread
+            if unread.cells > allowed
+        )
+        if types:
+            table = lake.root / f"raw_{name}"
+            remedies.append(
+                f"declare sources.{name}.types: {{{types}}} and remove {table} to land it anew, or "
+            )
+    return "".join(remedies)
 
 
 def _driving(product: Product) -> str:

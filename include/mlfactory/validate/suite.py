@@ -6,13 +6,14 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.compatibility.pydantic import ValidationError
 from great_expectations.core import ExpectationSuite
 from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
@@ -25,6 +26,7 @@ from great_expectations.data_context.types.base import (
 )
 from great_expectations.expectations.registry import get_expectation_impl
 
+from mlfactory.product.document import read_document
 from mlfactory.product.errors import Mistake, SpecError
 from mlfactory.product.loader import SPEC_FILE, Product
 from mlfactory.product.partitions import as_utc
@@ -38,6 +40,7 @@ FORMAT = {
 }
 
 _EXAMPLES = 3
+_NO_PARAMETER = "value is not a valid dict"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def build_suite(
         SpecError: if arguments do not suit their expectation; names every one.
     """
     suite = ExpectationSuite(source)
-    mistakes = []
+    mistakes: list[Mistake] = []
     for position, rule in enumerate(rules):
         try:
             suite.expectations.append(
@@ -88,8 +91,7 @@ def build_suite(
                 )
             )
         except (ValueError, TypeError) as error:
-            text = " ".join(str(error).split())
-            mistakes.append(Mistake(product.folder / SPEC_FILE, 0, rule.place, text))
+            mistakes += _mistakes(product, rule, error)
     if mistakes:
         raise SpecError(product.name, mistakes)
     return suite
@@ -129,6 +131,35 @@ def crash_of(result: ExpectationValidationResult) -> str:
         if detail.get("raised_exception"):
             return str(detail.get("exception_message") or "it raised an exception")
     return ""
+
+
+def _mistakes(product: Product, rule: Rule, error: Exception) -> Iterator[Mistake]:
+    document = read_document(product.folder / SPEC_FILE)
+    for argument, text in _explained(rule, error):
+        path = (*rule.path, *([argument] if argument else []))
+        yield Mistake(document.file, document.line(path), document.key(path), text)
+
+
+def _explained(rule: Rule, error: Exception) -> Iterator[tuple[str, str]]:
+    """Yield each argument that does not suit, empty for all of them together, and why."""
+    if not isinstance(error, ValidationError):
+        yield "", f"{rule.type}: {' '.join(str(error).split())}"
+        return
+    # of an argument of several types, there is a detail for each type that it is not
+    details: dict[str, list[str]] = {}
+    for detail in error.errors():
+        details.setdefault(str(detail["loc"][0]), []).append(detail["msg"])
+    together = details.pop("__root__", [])
+    for argument, texts in details.items():
+        if argument in rule.arguments:
+            given = f"{rule.type} cannot take {rule.arguments[argument]!r} as {argument}"
+            # a dict would stand for a parameter that is given at run time, which a spec has not
+            found = [text for text in dict.fromkeys(texts) if text != _NO_PARAMETER]
+            yield argument, f"{given}: {'; '.join(found or texts)}"
+        else:
+            yield "", f"{rule.type} needs the argument '{argument}'"
+    if together and not details:
+        yield "", f"{rule.type}: {'; '.join(together)}"
 
 
 def _outcome(rule: Rule, result: ExpectationValidationResult) -> Outcome:

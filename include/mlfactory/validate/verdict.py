@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from mlfactory.validate.quarantine import Unread
 from mlfactory.validate.suite import Outcome
 
 Verdict = Literal["pass", "pass_with_quarantine", "stop"]
@@ -13,10 +14,19 @@ Verdict = Literal["pass", "pass_with_quarantine", "stop"]
 
 @dataclass(frozen=True)
 class Count:
-    """How many rows a source has in the partition, and how many of them are in quarantine."""
+    """How many rows a source has in the partition, and how many of them are in quarantine.
+
+    Attributes:
+        unread: the columns with cells that cannot be read.
+        repeated: how many rows have the key of another.
+        key: the columns of that key.
+    """
 
     rows: int
     quarantined: int
+    unread: tuple[Unread, ...] = ()
+    repeated: int = 0
+    key: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -44,11 +54,11 @@ def judge(
     for source, count in counts.items():
         reasons += _broken(source, outcomes[source])
         if count.share > budget:
-            rules = _most_broken(outcomes[source])
-            reasons.append(
+            bad = (
                 f"{source}: {count.quarantined:,} of {count.rows:,} rows ({count.share:.1%}) are "
-                f"bad, and quarantine_budget allows {budget:.1%}" + (f"; {rules}" if rules else "")
+                f"bad, and quarantine_budget allows {budget:.1%}"
             )
+            reasons.append("; ".join([bad, *_unruly(count), *_most_broken(outcomes[source])]))
     if reasons:
         return Judgement("stop", tuple(reasons))
     if any(count.quarantined for count in counts.values()):
@@ -68,14 +78,20 @@ def _broken(source: str, outcomes: Iterable[Outcome]) -> list[str]:
     return reasons
 
 
-def _most_broken(outcomes: Iterable[Outcome]) -> str:
+def _unruly(count: Count) -> list[str]:
+    """Return what is wrong with rows that no rule is broken by."""
+    repeated = f"{count.repeated:,} have the key ({', '.join(count.key)}) of another row"
+    return [*map(str, count.unread), *([repeated] if count.repeated else [])]
+
+
+def _most_broken(outcomes: Iterable[Outcome]) -> list[str]:
     failed = [
         outcome
         for outcome in outcomes
         if outcome.state == "fail" and outcome.rule.severity == "critical" and outcome.rows
     ]
     failed.sort(key=lambda outcome: -len(outcome.rows))
-    return "; ".join(
+    return [
         f"{len(outcome.rows):,} break {outcome.rule}, such as {outcome.observed}"
         for outcome in failed
-    )
+    ]

@@ -225,9 +225,11 @@ def test_a_snapshot_has_states_and_a_report_though_every_model_has_seen_it(make_
     ledger.record("wine", ledger.Entry("promoted", "snapshot", "gates", details=details))
     result = monitor.run(product, partition)
     assert result.states == {
-        "drift": "no_model",
-        "prediction_drift": "no_model",
-        "performance": "no_model",
+        "drift": "seen",
+        "prediction_drift": "seen",
+        "performance": "seen",
     }
-    assert "snapshot" in Path(result.report).read_text()
+    page = Path(result.report).read_text()
+    assert "every model has seen the only partition" in page
+    assert "it was predicted by none" in page and "There is no model" not in page
     assert series_of(result.run_id) == {"rows": [(0, 0, 1.0)]}

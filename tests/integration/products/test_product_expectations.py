@@ -7,9 +7,13 @@ from pathlib import Path
 import great_expectations as gx
 import pandas as pd
 import pytest
-from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.expectations.registry import (
+    get_expectation_impl,
+    list_registered_expectation_implementations,
+)
 
 from mlfactory.product.code import product_function
+from mlfactory.product.expectations import expectation_names, required_arguments
 from mlfactory.product.loader import load_product
 
 logging.getLogger("great_expectations").setLevel(logging.ERROR)
@@ -90,3 +94,12 @@ def test_no_wine_is_quarantined():
     product = load_product("wine_cultivar", PRODUCTS)
     wines = product_function(product, product.spec.sources["wines"].function)(None, None)
     assert failures("wine_cultivar", "wines", wines) == (set(), [])
+
+
+def test_what_is_required_is_what_great_expectations_cannot_do_without():
+    usable = expectation_names() & {*list_registered_expectation_implementations()}
+    fields = {name: get_expectation_impl(name).__fields__.items() for name in usable}
+    assert {name: required_arguments(name) for name in usable} == {
+        name: {argument for argument, field in found if field.required}
+        for name, found in fields.items()
+    }

@@ -17,6 +17,16 @@ from mlfactory.registry.connection import client
 from mlfactory.score import ScoreResult
 from mlfactory.settings import settings
 
+SNAPSHOT = """
+apiVersion: mlfactory/v1
+name: wine
+partition: {every: snapshot}
+sources:
+  wine: {kind: csv, path: "wine.csv", key: [bottle]}
+features: {key: [bottle], numeric: [alcohol]}
+label: {column: cultivar, kind: multiclass}
+"""
+
 
 def predictions(shop: Shop, day: int) -> pd.DataFrame:
     return Lake("shop").read("predictions", [shop.day(day).key])
@@ -107,6 +117,17 @@ def test_without_a_champion_the_partition_is_emptied(shop: Shop):
     assert score.run(shop.product, shop.day(2)).state == "no_model"
     assert len(predictions(shop, 4)) == 240
     assert str(Lake("shop").columns("predictions")["score"]) == "double"
+
+
+def test_a_snapshot_with_a_champion_is_seen_and_predicted_by_none(mlflow_file, make_product):
+    product = make_product(SNAPSHOT)
+    partition = product.calendar.parse("snapshot")
+    Lake("wine").replace("features", pd.DataFrame({"bottle": [1], "alcohol": [12.5]}), "snapshot")
+    assert score.run(product, partition).state == "no_model"
+    details = {"version": "1", "seen_through": "snapshot"}
+    ledger.record("wine", ledger.Entry("promoted", "snapshot", "gates", details=details))
+    assert score.run(product, partition) == ScoreResult(0, None, None, "seen")
+    assert Lake("wine").read("predictions").empty
 
 
 def test_without_features_the_partition_is_emptied(shop: Shop):

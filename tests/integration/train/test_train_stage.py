@@ -206,7 +206,8 @@ def test_the_threshold_makes_errors_cheaper_than_the_best_constant_answer(taxi):
 def test_a_feature_that_gives_the_label_away_is_refused_by_name_and_nothing_is_left(taxi):
     world = taxi("binary")
     world.fill(leak=True)
-    with pytest.raises(LeakageError, match="'hour'"):
+    where = f"{world.product.name}, partition {world.cutoff}: "
+    with pytest.raises(LeakageError, match=f"^{where}.*'hour'"):
         train.run(world.product, world.cutoff, "t1")
     assert file_of(world, "snapshot.json") == {}
     assert client().get_experiment_by_name(world.product.name) is None

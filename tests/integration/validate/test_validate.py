@@ -133,6 +133,31 @@ def test_a_column_of_the_wrong_type_stops_the_partition(judged: Judged) -> None:
     assert len(quarantine()) == 50
 
 
+@pytest.mark.parametrize(("cell", "kind"), [("7.5", "float"), ("free", "string")])
+def test_cells_over_budget_are_told_by_column_with_the_type_they_need(
+    judged: Judged, home: Path, cell: str, kind: str
+) -> None:
+    judged(key="2026-01-02", more=("90,2026-01-02T10:00:00Z,red,1,2",))
+    spoiled = {i: f"{i},2026-01-01T10:00:00Z,red,{cell},4" for i in range(50)}
+    spoiled[3] = f"3,2026-01-01T10:00:00Z,red,{cell},x"
+    with pytest.raises(ContractError) as caught:
+        judged(change=spoiled)
+    said = str(caught.value)
+    assert f"50 cells of 'price' cannot be read as a whole number, such as '{cell}'" in said
+    assert "1 cells of 'paid' cannot be read as a whole number, such as 'x'" in said
+    table = home / "lake" / "shop" / "raw_orders"
+    assert table.is_dir()
+    remedy = f"declare sources.orders.types: {{price: {kind}}} and remove {table} to land it anew"
+    assert remedy in said
+
+
+def test_repeated_keys_over_budget_are_counted_with_their_columns(judged: Judged) -> None:
+    again = tuple(f"{i},2026-01-01T11:00:00Z,red,{i},4" for i in range(10))
+    with pytest.raises(ContractError, match=r"; 10 have the key \(id\) of another row") as caught:
+        judged(more=again)
+    assert "declare" not in str(caught.value)
+
+
 def test_of_rows_with_the_same_key_the_first_good_one_stays(judged: Judged) -> None:
     bad_first = "3,2026-01-01T10:00:00Z,pink,3,4"
     good_second = "3,2026-01-01T11:00:00Z,red,3,4"
@@ -226,8 +251,18 @@ def test_a_rule_that_cannot_be_evaluated_and_is_not_critical_is_reported(judged:
 
 
 def test_arguments_that_do_not_suit_a_rule_are_a_mistake_of_the_spec(judged: Judged) -> None:
-    with pytest.raises(SpecError, match=r"product\.yaml: expect\.orders\[0\]: .*column"):
-        judged("{type: expect_column_values_to_be_between, min_value: 0}")
+    with pytest.raises(SpecError) as caught:
+        judged(
+            IN_SET.replace("[red, blue]", "red"),
+            BETWEEN.replace("0", "low"),
+            BETWEEN.replace(", min_value: 0", ""),
+        )
+    said = str(caught.value)
+    place = "product.yaml:10: expect.orders"
+    assert f"{place}[0].value_set: expect_column_values_to_be_in_set cannot take 'red'" in said
+    assert f"{place}[1].min_value: expect_column_values_to_be_between cannot take 'low'" in said
+    assert f"{place}[2]: expect_column_values_to_be_between: min_value and max_value" in said
+    assert "type_error" not in said
 
 
 def test_bounds_of_times_are_read_as_times(judged: Judged) -> None:
@@ -277,7 +312,7 @@ def test_the_index_of_data_docs_lists_every_partition(judged: Judged, home: Path
 
 
 def outcome(state: str = "fail", severity: str = "critical", rows: tuple[int, ...] = ()) -> Outcome:
-    return Outcome(Rule("expect_x", severity, {"column": "a"}, ""), state, rows=rows)
+    return Outcome(Rule("expect_x", severity, {"column": "a"}), state, rows=rows)
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,13 @@ def products(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def add_product(products: Path) -> Callable[[str], Product]:
+def add_product(products: Path) -> Callable[..., Product]:
     """Return a function that adds a product which is right."""
 
-    def add(name: str) -> Product:
+    def add(name: str, spec: str = SPEC) -> Product:
         folder = products / name
         folder.mkdir()
-        (folder / "product.yaml").write_text(SPEC.format(name=name), encoding="utf-8")
+        (folder / "product.yaml").write_text(spec.format(name=name), encoding="utf-8")
         (folder / "features.py").write_text("def build(sources):\n    return sources['gauge']\n")
         return load_product(name)
 

@@ -14,6 +14,16 @@ from mlfactory.cli.main import app
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product, schema_of
 
+SNAPSHOT = """\
+apiVersion: mlfactory/v1
+name: {name}
+partition: {{every: snapshot}}
+sources:
+  gauge: {{kind: csv, path: gauge.csv}}
+features: {{key: [station], numeric: [pressure]}}
+label: {{column: wet, kind: binary}}
+"""
+
 HEAVY = ("pandas", "deltalake", "sklearn", "mlflow", "great_expectations", "matplotlib", "scipy")
 COMMANDS = ("check", "schema", "run", "replay", "status", "up", "down", "demo")
 
@@ -99,11 +109,16 @@ def test_schema_help_tells_editors_how_to_use_it() -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
+        (["rain"], "give its key, such as '2013-01-01'"),
+        (["rain", "--to", "2013-02-01"], "has a partition a month: say which one is meant"),
         (["rain", "2013-01-02"], "the partition it lies in is '2013-01-01'"),
         (["rain", "2012-12-01"], "before the product's first"),
         (["rain", "2013-03-01", "--to", "2013-01-01"], "is before the first"),
         (["rain", "2013-01-01", "--stage", "scor"], "no stage 'scor' (did you mean 'score'?)"),
-        (["rain", "2013-01-01", "--candidates", "ridge"], "there is no candidate 'ridge'"),
+        (
+            ["rain", "2013-01-01", "--candidates", "ridge"],
+            "'ridge' is not among train.candidates of",
+        ),
         (["rain", "2013-01-01", "--stage", "promote"], "no fitted training of partition"),
     ],
 )
@@ -111,6 +126,21 @@ def test_run_refuses_what_there_is_not(rain: Product, arguments: list[str], says
     result = runner.invoke(app, ["run", *arguments])
     assert result.exit_code == 1
     assert says in result.stderr
+
+
+def test_replay_needs_both_ends_of_a_span(rain: Product) -> None:
+    for given in ([], ["2013-01-01"]):
+        result = runner.invoke(app, ["replay", "rain", *given])
+        assert result.exit_code == 1
+        assert "give its key, such as '2013-01-01'" in result.stderr
+
+
+def test_a_snapshot_needs_no_partition(add_product: Callable[..., Product]) -> None:
+    add_product("sun", SNAPSHOT)
+    result = runner.invoke(app, ["run", "sun", "--stage", "promote"])
+    assert "no fitted training of partition snapshot" in result.stderr
+    result = runner.invoke(app, ["replay", "sun"])
+    assert "mlfactory up" in result.stderr
 
 
 def test_replay_and_status_without_a_stack_are_messages(rain: Product) -> None:

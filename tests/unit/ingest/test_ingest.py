@@ -116,7 +116,7 @@ def test_a_new_column_is_landed_and_null_in_older_partitions(shop: Product) -> N
 
 
 def test_declared_types_are_used_and_cannot_change_later(
-    make_product: Callable[..., Product],
+    make_product: Callable[..., Product], home: Path
 ) -> None:
     declared = SPEC.replace("key: [item]", "key: [item], types: {price: float}")
     files = {"orders.csv": ORDERS, "prices.csv": PRICES}
@@ -124,8 +124,13 @@ def test_declared_types_are_used_and_cannot_change_later(
     land(product)
     assert raw(product, "prices")["price"].dtype == "float64"
     changed = make_product(declared.replace("price: float", "price: string"), files=files)
-    with pytest.raises(ContractError, match="'price' is string, and the lake holds it as float"):
+    with pytest.raises(
+        ContractError, match="'price' is string, and the lake holds it as float"
+    ) as caught:
         land(changed)
+    table = home / "lake" / "shop" / "raw_prices"
+    assert table.is_dir()
+    assert f"or remove {table} and ingest its partitions again" in str(caught.value)
 
 
 def test_nothing_is_written_if_one_of_the_sources_is_broken(shop: Product, home: Path) -> None:

@@ -2,7 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from mlfactory.product.expectations import expectation_arguments, expectation_names
+from mlfactory.product.expectations import (
+    expectation_arguments,
+    expectation_names,
+    required_arguments,
+)
 
 
 def test_the_names_are_those_of_great_expectations() -> None:
@@ -33,6 +37,24 @@ def test_the_names_are_those_of_great_expectations() -> None:
 )
 def test_an_expectation_takes_the_arguments_of_its_class(name: str, arguments: set[str]) -> None:
     assert arguments <= expectation_arguments(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("expect_column_values_to_be_between", {"column"}),
+        ("expect_column_values_to_be_in_set", {"column", "value_set"}),
+        ("expect_column_values_to_not_match_regex", {"column", "regex"}),
+        ("expect_column_pair_values_to_be_equal", {"column_A", "column_B"}),
+        ("expect_compound_columns_to_be_unique", {"column_list"}),
+        ("expect_table_row_count_to_be_between", set()),
+        ("expect_column_values_to_be_in_type_list", {"column"}),
+    ],
+)
+def test_an_expectation_needs_what_its_class_has_no_default_for(
+    name: str, arguments: set[str]
+) -> None:
+    assert required_arguments(name) == arguments
 
 
 @pytest.mark.parametrize(

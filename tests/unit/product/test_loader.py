@@ -184,6 +184,36 @@ RANGE = {"type": "expect_column_values_to_be_between", "column": "pressure"}
             "has no such argument (did you mean 'min_value'?)",
         ),
         (
+            {"expect": {"gauge": [{"type": RANGE["type"], "min_value": 900}]}},
+            "expect.gauge[0]",
+            "expect_column_values_to_be_between needs the argument 'column'",
+        ),
+        (
+            {"sources": {"gauge": {**GAUGE, "types": {"at": "string"}}}},
+            "sources.gauge.types.at",
+            "is the event_time of gauge, which is read as datetime; got 'string'",
+        ),
+        (
+            {"features": {**FEATURES, "numeric": ["partition"]}},
+            "features.numeric[0]",
+            "the lake keeps the name 'partition' for a column of its own",
+        ),
+        (
+            {"features": {**FEATURES, "key": ["partition"]}},
+            "features.key[0]",
+            "the lake keeps the name 'partition'",
+        ),
+        (
+            {"features": {**FEATURES, "key": ["station", "label"]}},
+            "features.key[1]",
+            "the lake keeps the name 'label'",
+        ),
+        (
+            {"features": {**FEATURES, "key": ["station", "available_at"]}},
+            "features.key[1]",
+            "the lake keeps the name 'available_at'",
+        ),
+        (
             {"train": {"candidates": ["ridge"]}},
             "train.candidates[0]",
             "'ridge' cannot learn a binary label",

@@ -126,7 +126,8 @@ SILENT = [
     pytest.param(
         4,
         [seen(3, "alert"), seen(4, value=0.664)],
-        "nothing asks for it: drift ok (alert in 1 of the newest 3 partitions, 2 would ask); "
+        "nothing asks for it: drift ok in 2013-04-01 (alert in 1 of the newest 3 partitions, "
+        "2 would ask); "
         "performance ok (roc_auc 0.664 above 0.62 in 2013-04-01); "
         "2 of 6 partitions since the last training",
         id="one alert is not two",
@@ -135,10 +136,19 @@ SILENT = [
         6,
         [seen(3, "alert", value=0.7), seen(4, value=0.7), seen(5, "warn", value=0.7),
          seen(6, "alert", value=0.61)],
-        "nothing asks for it: drift alert (alert in 1 of the newest 3 partitions, 2 would ask); "
+        "nothing asks for it: drift alert in 2013-06-01 (alert in 1 of the newest 3 partitions, "
+        "2 would ask); "
         "performance ok (roc_auc 0.61 below 0.62 in 2013-06-01); "
         "4 of 6 partitions since the last training",
         id="an alert too long ago, and a warning",
+    ),
+    pytest.param(
+        5,
+        [seen(4, value=0.7), seen(5, "no_data", "no_data")],
+        "nothing asks for it: drift ok in 2013-04-01; "
+        "performance ok (roc_auc 0.7 above 0.62 in 2013-04-01); "
+        "3 of 6 partitions since the last training",
+        id="the newest without data",
     ),
     pytest.param(
         4,
@@ -224,6 +234,10 @@ def test_a_snapshot_is_trained_once_and_needs_one_partition_only():
     partition = snapshot.partition.calendar.parse("snapshot")
     first = decide(snapshot, partition, Past(), [], {"snapshot": 178})
     assert first.reason == "no champion yet and 178 labelled rows in 1 partition"
-    again = decide(snapshot, partition, Past("snapshot", trained_here=True), [], {"snapshot": 178})
+    past = Past("snapshot", trained_here=True, judged_at="2026-11-21T10:15:00+00:00")
+    again = decide(snapshot, partition, past, [], {"snapshot": 178})
     assert not again.requested
-    assert again.reason.startswith("nothing asks for it")
+    assert again.reason == (
+        "nothing asks for it: the only partition was trained on at 2026-11-21T10:15:00+00:00; "
+        "train again by hand when the data has changed"
+    )

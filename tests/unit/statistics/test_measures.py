@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics as sk
 
 from mlfactory.product.metrics import METRICS
-from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.metrics import Outcome, measure, named_outcome
 
 Make = Callable[..., Outcome]
 
@@ -126,6 +126,21 @@ def test_r2_of_a_constant_truth_is_nan(level: float) -> None:
 def test_log_loss_of_a_certain_mistake_is_finite() -> None:
     wrong = Outcome("binary", np.ones(3), np.zeros(3), np.zeros(3))
     assert measure(wrong, "log_loss") == pytest.approx(sk.log_loss([1] * 3, [0] * 3, labels=[0, 1]))
+
+
+def test_names_of_classes_become_places_and_an_unknown_class_has_no_chance() -> None:
+    scores = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]])
+    truth, said = ["bus", "tram", "ferry"], ["bus", "bus", "tram"]
+    own = named_outcome(truth, scores, said, ("tram", "bus"))
+    assert own.classes == ("tram", "bus", "ferry")
+    assert (own.y.tolist(), own.decisions.tolist()) == ([1, 0, 2], [1, 1, 0])
+    assert own.scores[:, 2].tolist() == [0, 0, 0]
+    shared = named_outcome(
+        truth, scores, said, ("tram", "bus"), classes=("bus", "car", "ferry", "tram")
+    )
+    assert shared.scores[0].tolist() == [0.1, 0, 0, 0.9]
+    assert measure(shared, "accuracy") == measure(own, "accuracy")
+    assert measure(shared, "log_loss") == measure(own, "log_loss")
 
 
 def test_what_cannot_be_measured_is_refused_by_name(outcome: Make) -> None:
