@@ -117,7 +117,7 @@ def test_schema_help_tells_editors_how_to_use_it() -> None:
         (["rain", "2013-01-01", "--stage", "scor"], "no stage 'scor' (did you mean 'score'?)"),
         (
             ["rain", "2013-01-01", "--candidates", "ridge"],
-            "'ridge' is not among train.candidates of",
+            "'ridge' is not among train.candidates",
         ),
         (["rain", "2013-01-01", "--stage", "promote"], "no fitted training of partition"),
     ],
