@@ -8,6 +8,8 @@ READY := $(VENV)/.ready
 EXIT ?=
 # uv does not read pip's configuration; whoever has an index of their own has it there
 INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
+# the machine's own certificates, as pip and the browser use them
+export UV_SYSTEM_CERTS ?= 1
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help

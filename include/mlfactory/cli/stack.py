@@ -30,10 +30,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class StackState:
-    """The processes of a running stack, and where it is reached."""
+    """The processes of a running stack, and where it is reached.
+
+    Attributes:
+        airflow_started: when the process was made, in seconds since 1970: the operating system
+            gives the number of a process that has ended to another one.
+    """
 
     airflow_pid: int
+    airflow_started: float
     mlflow_pid: int
+    mlflow_started: float
     airflow_url: str
     mlflow_url: str
 
@@ -44,7 +51,9 @@ def state(settings: Settings) -> StackState | None:
     if not recorded:
         return None
     found = StackState(**recorded)
-    return found if _alive(found.airflow_pid) and _alive(found.mlflow_pid) else None
+    airflow = _process(found.airflow_pid, found.airflow_started)
+    mlflow = _process(found.mlflow_pid, found.mlflow_started)
+    return found if airflow and mlflow else None
 
 
 def up(settings: Settings, say: Say) -> StackState:
@@ -69,7 +78,14 @@ def up(settings: Settings, say: Say) -> StackState:
     prepare_airflow_home(settings)
     mlflow = _start("mlflow", _mlflow_command(settings), _mlflow_environment(), settings)
     airflow = _start("airflow", ["airflow", "standalone"], airflow_environment(settings), settings)
-    started = StackState(airflow.pid, mlflow.pid, settings.airflow_url, settings.mlflow_url)
+    started = StackState(
+        airflow_pid=airflow.pid,
+        airflow_started=psutil.Process(airflow.pid).create_time(),
+        mlflow_pid=mlflow.pid,
+        mlflow_started=psutil.Process(mlflow.pid).create_time(),
+        airflow_url=settings.airflow_url,
+        mlflow_url=settings.mlflow_url,
+    )
     write_json(_state_file(settings), asdict(started))
     try:
         say("starting MLflow and Airflow (the first time takes a little longer)")
@@ -91,8 +107,8 @@ def down(settings: Settings, say: Say) -> None:
         return
     found = StackState(**recorded)
     # airflow standalone ends its children on SIGINT and forgets them on SIGTERM
-    _stop(found.airflow_pid, signal.SIGINT)
-    _stop(found.mlflow_pid, signal.SIGTERM)
+    _stop(_process(found.airflow_pid, found.airflow_started), signal.SIGINT)
+    _stop(_process(found.mlflow_pid, found.mlflow_started), signal.SIGTERM)
     _state_file(settings).unlink(missing_ok=True)
     say("Airflow and MLflow are down")
 
@@ -203,30 +219,28 @@ def _holder(port: int) -> str:
     return ""
 
 
-def _stop(pid: int, gentle: signal.Signals) -> None:
+def _stop(leader: psutil.Process | None, gentle: signal.Signals) -> None:
+    if leader is None:
+        return
     try:
-        leader = psutil.Process(pid)
         members = [leader, *leader.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        members = []
-    try:
-        os.killpg(pid, gentle)
-    except ProcessLookupError:
+        os.killpg(leader.pid, gentle)
+    except (psutil.NoSuchProcess, ProcessLookupError):
         return
     _, stubborn = psutil.wait_procs(members, timeout=_STOP_SECONDS)
     for process in stubborn:
         process.kill()
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return
+    psutil.wait_procs(stubborn, timeout=_STOP_SECONDS)
 
 
-def _alive(pid: int) -> bool:
+def _process(pid: int, started: float) -> psutil.Process | None:
+    """Return the process if it is still the one that was started then."""
     try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+        found = psutil.Process(pid)
+        same = abs(found.create_time() - started) < 1
+        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return False
+        return None
 
 
 def _tail(path: Path, lines: int = 15) -> str:
