@@ -22,8 +22,11 @@ Found = tuple[tuple[str | int, ...], str]
 """Where in the spec a mistake is, and what it is."""
 
 _COLUMN_OF_ALL_TABLES = "partition"
-_COLUMNS_OF_LABELS = ("label", "available_at")
-"""What the lake's tables have besides the product's own columns."""
+_COLUMNS_BESIDE_KEYS = (
+    *("label", "available_at"),
+    *("role", "model_version", "score", "prediction", "probabilities"),
+)
+"""What the lake's tables of labels and predictions have besides the product's own columns."""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -144,7 +147,7 @@ def _reserved_names(spec: ProductSpec) -> Iterator[Found]:
         "sensitive": features.sensitive,
     }
     for group, names in groups.items():
-        taken = (_COLUMN_OF_ALL_TABLES, *(_COLUMNS_OF_LABELS if group == "key" else ()))
+        taken = (_COLUMN_OF_ALL_TABLES, *(_COLUMNS_BESIDE_KEYS if group == "key" else ()))
         for position, name in enumerate(names):
             if name in taken:
                 yield (

@@ -214,6 +214,11 @@ RANGE = {"type": "expect_column_values_to_be_between", "column": "pressure"}
             "the lake keeps the name 'available_at'",
         ),
         (
+            {"features": {**FEATURES, "key": ["station", "role"]}},
+            "features.key[1]",
+            "the lake keeps the name 'role'",
+        ),
+        (
             {"train": {"candidates": ["ridge"]}},
             "train.candidates[0]",
             "'ridge' cannot learn a binary label",
