@@ -61,3 +61,10 @@ def metrics_for(kind: LabelKind, *, costs: bool) -> tuple[str, ...]:
         for metric in METRICS.values()
         if kind in metric.kinds and (costs or not metric.needs_costs)
     )
+
+
+def merit(metric: str, value: float) -> float:
+    """Return a figure so that more is better; of a bias, its size counts."""
+    if metric == "bias":
+        return -abs(value)
+    return value if METRICS[metric].higher_is_better else -value

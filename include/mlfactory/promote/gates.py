@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate, SliceGate
-from mlfactory.product.metrics import LATENCY, METRICS
+from mlfactory.product.metrics import LATENCY, METRICS, merit
 from mlfactory.promote.latency import Latency
 from mlfactory.report.numbers import written
 from mlfactory.statistics.bootstrap import interval, paired_difference
@@ -194,7 +194,7 @@ def _drops(gate: SliceGate, evidence: Evidence, reference: Outcome) -> tuple[dic
     for value, count in values.value_counts().items():
         rows = _rows_of(values, str(value))
         models = (evidence.candidate, reference)
-        ours, theirs = (_merit(gate.metric, measure(one.take(rows), gate.metric)) for one in models)
+        ours, theirs = (merit(gate.metric, measure(one.take(rows), gate.metric)) for one in models)
         if count < SLICE_ROWS or math.isnan(theirs - ours):
             left_out += 1
         else:
@@ -204,13 +204,6 @@ def _drops(gate: SliceGate, evidence: Evidence, reference: Outcome) -> tuple[dic
 
 def _rows_of(values: pd.Series, value: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     return np.asarray(values == value)
-
-
-def _merit(metric: str, value: float) -> float:
-    """Return a figure so that more is better; of a bias, its size counts."""
-    if metric == "bias":
-        return -abs(value)
-    return value if METRICS[metric].higher_is_better else -value
 
 
 def _known(value: float) -> float | None:

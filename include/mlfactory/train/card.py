@@ -12,13 +12,13 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from mlfactory.product.loader import Product
+from mlfactory.product.metrics import merit
 from mlfactory.product.spec import ProductSpec
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
 from mlfactory.statistics.bootstrap import MIN_BLOCKS
 from mlfactory.train.evaluate import Evaluation
 from mlfactory.train.found import Found, Trial
-from mlfactory.train.outcomes import merit
 from mlfactory.train.training import Training
 
 _IMPORTANT = 15

@@ -11,13 +11,13 @@ import pandas as pd
 from sklearn.inspection import permutation_importance
 
 from mlfactory.product.gates import SliceGate
-from mlfactory.product.metrics import metrics_for
+from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers, class_names
 from mlfactory.statistics.bootstrap import interval
 from mlfactory.statistics.metrics import Outcome, measure
 from mlfactory.train.dataset import Rows
-from mlfactory.train.outcomes import answer, merit, outcome_of
+from mlfactory.train.outcomes import answer, outcome_of
 
 MIN_ROWS_OF_A_SLICE = 50
 """With fewer rows a slice's figure would be told more by luck than by the model."""

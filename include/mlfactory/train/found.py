@@ -10,7 +10,7 @@ from typing import Any
 
 from mlfactory.lake.files import read_json, write_json
 from mlfactory.product.errors import UsageError
-from mlfactory.train.outcomes import merit
+from mlfactory.product.metrics import merit
 from mlfactory.train.training import Training, training_file
 
 

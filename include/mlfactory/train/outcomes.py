@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.product.metrics import METRICS
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers, answer_decisions, answer_scores
 from mlfactory.statistics.metrics import Outcome, named_outcome
@@ -62,10 +61,3 @@ def outcome_of(
         costs=costs,
         blocks=blocks,
     )
-
-
-def merit(metric: str, value: float) -> float:
-    """Return a figure so that more is better; of a bias, its size counts."""
-    if metric == "bias":
-        return -abs(value)
-    return value if METRICS[metric].higher_is_better else -value
