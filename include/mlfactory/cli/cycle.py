@@ -13,9 +13,9 @@ from rich.text import Text
 
 from mlfactory.cli.output import say
 from mlfactory.lake.files import product_root
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 
 _NO_FIGURES = frozenset({"page", "report", "run_id", "model_uri", "versions"})

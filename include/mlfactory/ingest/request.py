@@ -8,9 +8,9 @@ from pathlib import Path
 
 from mlfactory.lake.files import product_root
 from mlfactory.lake.tables import PARTITION
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import Source
 

@@ -11,9 +11,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from mlfactory.pipeline.links import MlflowRunLink
 from mlfactory.pipeline.steps import STEPS, Done, Job, validation_links
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product, load_product
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import SNAPSHOT, Partition
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from mlfactory.product.code import at_line, product_function
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import BuildError, FactoryError
 from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import nearest
 
 
 def call_build(product: Product, where: str, sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import BuildError
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.spec import Label, ProductSpec
 
 
@@ -26,6 +26,7 @@ def check_columns(frame: pd.DataFrame, spec: ProductSpec, where: str) -> None:
         **dict.fromkeys(features.numeric, "features.numeric"),
         spec.label.column: "label.column",
         **({features.event_time: "features.event_time"} if features.event_time else {}),
+        **({features.group: "features.group"} if features.group else {}),
         **dict.fromkeys(features.key, "features.key"),
     }
     columns = [str(column) for column in frame.columns]

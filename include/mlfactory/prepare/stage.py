@@ -137,6 +137,8 @@ def _features(product: Product, frame: pd.DataFrame, where: str) -> pa.Table:
         columns[name] = pa.array(numbers(frame[name], name, where), pa.float64(), from_pandas=True)
     for name in (*spec.categorical, *spec.sensitive):
         columns[name] = pa.array(words(frame[name]), pa.string(), from_pandas=True)
+    if spec.group is not None and spec.group not in columns:
+        columns[spec.group] = pa.array(words(frame[spec.group]), pa.string(), from_pandas=True)
     return pa.table(columns)
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from pathlib import Path
 
 from mlfactory.product.expectations import (
@@ -14,12 +13,11 @@ from mlfactory.product.expectations import (
 )
 from mlfactory.product.gates import BoundGate, SliceGate
 from mlfactory.product.metrics import LATENCY, METRICS, metrics_for
+from mlfactory.product.mistakes import Found, nearest
 from mlfactory.product.partitions import SNAPSHOT
+from mlfactory.product.source_rules import source_mistakes
 from mlfactory.product.sources import PythonSource
 from mlfactory.product.spec import CANDIDATES, ProductSpec
-
-Found = tuple[tuple[str | int, ...], str]
-"""Where in the spec a mistake is, and what it is."""
 
 _COLUMN_OF_ALL_TABLES = "partition"
 _COLUMNS_BESIDE_KEYS = (
@@ -29,17 +27,12 @@ _COLUMNS_BESIDE_KEYS = (
 """What the lake's tables of labels and predictions have besides the product's own columns."""
 
 
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """Return ` (did you mean 'x'?)` for the valid name nearest to `name`, or nothing."""
-    close = get_close_matches(str(name), [str(v) for v in valid], n=1, cutoff=0.6)
-    return f" (did you mean '{close[0]}'?)" if close else ""
-
-
 def inconsistencies(spec: ProductSpec, folder: Path) -> Iterator[Found]:
     """Yield every place where parts of a well-typed spec do not fit each other or the folder."""
     if spec.name != folder.name:
         yield ("name",), f"expected the name of its folder, '{folder.name}', got '{spec.name}'"
     yield from _time(spec)
+    yield from source_mistakes(spec)
     yield from _expectations(spec)
     yield from _features(spec)
     yield from _reserved_names(spec)
@@ -49,13 +42,6 @@ def inconsistencies(spec: ProductSpec, folder: Path) -> Iterator[Found]:
 
 
 def _time(spec: ProductSpec) -> Iterator[Found]:
-    for name, source in spec.sources.items():
-        declared = source.types.get(source.event_time or "", "datetime")
-        if declared != "datetime":
-            yield (
-                ("sources", name, "types", str(source.event_time)),
-                f"is the event_time of {name}, which is read as datetime; got '{declared}'",
-            )
     snapshot = spec.partition.every == SNAPSHOT
     timed = [name for name, source in spec.sources.items() if source.event_time]
     if snapshot:
@@ -136,6 +122,8 @@ def _features(spec: ProductSpec) -> Iterator[Found]:
             seen[name] = group
     if spec.label.column in features.key:
         yield ("label", "column"), f"'{spec.label.column}' is part of the key"
+    if spec.label.column == features.group:
+        yield ("features", "group"), f"'{features.group}' is the label"
 
 
 def _reserved_names(spec: ProductSpec) -> Iterator[Found]:

@@ -38,6 +38,7 @@ class Document:
     content: Any
     root: yaml.Node | None
     mistakes: tuple[Mistake, ...] = ()
+    text: str = ""
 
     def line(self, path: tuple[str | int, ...]) -> int:
         """Return the line (from 1) of the deepest part of `path` that the file has."""
@@ -87,7 +88,7 @@ def read_document(file: Path) -> Document:
             mistake = Mistake(file, 1, "", "expected keys and values, like 'name: my_product'")
             return Document(file, None, None, (mistake,))
         content = loader.construct_document(root)
-        return Document(file, content, root, tuple(_repeated_keys(file, root)))
+        return Document(file, content, root, tuple(_repeated_keys(file, root)), text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         return Document(file, None, None, (Mistake(file, line, "", str(error.problem)),))

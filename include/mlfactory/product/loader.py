@@ -14,10 +14,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from mlfactory.product.consistency import inconsistencies, nearest
+from mlfactory.product.consistency import inconsistencies
 from mlfactory.product.document import Document, read_document
 from mlfactory.product.errors import Mistake, SpecError, UsageError
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Calendar
+from mlfactory.product.shared import code_files
 from mlfactory.product.spec import ProductSpec
 from mlfactory.settings import settings
 
@@ -33,6 +35,8 @@ class Product:
 
     spec: ProductSpec
     folder: Path
+    spec_text: str = ""
+    """What `product.yaml` said when it was read, comments and all."""
 
     @property
     def name(self) -> str:
@@ -49,6 +53,22 @@ class Product:
         """Return a digest of what the spec says, whatever its layout and comments."""
         content = json.dumps(self.spec.model_dump(mode="json", by_alias=True), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    @cached_property
+    def code(self) -> dict[str, bytes]:
+        """Return the product's Python files and those of the shared packages they import.
+
+        By their place below the folder of products: `rain/features.py`, `_shared/columns.py`.
+        """
+        return code_files(self.folder)
+
+    @cached_property
+    def code_hash(self) -> str:
+        """Return a digest of the product's Python files and of the shared packages they import."""
+        digest = hashlib.sha256()
+        for name, content in sorted(self.code.items()):
+            digest.update(f"{name}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()[:16]
 
 
 def product_folders(root: Path | None = None) -> list[Path]:
@@ -103,7 +123,7 @@ def load_folder(folder: Path) -> Product:
     mistakes += _inconsistencies(document, spec, folder)
     if mistakes:
         raise SpecError(folder.name, mistakes)
-    return Product(spec, folder)
+    return Product(spec, folder, document.text)
 
 
 def _inconsistencies(document: Document, spec: ProductSpec, folder: Path) -> list[Mistake]:

@@ -43,6 +43,11 @@ class ServiceLevels(Strict):
     freshness: Duration | None = Field(
         None, description="The newest event is at most this much older than the partition's end"
     )
+    labels: Duration | None = Field(
+        None,
+        description="Labels missing so long after they were due are an alert; "
+        "by default a quarter of label.arrives_after, and at least a day",
+    )
 
 
 class Monitor(Strict):

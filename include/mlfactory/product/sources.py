@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from mlfactory.product.base import Strict
+from mlfactory.product.quantities import Duration
 
 ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
 
@@ -22,6 +24,10 @@ class _Source(Strict):
         default_factory=dict,
         description="Types of columns; those not named keep the type of the first landing",
     )
+    arrives_within: Duration = Field(
+        timedelta(hours=12),
+        description="How long after a partition's end its data is waited for, where it is late",
+    )
 
 
 class CsvSource(_Source):
@@ -34,6 +40,17 @@ class CsvSource(_Source):
     )
     delimiter: str = ","
     encoding: str = "utf-8"
+    header: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Names of the columns of a file that has no header line"
+    )
+    formats: dict[str, str] = Field(
+        default_factory=dict,
+        description="How times are written, by column, as strptime has it: '%d/%m/%Y'; "
+        "ISO 8601 by default",
+    )
+    missing: tuple[str, ...] = Field(
+        (), description="Words that mean no value, beside the empty cell: ['NA', '-']"
+    )
 
 
 class ParquetSource(_Source):

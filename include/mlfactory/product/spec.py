@@ -92,11 +92,26 @@ class Features(Strict):
     history: Duration = Field(
         timedelta(0), description="How far before the partition the build function may look"
     )
+    history_required: bool = Field(
+        False, description="Refuse a partition whose history was not all ingested, instead of warn"
+    )
+    group: str | None = Field(
+        None,
+        description="Column of the built frame with the entity (customer, machine) whose rows "
+        "belong together: held out as a whole, and counted as one where chance is judged",
+    )
 
     @property
     def inputs(self) -> tuple[str, ...]:
         """Return the columns a model is given, in the order it is given them."""
         return self.numeric + self.categorical
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return every column the built frame must have but the label, each once."""
+        named = (self.event_time, self.group)
+        rest = tuple(name for name in named if name is not None)
+        return tuple(dict.fromkeys(self.key + rest + self.inputs + self.sensitive))
 
 
 class Label(Strict):
@@ -130,6 +145,9 @@ class Train(Strict):
         None, description="Newest labelled data, never trained on; a share for a snapshot"
     )
     min_rows: int = Field(100, ge=20, description="Labelled rows below which nothing is trained")
+    min_holdout: int = Field(
+        100, ge=20, description="Labelled held-out rows below which nothing is judged"
+    )
     candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
     search: Search = Search()
     seed: int = 7
@@ -205,6 +223,12 @@ class ProductSpec(Strict):
             BeatsGate(metric=metric, beats="champion", confidence=0.9),
             BoundGate(metric=LATENCY, at_most=100),
         )
+
+    @property
+    def labels_overdue_after(self) -> timedelta:
+        """Return how long after they were due missing labels become an alert."""
+        quarter = self.label.arrives_after / 4
+        return self.monitor.slo.labels or max(quarter, timedelta(days=1))
 
     @property
     def holdout_partitions(self) -> int:

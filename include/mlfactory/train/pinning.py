@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mlfactory.lake import ledger
-from mlfactory.product.consistency import nearest
 from mlfactory.product.errors import LeakageError, UsageError
 from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import CANDIDATES
 from mlfactory.train.dataset import pin, read_split
