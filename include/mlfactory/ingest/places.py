@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from mlfactory.product.errors import ContractError, ServiceError
+from mlfactory.product.errors import ContractError, LateSourceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -22,7 +22,7 @@ def locate(product: Product, path: str, partition: Partition) -> Path:
 
     Raises:
         ContractError: if it is in a package that is not installed.
-        ServiceError: if there is no such file; it may still arrive.
+        LateSourceError: if there is no such file; it may still arrive.
     """
     written = path.replace(PER_PARTITION, partition.key.replace(":", "-"))
     if written.startswith(_PACKAGE):
@@ -31,7 +31,7 @@ def locate(product: Product, path: str, partition: Partition) -> Path:
     else:
         found = product.folder / written
     if not found.exists():
-        raise ServiceError(
+        raise LateSourceError(
             f"{product.name}, partition {partition}: there is no file {found}",
             remedy="run it again when the file has arrived, or correct the path in product.yaml",
         )

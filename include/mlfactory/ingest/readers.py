@@ -23,11 +23,18 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset
 
+from mlfactory.ingest.outages import is_absent, is_disk_away, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import as_times
 from mlfactory.product.code import at_line, product_function
-from mlfactory.product.errors import BuildError, ContractError, FactoryError, ServiceError
+from mlfactory.product.errors import (
+    BuildError,
+    ContractError,
+    FactoryError,
+    LateSourceError,
+    ServiceError,
+)
 from mlfactory.product.sources import CsvSource, ParquetSource, PythonSource
 
 _PIECE = 16 << 20
@@ -114,7 +121,7 @@ def _from_parquet(request: Request, file: Path) -> Received:
             file, format="parquet", partitioning="hive" if file.is_dir() else None
         )
         if not rows.files:
-            raise ServiceError(
+            raise LateSourceError(
                 f"{request.where}: the folder {file} has no Parquet file",
                 remedy="run it again when the files have arrived",
             )
@@ -140,16 +147,20 @@ def _from_function(request: Request, source: PythonSource) -> Received:
         frame = function(*bounds)
     except FactoryError:
         raise
-    except (ConnectionError, TimeoutError) as error:
-        raise ServiceError(
-            f"{request.where}: {source.function} cannot reach its source: "
-            f"{type(error).__name__}: {error}{at_line(error, file)}",
-            remedy="run it again when the source answers",
-        ) from error
     except Exception as error:
+        told = f"{type(error).__name__}: {error}{at_line(error, file)}"
+        if is_absent(error):
+            raise LateSourceError(
+                f"{request.where}: {source.function} does not find its data: {told}",
+                remedy="run it again when the data has arrived, or mend the function",
+            ) from error
+        if is_outage(error):
+            raise ServiceError(
+                f"{request.where}: {source.function} cannot reach its source: {told}",
+                remedy="run it again when the source answers",
+            ) from error
         raise BuildError(
-            f"{request.where}: {source.function} raised {type(error).__name__}: {error}"
-            f"{at_line(error, file)}",
+            f"{request.where}: {source.function} raised {told}",
             remedy="mend the function and run it again",
         ) from error
     if not isinstance(frame, pd.DataFrame):
@@ -266,7 +277,21 @@ def _explained(request: Request, file: Path) -> Iterator[None]:
     except (pa.ArrowInvalid, csv.Error) as error:
         raise _unreadable(request, file, error, decoding="UTF8" in str(error)) from error
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, OSError) and (is_absent(error) or is_disk_away(error)):
+            raise _away(request, file, error) from error
         raise _unreadable(request, file, error) from error
+
+
+def _away(request: Request, file: Path, error: OSError) -> ServiceError:
+    if is_absent(error):
+        return LateSourceError(
+            f"{request.where}: {file} is gone while it was read",
+            remedy="run it again when the file has arrived",
+        )
+    return ServiceError(
+        f"{request.where}: {file} cannot be read, as its disk does not answer: {error.strerror}",
+        remedy="run it again when the disk or share is back",
+    )
 
 
 def _unreadable(

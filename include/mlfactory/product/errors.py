@@ -42,7 +42,11 @@ class IntegrityError(FactoryError):
 
 
 class ServiceError(FactoryError):
-    """A service (MLflow, Airflow, a source) cannot be reached: trying again later may help."""
+    """A service (MLflow, Airflow, a source) cannot be reached: trying again soon may help."""
+
+
+class LateSourceError(ServiceError):
+    """A source's data is not there yet: it is waited for, for hours, and not asked for at once."""
 
 
 class UsageError(FactoryError):

@@ -10,7 +10,7 @@ import pytest
 
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.request import Request, request_for
-from mlfactory.product.errors import BuildError, ContractError, ServiceError
+from mlfactory.product.errors import BuildError, ContractError, LateSourceError, ServiceError
 from mlfactory.product.loader import Product
 
 SPEC = """
@@ -150,7 +150,7 @@ def test_a_column_of_earlier_partitions_must_still_be_there(ask: Ask) -> None:
 
 
 def test_a_file_that_is_not_there_may_arrive_later(ask: Ask) -> None:
-    with pytest.raises(ServiceError, match=r"there is no file .*orders\.csv"):
+    with pytest.raises(LateSourceError, match=r"there is no file .*orders\.csv"):
         ask()
 
 
@@ -214,6 +214,9 @@ def orders(start, end):
     [
         ("raise ValueError('no luck')", BuildError, "raised ValueError: no luck"),
         ("raise ConnectionError('refused')", ServiceError, "cannot reach its source"),
+        ("raise OSError('no answer')", ServiceError, "cannot reach its source"),
+        ("raise FileNotFoundError('later')", LateSourceError, "does not find its data"),
+        ("raise PermissionError('not yours')", BuildError, "raised PermissionError"),
         ("return [1]", BuildError, "returned list"),
     ],
 )
