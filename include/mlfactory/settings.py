@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +18,22 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
 """A path that means the same in every process, wherever that was started."""
+
+
+def _address(given: str) -> str:
+    """Return `s3://bucket/prefix` as it is, and anything else as the absolute path of a folder."""
+    scheme, mark, rest = given.partition("://")
+    if not mark:
+        return str(Path(given).expanduser().absolute())
+    if scheme == "file" and rest.startswith("/"):
+        return str(Path(url2pathname(rest)))
+    if scheme == "s3" and rest.strip("/"):
+        return f"s3://{rest.rstrip('/')}"
+    raise ValueError(f"'{given}' is neither a folder nor an address like s3://bucket/prefix")
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""A folder of this machine, or a place in an S3 bucket, where every machine finds it."""
 
 
 class Settings(BaseSettings):
@@ -32,8 +49,15 @@ class Settings(BaseSettings):
     products: Absolute = Field(
         REPOSITORY / "include" / "products", description="Folder with one folder a product"
     )
-    lake: Absolute | None = Field(
-        None, description="Root of the Delta tables; <home>/lake by default"
+    lake: Address | None = Field(
+        None,
+        description="Where all that products leave is kept, a folder or s3://bucket/prefix; "
+        "<home>/lake by default",
+    )
+    artifacts: Address | None = Field(
+        None,
+        description="Where MLflow's artifacts are kept; <home>/mlflow/artifacts by default, or "
+        "below a lake on S3",
     )
     mlflow_uri: str | None = Field(
         None, description="MLflow tracking and registry; the SQLite file below <home> by default"
@@ -51,19 +75,22 @@ class Settings(BaseSettings):
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
 
     @property
-    def lake_root(self) -> Path:
-        """Return the folder that holds one folder a product."""
-        return self.lake or self.home / "lake"
+    def lake_uri(self) -> str:
+        """Return the address that holds one folder a product."""
+        return self.lake or str(self.home / "lake")
+
+    @property
+    def artifacts_uri(self) -> str:
+        """Return the address below which MLflow keeps artifacts."""
+        if self.artifacts is None and self.lake_uri.startswith("s3://"):
+            # no product can have this name
+            return f"{self.lake_uri}/_mlflow"
+        return self.artifacts or str(self.home / "mlflow" / "artifacts")
 
     @property
     def tracking_uri(self) -> str:
         """Return the MLflow tracking URI: the configured one, or the SQLite file below home."""
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
-
-    @property
-    def artifact_root(self) -> Path:
-        """Return the folder in which MLflow keeps artifacts when it runs on this machine."""
-        return self.home / "mlflow" / "artifacts"
 
     @property
     def airflow_url(self) -> str:

@@ -52,7 +52,7 @@ class Factory:
         return done.stdout
 
     def lake(self, product: str) -> Path:
-        return self.settings.lake_root / product
+        return Path(self.settings.lake_uri) / product
 
 
 def free_port() -> int:

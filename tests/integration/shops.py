@@ -14,7 +14,8 @@ from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mlfactory.lake.files import product_root, write_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -134,7 +135,7 @@ class Shop:
         uri: str,
         classes: list[str] | None,
     ) -> None:
-        folder = product_root("shop") / "trainings" / training_id
+        store = product_store("shop")
         key = self.day(cutoff).key
         snapshot = {
             "product": "shop",
@@ -147,6 +148,11 @@ class Shop:
             "holdout_partitions": [key],
             "seed": 7,
         }
-        write_json(folder / "snapshot.json", snapshot)
-        fitted = {"run_id": run_id, "model_uri": uri, "candidate": "logistic_regression"}
-        write_json(folder / "fit.json", {**fitted, "classes": classes, "threshold": 0.2})
+        write_json(store, training_file(training_id, "snapshot.json"), snapshot)
+        fitted: dict[str, Any] = {
+            "run_id": run_id,
+            "model_uri": uri,
+            "candidate": "logistic_regression",
+        }
+        fitted |= {"classes": classes, "threshold": 0.2}
+        write_json(store, training_file(training_id, "fit.json"), fitted)

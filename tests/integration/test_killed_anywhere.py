@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from mlfactory import ingest, monitor, prepare, promote, retrain, score, train, validate
-from mlfactory.lake import files, ledger, tables
-from mlfactory.lake.files import product_root
+from mlfactory.lake import ledger, tables
+from mlfactory.lake.store import FolderStore, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -48,8 +48,9 @@ class Killer:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.target = -1
         self.writes = 0
-        for module, name in ((tables, "write_deltalake"), (files, "write_bytes")):
-            patch.setattr(module, name, self._watched(getattr(module, name)))
+        places = ((tables, "write_deltalake"), (FolderStore, "write"), (FolderStore, "create"))
+        for place, name in places:
+            patch.setattr(place, name, self._watched(getattr(place, name)))
 
     def _watched(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
@@ -119,7 +120,7 @@ def quiet() -> Iterator[None]:
 
 def state(product: Product) -> dict[str, Any]:
     lake = Lake(product.name)
-    root = product_root(product.name)
+    store = product_store(product.name)
     rows = {}
     for table in TABLES:
         frame = lake.read(table)
@@ -130,11 +131,11 @@ def state(product: Product) -> dict[str, Any]:
             (entry.event, entry.partition, entry.subject, entry.why)
             for entry in ledger.entries(product.name)
         ],
-        "files": sorted(
-            str(path.relative_to(root))
+        "files": [
+            name
             for folder in ("manifests", "reports", "validation", "trainings")
-            for path in (root / folder).rglob("*")
-        ),
+            for name in store.list(folder)
+        ],
     }
 
 

@@ -25,3 +25,43 @@ def test_a_port_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_password_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "open sesame")
     assert "sesame" not in repr(Settings())
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("s3://bucket/prefix/", "s3://bucket/prefix"),
+        ("s3://bucket", "s3://bucket"),
+        ("/data/lake/", "/data/lake"),
+        ("file:///data/my%20lake", "/data/my lake"),
+    ],
+)
+def test_a_lake_is_a_bucket_or_a_folder(
+    monkeypatch: pytest.MonkeyPatch, given: str, meant: str
+) -> None:
+    monkeypatch.setenv("MLFACTORY_LAKE", given)
+    assert Settings().lake_uri == meant
+
+
+def test_a_relative_lake_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFACTORY_LAKE", "lake")
+    assert Settings().lake_uri == str(tmp_path / "lake")
+
+
+@pytest.mark.parametrize("given", ["gs://bucket/lake", "s3://", "file://host/lake"])
+def test_a_lake_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    monkeypatch.setenv("MLFACTORY_LAKE", given)
+    with pytest.raises(ValueError, match="neither a folder nor an address like s3://"):
+        Settings()
+
+
+def test_artifacts_lie_beside_a_lake_on_s3_and_in_the_home_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_HOME", str(tmp_path))
+    assert Settings().artifacts_uri == f"{tmp_path}/mlflow/artifacts"
+    monkeypatch.setenv("MLFACTORY_LAKE", "s3://bucket/prefix")
+    assert Settings().artifacts_uri == "s3://bucket/prefix/_mlflow"
+    monkeypatch.setenv("MLFACTORY_ARTIFACTS", "s3://models")
+    assert Settings().artifacts_uri == "s3://models"

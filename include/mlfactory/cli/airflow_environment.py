@@ -9,7 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
-from mlfactory.lake.files import write_text
+from mlfactory.cli.local_files import write_text
 from mlfactory.settings import REPOSITORY, Settings
 
 _PREIMPORTS = '''"""Written by `mlfactory up`: imports what tasks need once, in the scheduler.
@@ -63,6 +63,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port(settings)),
         "MLFACTORY_HOME": str(settings.home),
         "MLFACTORY_PRODUCTS": str(settings.products),
+        "MLFACTORY_LAKE": settings.lake_uri,
+        "MLFACTORY_ARTIFACTS": settings.artifacts_uri,
         "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.mlflow_url,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # tasks run beside each other; threads that wait for one another's cores cost tenfold

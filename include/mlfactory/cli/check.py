@@ -8,8 +8,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from mlfactory.cli.local_files import write_text
 from mlfactory.cli.output import say
-from mlfactory.lake.files import write_text
 from mlfactory.product.errors import SpecError, UsageError
 from mlfactory.product.loader import Product, load_product, load_products, schema_of
 from mlfactory.settings import settings

@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.text import Text
 
 from mlfactory.cli.output import say
-from mlfactory.lake.files import product_root
+from mlfactory.lake.catalog import TRAININGS
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
@@ -82,16 +84,20 @@ def newest_training(product: Product, partition: Partition) -> str:
     Raises:
         UsageError: if there is none.
     """
-    folder = product_root(product.name) / "trainings"
-    fitted = sorted(
-        folder.glob(f"{_file_safe(partition)}.*/fit.json"), key=lambda path: path.stat().st_mtime
-    )
+    begin, end = f"{_file_safe(partition)}.", "/fit.json"
+    fitted = [
+        name.removesuffix(end)
+        for name in product_store(product.name).below(TRAININGS).list()
+        if name.startswith(begin) and name.endswith(end)
+    ]
     if not fitted:
         raise UsageError(
             f"product {product.name} has no fitted training of partition {partition}",
             remedy=f"mlfactory run {product.name} {partition} --stage train",
         )
-    return fitted[-1].parent.name
+    return max(
+        fitted, key=lambda name: str(read_manifest(product.name, "fit", name).get("started_at", ""))
+    )
 
 
 def figures(result: Any) -> str:

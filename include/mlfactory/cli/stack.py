@@ -17,7 +17,7 @@ import httpx
 import psutil
 
 from mlfactory.cli.airflow_environment import airflow_environment, prepare_airflow_home
-from mlfactory.lake.files import read_json, write_json
+from mlfactory.cli.local_files import read_json, write_json
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
@@ -144,7 +144,7 @@ def _mlflow_command(settings: Settings) -> list[str]:
         "--backend-store-uri",
         f"sqlite:///{home / 'mlflow.db'}",
         "--artifacts-destination",
-        str(settings.artifact_root),
+        settings.artifacts_uri,
         "--host",
         settings.host,
         "--port",

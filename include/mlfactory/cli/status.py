@@ -10,7 +10,8 @@ from rich.text import Text
 
 from mlfactory.cli.output import say
 from mlfactory.cli.timeline import Row, last_report, timeline
-from mlfactory.lake.files import product_root
+from mlfactory.lake.catalog import report_page
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.settings import settings
@@ -51,8 +52,7 @@ def show_timeline(product: Product, console: Console) -> None:
     wide.print(timeline_table(product, rows))
     report = last_report(product)
     if report is not None:
-        path = product_root(product.name) / "reports" / f"{report}.html"
-        say(console, f"last report: {path}")
+        say(console, f"last report: {product_store(product.name).address(report_page(report))}")
 
 
 def timeline_table(product: Product, rows: Sequence[Row]) -> Table:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.catalog import FEATURES, MANIFESTS, METRICS, PARTITION, QUARANTINE, REPORTS
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.store import parsed, product_store
 from mlfactory.product.loader import Product
 
 if TYPE_CHECKING:
@@ -61,9 +62,9 @@ def timeline(product: Product) -> list[Row]:
     # keys are dates and times as ISO writes them: their order is that of time
     keys = sorted({str(manifest["partition"]) for manifest in manifests})
     lake = Lake(product.name)
-    rows = _counts(lake.read("features", columns=["partition"]))
-    quarantined = _counts(lake.read("quarantine", columns=["partition"]))
-    found = findings(lake.read("metrics"))
+    rows = _counts(lake.read(FEATURES, columns=[PARTITION]))
+    quarantined = _counts(lake.read(QUARANTINE, columns=[PARTITION]))
+    found = findings(lake.read(METRICS))
     seconds: dict[str, float] = defaultdict(float)
     for manifest in manifests:
         seconds[str(manifest["partition"])] += float(manifest["seconds"])
@@ -136,13 +137,14 @@ def decided(entries: Sequence[Entry]) -> tuple[str, str]:
 
 def last_report(product: Product) -> str | None:
     """Return the key of the newest partition that has a report, None if none has."""
-    keys = [path.stem for path in (product_root(product.name) / "reports").glob("*.html")]
-    return max(keys, default=None)
+    pages = product_store(product.name).below(REPORTS).list()
+    return max((page.removesuffix(".html") for page in pages), default=None)
 
 
 def _manifests(product: Product) -> list[Mapping[str, Any]]:
-    folder = product_root(product.name) / "manifests"
-    return [read_json(path) for path in sorted(folder.glob("*/*.json"))]
+    store = product_store(product.name)
+    found = store.read_many(store.list(MANIFESTS))
+    return [parsed(content, store.address(name)) for name, content in found.items()]
 
 
 def _counts(frame: pd.DataFrame) -> Counter[str]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.ingest.cells import TYPES, Cells, cast_cells, infer_type, type_name
-from mlfactory.ingest.request import RESCUED, ROW, Request
+from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
+from mlfactory.lake.catalog import RESCUED, ROW
 from mlfactory.product.errors import ContractError
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from mlfactory.lake.files import product_root
-from mlfactory.lake.tables import PARTITION
+from mlfactory.lake.catalog import PARTITION, RESCUED, ROW, raw
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import Source
-
-ROW = "_row"
-RESCUED = "_rescued"
 
 _RESERVED = frozenset({PARTITION, ROW, RESCUED})
 _ASKS_WHETHER_IT_EXISTS = "expect_column_to_exist"
@@ -44,9 +40,9 @@ class Request:
         return f"{self.product.name}.{self.name}, partition {self.partition}"
 
     @property
-    def table(self) -> Path:
-        """Return the folder of the source's table in the lake."""
-        return product_root(self.product.name) / f"raw_{self.name}"
+    def table(self) -> str:
+        """Return the address of the source's table in the lake."""
+        return Lake(self.product.name).address(raw(self.name))
 
     def check(self, columns: Sequence[str], place: str) -> None:
         """Make sure that `columns`, found at `place`, can be landed.

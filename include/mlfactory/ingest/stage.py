@@ -11,6 +11,7 @@ import pyarrow as pa
 from mlfactory.ingest.landing import Landing, land, settled_types
 from mlfactory.ingest.readers import receive
 from mlfactory.ingest.request import request_for
+from mlfactory.lake.catalog import raw
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -43,7 +44,7 @@ def run(product: Product, partition: Partition) -> IngestResult:
     lake = Lake(product.name)
     with manifest(product, "ingest", partition.key) as record:
         landings = {name: _landing(product, lake, name, partition) for name in product.spec.sources}
-        tables = {name: f"raw_{name}" for name in landings}
+        tables = {name: raw(name) for name in landings}
         for name, landing in landings.items():
             # without rows there is nothing to infer the types of a new table from
             if landing.rows.num_rows or lake.version(tables[name]) is not None:
@@ -63,7 +64,7 @@ def run(product: Product, partition: Partition) -> IngestResult:
 
 
 def _landing(product: Product, lake: Lake, name: str, partition: Partition) -> Landing:
-    standing = lake.columns(f"raw_{name}")
+    standing = lake.columns(raw(name))
     request = request_for(product, name, partition, list(standing))
     types = settled_types(request, standing)
     received = receive(request)

@@ -8,20 +8,17 @@ out, and is the truth where the two differ.
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Literal
 
-from mlfactory.lake.files import create_text, product_root
+from mlfactory.lake.catalog import LEDGER, ledger_file
+from mlfactory.lake.store import as_json, parsed, product_store
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
-
-_DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -68,17 +65,15 @@ def record(product: str, entry: Entry) -> Entry:
                 "who": entry.who or getpass.getuser(),
             }
         )
-        text = json.dumps(asdict(complete), indent=2, sort_keys=True, default=str) + "\n"
-        if create_text(_folder(product) / f"{number:0{_DIGITS}d}.json", text):
+        if product_store(product).create(ledger_file(number), as_json(asdict(complete))):
             return complete
 
 
 def entries(product: str, *events: Event) -> list[Entry]:
     """Return the entries of a product in the order they were made, of all events or the given."""
-    found = [
-        Entry(**json.loads(path.read_text(encoding="utf-8")))
-        for path in sorted(_folder(product).glob("[0-9]*.json"))
-    ]
+    store = product_store(product)
+    contents = store.read_many(store.list(LEDGER))
+    found = [Entry(**parsed(content, store.address(name))) for name, content in contents.items()]
     return [entry for entry in found if not events or entry.event in events]
 
 
@@ -106,10 +101,6 @@ def challenger_for(product: Product, partition: Partition) -> Reign | None:
     if not judged or judged[-1].event == "promoted" or not judged[-1].details.get("challenger"):
         return None
     return _reign(judged[-1])
-
-
-def _folder(product: str) -> Path:
-    return product_root(product) / "ledger"
 
 
 def _newest_unseen(

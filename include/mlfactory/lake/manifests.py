@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from mlfactory.lake.files import product_root, read_json, write_json
+from mlfactory.lake.catalog import manifest_file
+from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.product.loader import Product
 from mlfactory.settings import REPOSITORY
 
@@ -70,13 +71,12 @@ def manifest(product: Product, stage: str, partition: str, name: str = "") -> It
     start = time.perf_counter()
     yield record
     record.seconds = round(time.perf_counter() - start, 3)
-    path = product_root(product.name) / "manifests" / stage / f"{record.name}.json"
-    write_json(path, asdict(record))
+    write_json(product_store(product.name), manifest_file(stage, record.name), asdict(record))
 
 
 def read_manifest(product: str, stage: str, name: str) -> Mapping[str, Any]:
     """Return the manifest of a stage run by its name (its partition), empty if there is none."""
-    return read_json(product_root(product) / "manifests" / stage / f"{name}.json")
+    return find_json(product_store(product), manifest_file(stage, name)) or {}
 
 
 @lru_cache(maxsize=1)

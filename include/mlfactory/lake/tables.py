@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -16,12 +15,12 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
-from mlfactory.lake.files import product_root
+from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ContractError
 
 _log = logging.getLogger(__name__)
 
-PARTITION = "partition"
 _COMMIT_ATTEMPTS = 5
 
 
@@ -30,12 +29,16 @@ class Lake:
 
     Args:
         product: the product's name.
-        root: the folder of the product's tables; the configured lake's by default.
+        root: the address of the product's tables; the configured lake's by default.
     """
 
-    def __init__(self, product: str, root: Path | None = None) -> None:
+    def __init__(self, product: str, root: str | None = None) -> None:
         self.product = product
-        self.root = root or product_root(product)
+        self.root = root or product_store(product).address()
+
+    def address(self, table: str) -> str:
+        """Return where a table is."""
+        return f"{self.root}/{table}"
 
     def replace(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> int:
         """Make `frame` the rows of `partition`, in one commit, and return the table's version.
@@ -53,8 +56,9 @@ class Lake:
         for attempt in range(_COMMIT_ATTEMPTS):
             try:
                 write_deltalake(
-                    str(self.root / table),
+                    self.address(table),
                     rows,
+                    storage_options=self._options(),
                     mode="overwrite",
                     partition_by=[PARTITION],
                     predicate=f"{PARTITION} = '{partition}'" if existing is not None else None,
@@ -124,9 +128,16 @@ class Lake:
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
-            return DeltaTable(str(self.root / table), version=version)
+            return DeltaTable(self.address(table), version=version, storage_options=self._options())
         except TableNotFoundError:
             return None
+
+    def _options(self) -> dict[str, str] | None:
+        if not self.root.startswith("s3://"):
+            return None
+        from mlfactory.lake.s3 import storage_options
+
+        return storage_options()
 
     def _as_arrow(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> pa.Table:
         if isinstance(frame, pd.DataFrame):

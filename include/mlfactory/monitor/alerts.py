@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 from mlfactory.monitor.findings import ALERT, DRIFT, PERFORMANCE, PREDICTION_DRIFT, Finding
 from mlfactory.monitor.picture import JUDGED, Picture
@@ -12,7 +11,7 @@ from mlfactory.monitor.picture import JUDGED, Picture
 _log = logging.getLogger(__name__)
 
 
-def tell(picture: Picture, told: set[str], report: Path) -> None:
+def tell(picture: Picture, told: set[str], report: str) -> None:
     """Log a warning for each thing in alert.
 
     Args:

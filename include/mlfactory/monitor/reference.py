@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import product_store, read_json
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.answers import from_held_out
 from mlfactory.monitor.findings import NO_MODEL, SEEN
@@ -47,16 +48,18 @@ def reference_for(product: Product, partition: Partition) -> Reference | None:
     if reign is None:
         return None
     tags = tags_of(product.name, reign.version)
-    folder = product_root(product.name) / "trainings" / tags["training_id"]
-    partitions = tuple(read_json(folder / "snapshot.json")["fit_partitions"])
+    store, training = product_store(product.name), tags["training_id"]
+    pinned = read_json(store, training_file(training, "snapshot.json"))
+    partitions = tuple(pinned["fit_partitions"])
     features = Lake(product.name).read(
         "features", partitions, columns=columns(product), version=int(tags["features_version"])
     )
-    held_out = read_frame(read_json(folder / "fit.json")["run_id"], "holdout.parquet")
+    fitted = read_json(store, training_file(training, "fit.json"))
+    held_out = read_frame(fitted["run_id"], "holdout.parquet")
     threshold = tags.get("threshold")
     return Reference(
         reign=reign,
-        training_id=tags["training_id"],
+        training_id=training,
         reason=_reason(product, reign),
         partitions=partitions,
         features=features,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 
-from mlfactory.lake.files import product_root, write_text
+from mlfactory.lake.catalog import report_page
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.alerts import tell
 from mlfactory.monitor.answers import from_predictions
@@ -49,7 +49,7 @@ _AT_ONCE = {"rows", DRIFT, PREDICTION_DRIFT, FRESHNESS}
 
 @dataclass(frozen=True)
 class MonitorResult:
-    """The state of each thing judged, the report's file, and the MLflow run of the time series."""
+    """The state of each thing judged, the report's address, and the run of the time series."""
 
     states: dict[str, str]
     report: str
@@ -75,9 +75,9 @@ def run(product: Product, partition: Partition) -> MonitorResult:
         _log_series(run_id, picture)
         report = _write_report(picture, run_url(run_id))
         record.counts = {"rows": len(picture.current), "predictions": len(picture.answers)}
-        record.facts = {"states": picture.states, "report": str(report)}
+        record.facts = {"states": picture.states, "report": report}
     tell(picture, told_already(product, partition), report)
-    return MonitorResult(picture.states, str(report), run_id)
+    return MonitorResult(picture.states, report, run_id)
 
 
 def _look(product: Product, partition: Partition) -> Picture:
@@ -173,8 +173,9 @@ def _series(one: Finding) -> str:
     return _NOT_IN_A_NAME.sub("_", name)
 
 
-def _write_report(picture: Picture, run_address: str) -> Path:
+def _write_report(picture: Picture, run_address: str) -> str:
     measured, in_shadow = watched_metric(picture.product, picture.partition)
     page = page_of(picture, measured, in_shadow, run_address)
-    path = product_root(picture.product.name) / "reports" / f"{picture.partition}.html"
-    return write_text(path, page.render())
+    store, name = product_store(picture.product.name), report_page(picture.partition.key)
+    write_text(store, name, page.render())
+    return store.address(name)

@@ -6,18 +6,23 @@ Airflow guards nothing that a plugin adds, so every route here asks for a user w
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
+from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse, Response
 
-from mlfactory.lake.files import inside, product_root
+from mlfactory.lake.catalog import (
+    DATA_DOCS,
+    PAGES,
+    REPORTS,
+    VALIDATION,
+    report_page,
+    validation_page,
+)
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import product_folders
-
-_SHOWN = ("reports", "validation", "data_docs")
-"""The folders of the lake that hold pages; nothing else is served."""
 
 app = FastAPI(title="ML Factory pages", docs_url=None, redoc_url=None, openapi_url=None)
 _may_read = Depends(requires_access_dag("GET"))
@@ -28,47 +33,49 @@ def index(dag_id: str) -> str:
     """List the pages of the product that the DAG belongs to, the newest partition first."""
     from mlfactory.report.page import Link, Page
 
-    root = _root(dag_id)
-    kinds = {"reports": "report", "validation": "validation"}
-    names = {file.stem for kind in kinds for file in (root / kind).glob("*.html")}
+    product = _product(dag_id)
+    store = product_store(product)
+    kept = {folder: set(store.list(folder)) for folder in PAGES}
+    kinds = {REPORTS: (report_page, "report"), VALIDATION: (validation_page, "validation")}
+    keys = {
+        name.removeprefix(f"{kind}/").removesuffix(".html") for kind in kinds for name in kept[kind]
+    }
     rows = [
         [
-            name,
+            key,
             *(
-                Link(title, f"files/{kind}/{name}.html")
-                if (root / kind / f"{name}.html").is_file()
-                else None
-                for kind, title in kinds.items()
+                Link(title, f"files/{quote(named(key))}") if named(key) in kept[kind] else None
+                for kind, (named, title) in kinds.items()
             ),
         ]
-        for name in sorted(names, reverse=True)
+        for key in sorted(keys, reverse=True)
     ]
-    page = Page(root.name, "Pages that its stages have left")
+    page = Page(product, "Pages that its stages have left")
     if rows:
         page.table(["partition", "monitoring", "validation"], rows)
     else:
         page.paragraph("None yet: they come with the first partition.")
-    if (root / "data_docs" / "index.html").is_file():
-        page.facts({"Great Expectations": Link("Data Docs", "files/data_docs/index.html")})
+    if f"{DATA_DOCS}/index.html" in kept[DATA_DOCS]:
+        page.facts({"Great Expectations": Link("Data Docs", f"files/{DATA_DOCS}/index.html")})
     return page.render()
 
 
 @app.get("/{dag_id}/files/{path:path}", dependencies=[_may_read])
-def page(dag_id: str, path: str) -> FileResponse:
+def page(dag_id: str, path: str) -> Response:
     """Return a page of the product, or a file that a page of its Data Docs needs."""
-    root = _root(dag_id)
+    store = product_store(_product(dag_id))
     try:
-        file = inside(root, path)
+        content = store.find(path) if path.split("/")[0] in PAGES else None
     except UsageError:
-        raise HTTPException(404, "no such page") from None
-    shown = any(file.is_relative_to((root / folder).resolve()) for folder in _SHOWN)
-    if not shown or not file.is_file():
+        # no name of a file, such as one that leads out
+        content = None
+    if content is None:
         raise HTTPException(404, "no such page")
-    return FileResponse(file, media_type=mimetypes.guess_type(file.name)[0])
+    return Response(content, media_type=mimetypes.guess_type(path)[0])
 
 
-def _root(dag_id: str) -> Path:
+def _product(dag_id: str) -> str:
     product = dag_id.partition(".")[0]
     if product not in {folder.name for folder in product_folders()}:
         raise HTTPException(404, "no such product")
-    return product_root(product)
+    return product

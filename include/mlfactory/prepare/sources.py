@@ -8,16 +8,16 @@ from typing import Any
 
 import pandas as pd
 
+from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 _log = logging.getLogger(__name__)
 
-_ROW = "_row"
-_HELPERS = (PARTITION, _ROW, "_rescued")
+_HELPERS = (PARTITION, ROW, RESCUED)
 
 
 def check_validated(product: Product, partition: Partition) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ def load_sources(product: Product, partition: Partition) -> dict[str, pd.DataFra
     """
     lake = Lake(product.name)
     usable = _usable_keys(product, partition)
-    bad = lake.read("quarantine", usable, columns=[PARTITION, "source", "row"])
+    bad = lake.read(QUARANTINE, usable, columns=[PARTITION, "source", "row"])
     return {
         name: _load(product, lake, name, partition, usable, bad) for name in product.spec.sources
     }
@@ -67,20 +67,20 @@ def _load(
     bad: pd.DataFrame,
 ) -> pd.DataFrame:
     source = product.spec.sources[name]
-    landed = set(lake.partitions(f"raw_{name}"))
+    landed = set(lake.partitions(raw(name)))
     keys = [key for key in usable if key in landed]
     if source.event_time is None:
         keys = _newest_landed(partition, landed)
         if keys != [partition.key]:
-            bad = lake.read("quarantine", keys, columns=[PARTITION, "source", "row"])
-    rows = lake.read(f"raw_{name}", keys)
+            bad = lake.read(QUARANTINE, keys, columns=[PARTITION, "source", "row"])
+    rows = lake.read(raw(name), keys)
     if len(bad):
         rows = _without(rows, bad[bad["source"] == name])
     if source.event_time is not None and len(rows):
         start = partition.start - product.spec.features.history
         rows = rows[rows[source.event_time] >= start]
-    if _ROW in rows:
-        rows = rows.sort_values([PARTITION, _ROW], kind="stable")
+    if ROW in rows:
+        rows = rows.sort_values([PARTITION, ROW], kind="stable")
     helpers = [column for column in _HELPERS if column in rows]
     return rows.drop(columns=helpers).reset_index(drop=True)
 
@@ -115,7 +115,7 @@ def _newest_landed(partition: Partition, landed: set[str]) -> list[str]:
 
 def _without(rows: pd.DataFrame, bad: pd.DataFrame) -> pd.DataFrame:
     marked = pd.MultiIndex.from_frame(bad[[PARTITION, "row"]])
-    return rows[~pd.MultiIndex.from_frame(rows[[PARTITION, _ROW]]).isin(marked)]
+    return rows[~pd.MultiIndex.from_frame(rows[[PARTITION, ROW]]).isin(marked)]
 
 
 def _is_current(product: Product, key: str, validation: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.lake.catalog import QUARANTINE, raw
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare.build import call_build
@@ -52,9 +53,7 @@ def run(product: Product, partition: Partition) -> PrepareResult:
     lake = Lake(product.name)
     validation = check_validated(product, partition)
     with manifest(product, "prepare", partition.key) as record:
-        record.inputs = lake.versions(
-            *(f"raw_{name}" for name in product.spec.sources), "quarantine"
-        )
+        record.inputs = lake.versions(*(raw(name) for name in product.spec.sources), QUARANTINE)
         prepared = None
         if validation["counts"]["rows"]:
             prepared = _prepare(product, partition)

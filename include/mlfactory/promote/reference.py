@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import read_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.promote.heldout import Said, asked, recorded
-from mlfactory.promote.training import HOLDOUT_FILE, Trained, training_folder
+from mlfactory.promote.training import HOLDOUT_FILE, Trained, find_trained
 from mlfactory.registry.models import LoadedModel, load_version
 from mlfactory.registry.runs import read_frame
 
@@ -92,10 +91,9 @@ def _seen_by(
     held_out: pd.DataFrame,
 ) -> str:
     """Return which held-out rows the champion was fitted on, in words; nothing if none."""
-    folder = training_folder(product.name, champion.subject)
-    pinned = Trained(read_json(folder / "snapshot.json"), read_json(folder / "fit.json"))
+    pinned = Trained(*find_trained(product.name, champion.subject))
     if not pinned.snapshot or not pinned.fit:
-        return f"left no record of what it was fitted on ({folder} is incomplete)"
+        return f"left no record of what it was fitted on (training {champion.subject})"
     if product.calendar.is_snapshot:
         rows = _fitted_rows(product, pinned, held_out)
         return f"been fitted on {rows:,} of the held-out rows" if rows else ""

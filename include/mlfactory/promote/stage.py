@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import write_json
+from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.promote.gates import Evidence, GateResult, judged
@@ -21,7 +22,6 @@ from mlfactory.promote.training import (
     Trained,
     read_gates,
     read_trained,
-    training_folder,
 )
 from mlfactory.registry import runs, versions
 
@@ -67,7 +67,7 @@ def judge(product: Product, training_id: str) -> JudgeResult:
         results = judged(product.spec.gates, evidence)
         table = _table(trained, version, champion, evidence, results)
         _publish(product, trained, table, results)
-        write_json(training_folder(product.name, training_id) / GATES_FILE, table)
+        write_json(product_store(product.name), training_file(training_id, GATES_FILE), table)
         failed = tuple(result.name for result in results if not result.passed)
         record.inputs = {
             name: int(trained.snapshot[f"{name}_version"]) for name in ("features", "labels")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from mlfactory.lake.files import inside, product_root, read_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import find_json, product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 
@@ -59,16 +59,23 @@ def read_trained(product: Product, training_id: str) -> Trained:
     Raises:
         UsageError: if it was not pinned, or not fitted to its end.
     """
-    folder = training_folder(product.name, training_id)
-    snapshot, fit = read_json(folder / "snapshot.json"), read_json(folder / "fit.json")
+    snapshot, fit = find_trained(product.name, training_id)
     if not snapshot or not fit:
         missing = "snapshot" if not snapshot else "fit"
+        file = training_file(training_id, f"{missing}.json")
         raise UsageError(
             f"product {product.name}: training '{training_id}' cannot be judged, for its stage "
-            f"{missing} has left nothing in {folder}",
+            f"{missing} has left no {product_store(product.name).address(file)}",
             remedy=f"run stage {missing} of this training first",
         )
     return Trained(snapshot, fit)
+
+
+def find_trained(product: str, training_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what was pinned and what was fitted in a training, each empty if it was not."""
+    store = product_store(product)
+    snapshot = find_json(store, training_file(training_id, "snapshot.json"))
+    return snapshot or {}, find_json(store, training_file(training_id, "fit.json")) or {}
 
 
 def read_gates(product: Product, training_id: str) -> dict[str, Any]:
@@ -77,20 +84,12 @@ def read_gates(product: Product, training_id: str) -> dict[str, Any]:
     Raises:
         UsageError: if it was not judged.
     """
-    path = training_folder(product.name, training_id) / GATES_FILE
-    judged = read_json(path)
+    store, file = product_store(product.name), training_file(training_id, GATES_FILE)
+    judged = find_json(store, file)
     if not judged:
         raise UsageError(
-            f"product {product.name}: training '{training_id}' was not judged, {path} is missing",
+            f"product {product.name}: training '{training_id}' was not judged, "
+            f"{store.address(file)} is missing",
             remedy="run stage judge of this training first",
         )
     return judged
-
-
-def training_folder(product: str, training_id: str) -> Path:
-    """Return the folder of a training's files.
-
-    Raises:
-        UsageError: if the id leads out of the product's folder.
-    """
-    return inside(product_root(product) / "trainings", training_id)

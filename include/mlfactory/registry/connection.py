@@ -77,7 +77,8 @@ def artifact_location(experiment: str) -> str | None:
     host = urlsplit(uri).hostname
     if _is_server(uri) and host not in _LOOPBACK | {settings().host}:
         return None
-    return (settings().artifact_root / experiment).resolve().as_uri()
+    root = f"{settings().artifacts_uri}/{experiment}"
+    return root if root.startswith("s3://") else Path(root).resolve().as_uri()
 
 
 @lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from mlfactory.lake import ledger
+from mlfactory.lake.catalog import FEATURES, PREDICTIONS
 from mlfactory.lake.manifests import Manifest, manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import IntegrityError
@@ -18,8 +19,6 @@ from mlfactory.registry.models import LoadedModel, load_version
 from mlfactory.score.predictions import predict, predictions_schema
 
 _log = logging.getLogger(__name__)
-
-FEATURES, PREDICTIONS = "features", "predictions"
 
 State = Literal["ok", "no_data", "no_model", "seen"]
 """`seen` is a snapshot's: every model has seen the only partition; it was predicted by none."""

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, InsufficientData
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import LabelKind

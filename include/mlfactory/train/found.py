@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-from mlfactory.lake.files import read_json, write_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.product.errors import UsageError
 from mlfactory.product.metrics import merit
-from mlfactory.train.training import Training, training_file
+from mlfactory.train.training import Training
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,13 @@ def best_search(searches: Sequence[Found]) -> Found:
 
 def save_search(training: Training, found: Found) -> None:
     """Write what a search found; a search with this file is done."""
-    write_json(_file(training, found.candidate), found.as_json())
+    store = product_store(training.product)
+    write_json(store, _file(training, found.candidate), found.as_json())
 
 
 def search_of(training: Training, candidate: str) -> Found | None:
     """Return the search of a candidate, None if it was not done yet."""
-    content = read_json(_file(training, candidate))
+    content = find_json(product_store(training.product), _file(training, candidate))
     return found_from(content) if content else None
 
 
@@ -101,8 +102,8 @@ def all_searches(training: Training) -> tuple[Found, ...]:
     return tuple(searches)
 
 
-def _file(training: Training, candidate: str) -> Path:
-    return training_file(training.product, training.training_id, f"search-{candidate}.json")
+def _file(training: Training, candidate: str) -> str:
+    return training_file(training.training_id, f"search-{candidate}.json")
 
 
 def _rank(metric: str, score: float) -> float:

@@ -148,7 +148,7 @@ def _metrics(subject: card.Subject) -> Mapping[str, float]:
 
 def _log_datasets(subject: card.Subject, split: Split) -> None:
     product, training = subject.product, subject.training
-    root = Lake(product.name).root
+    lake = Lake(product.name)
     label = split.fit.frame[[LABEL]]
     for table, part, version, frame, context in (
         ("features", "fit", training.features_version, split.fit.inputs, "training"),
@@ -158,7 +158,7 @@ def _log_datasets(subject: card.Subject, split: Split) -> None:
         runs.log_dataset(
             subject.run_id,
             name=f"{product.name}.{table}.{part}",
-            table_path=str(root / table),
+            table_path=lake.address(table),
             version=version,
             frame=frame,
             context=context,

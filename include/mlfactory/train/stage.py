@@ -14,8 +14,9 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlfactory.lake.files import read_json, write_json
+from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import Manifest, manifest
+from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -41,7 +42,6 @@ from mlfactory.train.training import (
     find_training,
     load_training,
     save_training,
-    training_file,
 )
 
 _log = logging.getLogger(__name__)
@@ -210,16 +210,16 @@ def fit(product: Product, training_id: str) -> FitResult:
         UsageError: if there is no such training, or a candidate was not searched yet.
     """
     training = load_training(product, training_id)
-    path = training_file(product.name, training_id, FIT_FILE)
+    store, name = product_store(product.name), training_file(training_id, FIT_FILE)
     with manifest(product, "fit", training.partition, training_id) as record:
         searches = all_searches(training)
         chosen = best_search(searches)
-        content = read_json(path)
+        content = find_json(store, name)
         run_id = runs.training_run(product, training.partition, training_id)
         if not content:
             with _fails_with(run_id), threadpool_limits(_THREADS):
                 content = _fit(product, training, searches, chosen, run_id)
-            write_json(path, content)
+            write_json(store, name, content)
         runs.set_tags(chosen.run_id, {"mlfactory.chosen": "true"})
         runs.finish(run_id)
         _note(record, training)

@@ -7,9 +7,9 @@ any of its stages again makes the same.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
-from mlfactory.lake.files import inside, product_root, read_json, write_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 
@@ -60,19 +60,10 @@ class Training:
         return max(1, trials), self.seconds / count
 
 
-def training_file(product: str, training_id: str, name: str) -> Path:
-    """Return the path of a file of a training.
-
-    Raises:
-        UsageError: if the id leads out of the product's folder.
-    """
-    return inside(product_root(product) / "trainings", training_id) / name
-
-
 def save_training(training: Training) -> None:
     """Write what was pinned; the training's other stages begin by reading it."""
-    path = training_file(training.product, training.training_id, SNAPSHOT_FILE)
-    write_json(path, asdict(training))
+    name = training_file(training.training_id, SNAPSHOT_FILE)
+    write_json(product_store(training.product), name, asdict(training))
 
 
 def find_training(product: Product, training_id: str) -> Training | None:
@@ -81,7 +72,8 @@ def find_training(product: Product, training_id: str) -> Training | None:
     Raises:
         UsageError: if the spec was changed since.
     """
-    content = read_json(training_file(product.name, training_id, SNAPSHOT_FILE))
+    name = training_file(training_id, SNAPSHOT_FILE)
+    content = find_json(product_store(product.name), name)
     if not content:
         return None
     lists = ("fit_partitions", "holdout_partitions", "candidates")

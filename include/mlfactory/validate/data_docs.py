@@ -21,8 +21,9 @@ from great_expectations.render.renderer import SiteIndexPageRenderer, Validation
 from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 from great_expectations.util import convert_to_json_serializable
 
-from mlfactory.lake.files import product_root, write_text
+from mlfactory.lake.catalog import DATA_DOCS, MANIFESTS
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import product_store, write_text
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -30,7 +31,6 @@ from mlfactory.validate.suite import crash_of
 
 _log = logging.getLogger(__name__)
 
-_FOLDER = "data_docs"
 _SHOWN = 200
 """The partitions that the index lists, the newest ones."""
 
@@ -47,7 +47,7 @@ def write(
     They are for people and decide nothing, so that a page which Great Expectations cannot render
     is left out, with a warning.
     """
-    root = product_root(product.name) / _FOLDER
+    store = product_store(product.name).below(DATA_DOCS)
     run = RunIdentifier(run_name=partition.key, run_time=partition.start)
     for source, result in results.items():
         try:
@@ -58,9 +58,9 @@ def write(
         except Exception as error:
             _log.warning("%s %s: no Data Docs of %s: %s", product.name, partition, source, error)
             continue
-        write_text(root / _path(source, run), content)
+        write_text(store, _path(source, run), content)
     passed = {source: bool(result.success) for source, result in results.items()}
-    write_text(root / "index.html", _index(product, partition, passed))
+    write_text(store, "index.html", _index(product, partition, passed))
 
 
 def _path(source: str, run: RunIdentifier) -> str:
@@ -92,8 +92,8 @@ def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -
 
 
 def _known(product: Product) -> dict[str, Mapping[str, bool]]:
-    manifests = product_root(product.name) / "manifests" / "validate"
-    keys = sorted((file.stem for file in manifests.glob("*.json")), reverse=True)[:_SHOWN]
+    store = product_store(product.name).below(f"{MANIFESTS}/validate")
+    keys = sorted((name.removesuffix(".json") for name in store.list()), reverse=True)[:_SHOWN]
     keys = [key for key in keys if _is_partition(product, key)]
     found = {key: read_manifest(product.name, "validate", key) for key in keys}
     return {key: manifest["facts"].get("passed", {}) for key, manifest in found.items()}

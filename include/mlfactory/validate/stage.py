@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import pandas as pd
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
-from mlfactory.lake.files import product_root, write_text
+from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw, validation_page
 from mlfactory.lake.manifests import manifest
-from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.lake.store import product_store, write_text
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -30,7 +31,7 @@ from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
 
 _log = logging.getLogger(__name__)
 
-_HELPERS = (PARTITION, "_row", "_rescued")
+_HELPERS = (PARTITION, ROW, RESCUED)
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class ValidateResult:
     Attributes:
         rows: those of the driving source, the first one with event times.
         quarantined: bad rows of all sources.
-        page: path of the validation's page below the product's folder in the lake.
+        page: name of the validation's page below the product's folder in the lake.
     """
 
     verdict: Verdict
@@ -68,8 +69,8 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         ContractError: if the verdict is `stop`.
     """
     lake = Lake(product.name)
-    tables = {name: f"raw_{name}" for name in product.spec.sources}
-    address = f"validation/{partition.key}.html"
+    tables = {name: raw(name) for name in product.spec.sources}
+    address = validation_page(partition.key)
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*tables.values())
         checked = _check(product, lake, partition)
@@ -77,12 +78,13 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         outcomes = {name: each.outcomes for name, each in checked.items()}
         bad = [row for each in checked.values() for row in each.bad]
         judgement = judge(counts, outcomes, product.spec.expect.quarantine_budget)
-        lake.replace("quarantine", as_table(bad), partition.key)
+        lake.replace(QUARANTINE, as_table(bad), partition.key)
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
         content = page.render(product, partition, judgement, counts, outcomes, bad)
-        file = write_text(product_root(product.name) / address, content)
-        record.outputs = lake.versions("quarantine")
+        store = product_store(product.name)
+        write_text(store, address, content)
+        record.outputs = lake.versions(QUARANTINE)
         record.counts = {
             "rows": counts[_driving(product)].rows,
             "quarantined": len(bad),
@@ -100,7 +102,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
             f"{product.name}, partition {partition}: the data breaks its contract:\n    "
             + "\n    ".join(judgement.reasons),
             remedy=f"{_other_types(product, lake, counts)}mend the data, or the rules in "
-            f"product.yaml; every row is shown in {file}",
+            f"product.yaml; every row is shown in {store.address(address)}",
         )
     return ValidateResult(
         verdict=judgement.verdict,
@@ -111,7 +113,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
 
 
 def _check(product: Product, lake: Lake, partition: Partition) -> dict[str, _Checked]:
-    frames = {name: lake.read(f"raw_{name}", [partition.key]) for name in product.spec.sources}
+    frames = {name: lake.read(raw(name), [partition.key]) for name in product.spec.sources}
     nothing_happened = frames[_driving(product)].empty
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {
@@ -123,15 +125,15 @@ def _check(product: Product, lake: Lake, partition: Partition) -> dict[str, _Che
 
 
 def _check_source(product: Product, lake: Lake, name: str, landed: pd.DataFrame) -> _Checked:
-    if "_row" in landed:
-        landed = landed.sort_values("_row", ignore_index=True)
-    rescued = landed.get("_rescued", pd.Series(dtype="str"))
+    if ROW in landed:
+        landed = landed.sort_values(ROW, ignore_index=True)
+    rescued = landed.get(RESCUED, pd.Series(dtype="str"))
     frame = landed.drop(columns=[column for column in _HELPERS if column in landed])
     # without rows, and perhaps without columns, only the rules about the table can be answered
     rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
     done = run_suite(product, name, rules, frame)
     key = product.spec.sources[name].key if len(frame) else ()
-    kinds = lake.columns(f"raw_{name}")
+    kinds = lake.columns(raw(name))
     reasons = reasons_of(frame, rescued, kinds, done.outcomes, key)
     unread = unread_cells(rescued, kinds)
     return _Checked(
@@ -153,7 +155,7 @@ def _other_types(product: Product, lake: Lake, counts: Mapping[str, Count]) -> s
             if unread.cells > allowed
         )
         if types:
-            table = lake.root / f"raw_{name}"
+            table = lake.address(raw(name))
             remedies.append(
                 f"declare sources.{name}.types: {{{types}}} and remove {table} to land it anew, or "
             )

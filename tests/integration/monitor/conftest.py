@@ -17,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, write_json
+from mlfactory.lake.catalog import training_file
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -135,11 +136,10 @@ class Rides:
             "threshold": "0.5",
         }
         version = register(self.product.name, uri, run_id, tags)
-        folder = product_root(self.product.name) / "trainings" / TRAINING
-        write_json(
-            folder / "snapshot.json", {"fit_partitions": fit, "holdout_partitions": [march.key]}
-        )
-        write_json(folder / "fit.json", {"run_id": run_id})
+        store = product_store(self.product.name)
+        pinned = {"fit_partitions": fit, "holdout_partitions": [march.key]}
+        write_json(store, training_file(TRAINING, "snapshot.json"), pinned)
+        write_json(store, training_file(TRAINING, "fit.json"), {"run_id": run_id})
         ledger.record(
             self.product.name,
             ledger.Entry(

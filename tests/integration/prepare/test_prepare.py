@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from mlfactory import ingest, prepare, validate
-from mlfactory.lake import files
+from mlfactory.lake.store import FolderStore
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import BuildError, ContractError, UsageError
 from mlfactory.product.loader import Product
@@ -207,7 +207,7 @@ class Killed(Exception):
 def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) -> list[str]:
     """Let the write number `kill_at` fail; the list returned names each write as it comes."""
     seen: list[str] = []
-    replace, write_bytes = Lake.replace, files.write_bytes
+    replace, write = Lake.replace, FolderStore.write
 
     def counted(name: str) -> None:
         seen.append(name)
@@ -218,12 +218,12 @@ def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) ->
         counted(table)
         return replace(self, table, *arguments)
 
-    def writing(path: Path, content: bytes) -> Path:
-        counted(path.name)
-        return write_bytes(path, content)
+    def writing(self: FolderStore, name: str, content: bytes) -> None:
+        counted(name)
+        write(self, name, content)
 
     monkeypatch.setattr(Lake, "replace", replacing)
-    monkeypatch.setattr(files, "write_bytes", writing)
+    monkeypatch.setattr(FolderStore, "write", writing)
     return seen
 
 

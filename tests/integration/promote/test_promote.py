@@ -8,8 +8,9 @@ from tests.integration.shops import BINARY_GATES, Shop, spec_of
 
 from mlfactory import promote
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import product_store, read_json
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.promote import settling, stage
 from mlfactory.registry import models, versions
@@ -24,7 +25,7 @@ def aliases() -> dict[str, str | None]:
 
 
 def gates_of(training_id: str) -> dict[str, dict[str, object]]:
-    table = read_json(product_root("shop") / "trainings" / training_id / "gates.json")
+    table = read_json(product_store("shop"), training_file(training_id, "gates.json"))
     return {gate["name"]: gate for gate in table["gates"]}
 
 
@@ -79,7 +80,7 @@ def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
     assert (
         "| roc_auc.beats_champion | passed |" in client().get_model_version("shop", "1").description
     )
-    run_id = read_json(product_root("shop") / "trainings" / training / "fit.json")["run_id"]
+    run_id = read_json(product_store("shop"), training_file(training, "fit.json"))["run_id"]
     metrics = client().get_run(run_id).data.metrics
     assert metrics["gate.roc_auc.at_least"] == pytest.approx(0.8, abs=0.1)
     files = {found.path for found in client().list_artifacts(run_id)}
@@ -286,5 +287,5 @@ def test_what_was_not_trained_cannot_be_judged(shop: Shop):
 def test_what_gates_say_is_json_without_nan(shop: Shop):
     training = shop.train(3, fit=[1, 2])
     promote.judge(shop.product, training)
-    text = (product_root("shop") / "trainings" / training / "gates.json").read_text()
+    text = product_store("shop").read(training_file(training, "gates.json")).decode()
     assert json.loads(text, parse_constant=pytest.fail)["passed"] is True

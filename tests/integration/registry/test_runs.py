@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -79,7 +80,7 @@ def test_artifacts_lie_below_the_artifact_root_and_frames_come_back(product):
     back = runs.read_frame(run, "holdout.parquet")
     pd.testing.assert_frame_equal(back[["a", "b"]], frame[["a", "b"]])
     assert np.stack(back["c"]).tolist() == [[0.1, 0.9], [1.0, 0.0]]
-    kept = {path.name for path in settings().artifact_root.rglob("*") if path.is_file()}
+    kept = {path.name for path in Path(settings().artifacts_uri).rglob("*") if path.is_file()}
     assert kept == {"holdout.parquet", "card.md", "line.png"}
 
 

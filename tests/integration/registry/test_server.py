@@ -28,7 +28,7 @@ def server(mlflow_file: Path, monkeypatch) -> Iterator[subprocess.Popen[bytes]]:
     uri = f"http://127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "mlflow", "server", "--workers", "1", "--host", "127.0.0.1"]
     command += ["--port", uri.rpartition(":")[2], "--backend-store-uri", f"sqlite:///{mlflow_file}"]
-    command += ["--artifacts-destination", str(settings().artifact_root)]
+    command += ["--artifacts-destination", settings().artifacts_uri]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     process = subprocess.Popen(command, env={**os.environ, **quiet}, start_new_session=True)
     try:
@@ -78,7 +78,7 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     assert np.array_equal(direct.answer(rows).scores, served.answer(rows).scores)
     assert len(runs.read_frame(run, "holdout.parquet")) == len(rows)
     assert runs.training_run(product, "2024-01-03", "2024-01-03.a") == run
-    assert next(settings().artifact_root.glob("shop/*/artifacts/holdout.parquet"), None)
+    assert next(Path(settings().artifacts_uri).glob("shop/*/artifacts/holdout.parquet"), None)
 
 
 def test_a_server_that_dies_is_a_service_error(server, product):

@@ -1,15 +1,14 @@
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlfactory import train
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, read_json
+from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import find_json, product_store, read_json, write_json
 from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
 from mlfactory.product.metrics import metrics_for
 from mlfactory.registry.connection import client
@@ -26,7 +25,8 @@ PLOTS = {
 
 
 def file_of(world, name: str, training: str = "t1") -> dict:
-    return read_json(product_root(world.product.name) / "trainings" / training / name)
+    store = product_store(world.product.name)
+    return find_json(store, training_file(training, name)) or {}
 
 
 def runs_of(world) -> list:
@@ -130,7 +130,7 @@ def test_a_stage_cut_short_and_run_again_makes_the_same_model(taxi, lost):
     first = train.run(world.product, world.cutoff, "t1")
     scores = read_frame(first.run_id, "holdout.parquet")["candidate_scores"]
     # killed after all its writes but the last: only the file that says so is missing
-    (product_root(world.product.name) / "trainings" / "t1" / lost).unlink()
+    product_store(world.product.name).delete(training_file("t1", lost))
     second = train.run(world.product, world.cutoff, "t1")
     assert second.run_id == first.run_id
     assert second.metrics == first.metrics
@@ -216,9 +216,8 @@ def test_a_feature_that_gives_the_label_away_is_refused_by_name_and_nothing_is_l
 def test_a_search_that_fails_leaves_a_failed_run(taxi):
     world = taxi("binary")
     train.snapshot(world.product, world.cutoff, "t1")
-    path = product_root(world.product.name) / "trainings" / "t1" / "snapshot.json"
-    pinned = json.loads(path.read_text())
-    path.write_text(json.dumps({**pinned, "fit_partitions": []}))
+    store, name = product_store(world.product.name), training_file("t1", "snapshot.json")
+    write_json(store, name, {**read_json(store, name), "fit_partitions": []})
     with pytest.raises(InsufficientData):
         train.search(world.product, "t1", "logistic_regression")
     statuses = {run.info.run_name: run.info.status for run in runs_of(world)}

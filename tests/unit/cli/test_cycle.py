@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from mlfactory.cli.cycle import STAGES, figures, new_training_id, newest_training
-from mlfactory.lake.files import product_root, write_json
+from mlfactory.lake.catalog import manifest_file, training_file
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar
@@ -52,11 +51,12 @@ def test_the_id_of_a_training_fits_a_files_name(every: str, key: str, start: str
 
 
 def training(product: Product, name: str, age: int, *, fitted: bool = True) -> None:
-    folder = product_root(product.name) / "trainings" / name
-    write_json(folder / "snapshot.json", {})
+    store = product_store(product.name)
+    write_json(store, training_file(name, "snapshot.json"), {})
     if fitted:
-        file: Path = write_json(folder / "fit.json", {})
-        os.utime(file, (1_000_000 - age, 1_000_000 - age))
+        write_json(store, training_file(name, "fit.json"), {})
+        started = f"2026-01-01T00:00:{59 - age:02d}+00:00"
+        write_json(store, manifest_file("fit", name), {"started_at": started})
 
 
 def test_the_newest_training_of_a_partition_is_the_one_fitted_last(rain: Product) -> None:

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from mlfactory.cli import stack
-from mlfactory.lake.files import write_json
+from mlfactory.cli.local_files import write_json
 from mlfactory.settings import settings
 
 

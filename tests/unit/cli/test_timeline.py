@@ -10,9 +10,10 @@ from rich.console import Console
 from mlfactory.cli.status import show_timeline
 from mlfactory.cli.timeline import decided, findings, last_report, timeline
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root, read_json, write_json, write_text
+from mlfactory.lake.catalog import manifest_file, report_page
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.store import product_store, read_json, write_json, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 
@@ -28,8 +29,8 @@ def leave_manifest(
 ) -> None:
     with manifest(product, stage, partition, name):
         pass
-    path = product_root(product.name) / "manifests" / stage / f"{name or partition}.json"
-    write_json(path, {**read_json(path), "seconds": seconds})
+    store, file = product_store(product.name), manifest_file(stage, name or partition)
+    write_json(store, file, {**read_json(store, file), "seconds": seconds})
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def printed(product: Product) -> list[str]:
 
 
 def test_a_timeline_in_a_file_is_at_most_120_columns_wide(lived: Product) -> None:
-    write_text(product_root(lived.name) / "reports" / "2013-03-01.html", "<p>")
+    write_text(product_store(lived.name), report_page("2013-03-01"), "<p>")
     long = "nothing asks for it: drift ok; performance ok (roc_auc 0.661 above 0.62); 1 of 6"
     ledger.record(lived.name, Entry("retrain_requested", "2013-03-01", long * 3, "again"))
     lines = printed(lived)
@@ -159,4 +160,6 @@ def test_a_timeline_in_a_file_is_at_most_120_columns_wide(lived: Product) -> Non
     assert "roc_auc" in text
     assert "alert pressure" in text
     assert "0.64 ok" in text
-    assert lines[-1] == f"last report: {product_root(lived.name)}/reports/2013-03-01.html"
+    assert (
+        lines[-1] == f"last report: {product_store(lived.name).address()}/reports/2013-03-01.html"
+    )

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlfactory.lake import ledger
-from mlfactory.lake.files import product_root
+from mlfactory.lake.catalog import LEDGER, ledger_file
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import REPOSITORY
 
@@ -71,7 +72,7 @@ def test_writers_at_the_same_time_lose_nothing() -> None:
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(write, range(24)))
     assert sorted(entry.number for entry in made) == list(range(1, 25))
-    assert len(list((product_root("shop") / "ledger").iterdir())) == 24
+    assert len(product_store("shop").list(LEDGER)) == 24
 
 
 def test_a_champion_judges_only_what_it_has_not_seen(product: Product) -> None:
@@ -105,8 +106,7 @@ def test_a_candidate_rejected_for_more_than_the_comparison_is_not_tried(product:
 
 def test_entries_stay_as_they_were_written(tmp_path: Path) -> None:
     first = ledger.record("shop", Entry("rejected", "2013-01-01", "x"))
-    file = product_root("shop") / "ledger" / "000001.json"
-    before = file.read_bytes()
+    before = product_store("shop").read(ledger_file(1))
     ledger.record("shop", Entry("rejected", "2013-02-01", "y"))
-    assert file.read_bytes() == before
+    assert product_store("shop").read(ledger_file(1)) == before
     assert first.number == 1

@@ -14,7 +14,7 @@ from mlfactory.product.errors import ContractError
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
-    return Lake("shop", tmp_path)
+    return Lake("shop", str(tmp_path))
 
 
 def rows(*values: float | None) -> pd.DataFrame:

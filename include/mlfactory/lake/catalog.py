@@ -1,0 +1,61 @@
+"""The one place of names in the lake: tables, the columns that are ours, and files.
+
+Tables lie at `<lake>/<product>/<table>`, files at `<lake>/<product>/<name>`.
+"""
+
+from __future__ import annotations
+
+FEATURES = "features"
+LABELS = "labels"
+PREDICTIONS = "predictions"
+QUARANTINE = "quarantine"
+METRICS = "metrics"
+
+PARTITION = "partition"
+"""Column of every table: the key of the partition that a write replaces."""
+
+ROW = "_row"
+"""Column of raw tables: the row's place within its landing, from 0."""
+
+RESCUED = "_rescued"
+"""Column of raw tables: JSON of the cells that could not be read, null where all could."""
+
+LEDGER = "ledger"
+MANIFESTS = "manifests"
+TRAININGS = "trainings"
+REPORTS = "reports"
+VALIDATION = "validation"
+DATA_DOCS = "data_docs"
+
+PAGES = (REPORTS, VALIDATION, DATA_DOCS)
+"""The folders that hold pages for people; nothing else is ever served to a browser."""
+
+
+def raw(source: str) -> str:
+    """Return the table of a source's rows as they landed."""
+    return f"raw_{source}"
+
+
+def report_page(key: str) -> str:
+    """Return the file of a partition's monitoring report."""
+    return f"{REPORTS}/{key}.html"
+
+
+def validation_page(key: str) -> str:
+    """Return the file of a partition's validation page."""
+    return f"{VALIDATION}/{key}.html"
+
+
+def manifest_file(stage: str, name: str) -> str:
+    """Return the file of the manifest of a stage run."""
+    return f"{MANIFESTS}/{stage}/{name}.json"
+
+
+def ledger_file(number: int) -> str:
+    """Return the file of an entry of the ledger; names sort as numbers do."""
+    return f"{LEDGER}/{number:06d}.json"
+
+
+def training_file(training_id: str, name: str) -> str:
+    """Return a file of a training."""
+    return f"{TRAININGS}/{training_id}/{name}"

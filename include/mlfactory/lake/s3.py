@@ -1,0 +1,244 @@
+"""A store in an S3 bucket, and the way there: endpoint, region and credentials as AWS names them.
+
+`AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`, … or a profile, or the machine's role: the
+usual chain, which boto3 walks. Nothing of it is ever written down or logged.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urlsplit
+
+from mlfactory.lake.store import Absent, Names, checked
+from mlfactory.product.errors import FactoryError, ServiceError, UsageError
+
+_AT_ONCE = 16
+"""Requests that run side by side where many files are read or removed."""
+
+_CONFLICT_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_WRITER = "writer"
+
+_ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
+_EXISTS = frozenset({"PreconditionFailed", "412"})
+_CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
+_REFUSED = frozenset(
+    {"AccessDenied", "403", "Forbidden", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
+)
+
+
+class S3Store:
+    """A store of the objects of a bucket whose keys begin with a prefix; see `Store`."""
+
+    def __init__(self, bucket: str, prefix: str = "") -> None:
+        self.bucket = bucket
+        self.prefix = prefix
+
+    def address(self, name: str = "") -> str:
+        """See `Store`: the object's URI."""
+        return f"s3://{self.bucket}/{self._key(name)}".rstrip("/")
+
+    def below(self, prefix: str) -> S3Store:
+        """See `Store`."""
+        return S3Store(self.bucket, self._key(prefix))
+
+    def read(self, name: str) -> bytes:
+        """See `Store`."""
+        content = self.find(name)
+        if content is None:
+            raise Absent(f"there is no {self.address(name)}", remedy="run the stage that writes it")
+        return content
+
+    def find(self, name: str) -> bytes | None:
+        """See `Store`."""
+        key = self._key(checked(name))
+        try:
+            with self._told(name):
+                answer = client().get_object(Bucket=self.bucket, Key=key)
+                content: bytes = answer["Body"].read()
+        except Absent:
+            return None
+        return content
+
+    def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
+        """See `Store`: several at once."""
+        wanted = list(names)
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            found = dict(zip(wanted, pool.map(self.find, wanted), strict=True))
+        return {name: content for name, content in found.items() if content is not None}
+
+    def write(self, name: str, content: bytes) -> None:
+        """See `Store`: an object is replaced in one step."""
+        with self._told(name):
+            client().put_object(Bucket=self.bucket, Key=self._key(checked(name)), Body=content)
+
+    def create(self, name: str, content: bytes) -> bool:
+        """See `Store`: the server refuses to replace an object.
+
+        A request whose answer was lost is sent again, and then refused for the object that it made
+        itself; so each call leaves a mark of its own with the object, and looks for it.
+        """
+        mark = secrets.token_hex(8)
+        for wait in (*_CONFLICT_SECONDS, None):
+            try:
+                with self._told(name):
+                    client().put_object(
+                        Bucket=self.bucket,
+                        Key=self._key(checked(name)),
+                        Body=content,
+                        IfNoneMatch="*",
+                        Metadata={_WRITER: mark},
+                    )
+                return True
+            except _Exists:
+                return self._mark_of(name) == mark
+            except _Conflict:
+                if wait is None:
+                    raise
+                time.sleep(wait)
+        raise AssertionError("the last wait is None")
+
+    def list(self, prefix: str = "", *, after: str = "") -> Names:
+        """See `Store`."""
+        start = f"{self._key(prefix)}/" if self._key(prefix) else ""
+        asked = {"Bucket": self.bucket, "Prefix": start}
+        if after:
+            asked["StartAfter"] = self._key(after)
+        own = f"{self.prefix}/" if self.prefix else ""
+        with self._told(prefix):
+            pages = client().get_paginator("list_objects_v2").paginate(**asked)
+            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
+        return sorted(key.removeprefix(own) for key in keys if not key.endswith("/"))
+
+    def delete(self, name: str) -> None:
+        """See `Store`."""
+        with self._told(name):
+            client().delete_object(Bucket=self.bucket, Key=self._key(checked(name)))
+
+    def delete_all(self, prefix: str = "") -> None:
+        """See `Store`: what is written meanwhile may stay."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            list(pool.map(self.delete, self.list(prefix)))
+
+    def _key(self, name: str) -> str:
+        return "/".join(part for part in (self.prefix, checked(name) if name else "") if part)
+
+    def _mark_of(self, name: str) -> str | None:
+        try:
+            with self._told(name):
+                answer = client().head_object(Bucket=self.bucket, Key=self._key(name))
+        except Absent:
+            return None
+        found: str | None = answer["Metadata"].get(_WRITER)
+        return found
+
+    @contextmanager
+    def _told(self, name: str) -> Iterator[None]:
+        """Turn what boto3 raises into errors that say where, and what to do about it."""
+        from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+        address = self.address(name)
+        try:
+            yield
+        except ClientError as error:
+            raise _error_of(str(error.response["Error"].get("Code", "")), address, error) from error
+        except NoCredentialsError as error:
+            raise UsageError(
+                f"{address} cannot be reached: there are no credentials for S3",
+                remedy="set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give the "
+                "machine a role",
+            ) from error
+        except BotoCoreError as error:
+            raise ServiceError(
+                f"S3 does not answer for {address}: {error}",
+                remedy="try again later; where the server is another one, set AWS_ENDPOINT_URL",
+            ) from error
+
+
+class _Exists(FactoryError):
+    """There is an object of this name already."""
+
+
+class _Conflict(ServiceError):
+    """Another request about the same object is under way."""
+
+
+def client() -> Any:
+    """Return this process's client: with time limits, retries, and a connection for each thread."""
+    return _client(os.getpid())
+
+
+def storage_options() -> dict[str, str]:
+    """Return what delta-rs needs to reach the same server with the same credentials.
+
+    The values are secret. They are asked for anew each time, since those of a role expire.
+    """
+    made = client()
+    endpoint = str(made.meta.endpoint_url)
+    options = {"AWS_REGION": str(made.meta.region_name or "us-east-1")}
+    if not (urlsplit(endpoint).hostname or "").endswith("amazonaws.com"):
+        options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false"}
+        options["AWS_ALLOW_HTTP"] = str(endpoint.startswith("http://")).lower()
+    found = made._request_signer._credentials
+    if found is not None:
+        frozen = found.get_frozen_credentials()
+        options["AWS_ACCESS_KEY_ID"] = frozen.access_key
+        options["AWS_SECRET_ACCESS_KEY"] = frozen.secret_key
+        if frozen.token:
+            options["AWS_SESSION_TOKEN"] = frozen.token
+    return options
+
+
+@lru_cache(maxsize=1)
+def _client(process: int) -> Any:
+    """Make the client of a process; connections do not survive a fork."""
+    import boto3
+    from botocore.config import Config
+
+    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    return boto3.session.Session().client(
+        "s3",
+        region_name=os.environ.get("AWS_REGION")
+        or os.environ.get("AWS_DEFAULT_REGION")
+        # servers other than Amazon's take any, and most have none
+        or ("us-east-1" if elsewhere else None),
+        config=Config(
+            connect_timeout=5,
+            read_timeout=60,
+            retries={"mode": "standard", "total_max_attempts": 5},
+            max_pool_connections=2 * _AT_ONCE,
+            tcp_keepalive=True,
+            # other servers know neither a bucket by its host's name nor the newest checksums
+            s3={"addressing_style": "path"} if elsewhere else None,
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+
+
+def _error_of(code: str, address: str, error: Exception) -> FactoryError:
+    if code == "NoSuchBucket":
+        bucket = urlsplit(address).hostname
+        return UsageError(
+            f"{address} cannot be reached: there is no bucket '{bucket}'",
+            remedy="make it, or correct MLFACTORY_LAKE and MLFACTORY_ARTIFACTS",
+        )
+    if code in _ABSENT:
+        return Absent(f"there is no {address}", remedy="run the stage that writes it")
+    if code in _EXISTS:
+        return _Exists(f"{address} exists")
+    if code in _CONFLICT:
+        return _Conflict(f"S3 does not settle who writes {address}: {error}", remedy="try again")
+    if code in _REFUSED:
+        return UsageError(
+            f"S3 refuses {address}: {code}",
+            remedy="see whose credentials are used (AWS_ACCESS_KEY_ID, AWS_PROFILE, the machine's "
+            "role), and whether they may list, read, write and delete there",
+        )
+    return ServiceError(f"S3 failed for {address}: {error}", remedy="try again later")
