@@ -1,0 +1,165 @@
+"""Labels as they were known at a moment: the one way in which every stage reads them.
+
+A label lies in the partition in which it landed. That is its event's own, or, for a label that can
+only be told from later rows (the value in 24 hours), the one in which it fell due; its event is
+found by key and event time. Of the labels of one event that were known, the newest landing's counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pandas as pd
+
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Calendar, Partition
+
+LABEL, AVAILABLE_AT = "label", "available_at"
+
+_LANDED = "__landed"
+_TICK = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A partition whose labels should all have come, and have not.
+
+    Attributes:
+        rows: its events.
+        labelled: those whose label is known.
+        due: when the last of its labels was due.
+    """
+
+    partition: str
+    rows: int
+    labelled: int
+    due: datetime
+
+
+def known_labels(
+    product: Product, keys: Sequence[str], as_of: datetime, version: int | None = None
+) -> pd.DataFrame:
+    """Return the labels of the events of some partitions, as they were known at `as_of`.
+
+    Args:
+        keys: of the partitions in which the events happened.
+        as_of: a moment in UTC; of a snapshot, whose labels have no time, all are known.
+        version: of the table `labels`; the newest by default.
+
+    Returns:
+        The key columns and the event time, `label`, `available_at` and `partition` (the event's),
+        one row an event, partition after partition.
+    """
+    features = product.spec.features
+    named = [*features.key, *([features.event_time] if features.event_time else [])]
+    columns = list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
+    landings = _landings(product, keys)
+    found = Lake(product.name).read("labels", landings, columns=columns, version=version)
+    known = found[LABEL].notna()
+    if product.calendar.is_snapshot or features.event_time is None:
+        return found[known & found[PARTITION].isin(set(keys))].reset_index(drop=True)
+    known &= found[AVAILABLE_AT] <= as_of
+    found = found[known]
+    if found.empty:
+        return found.reset_index(drop=True)
+    found = found.rename(columns={PARTITION: _LANDED})
+    found[PARTITION] = event_partitions(product.calendar, found[features.event_time])
+    found = found[found[PARTITION].isin(set(keys))]
+    # rows come landing after landing, and keys sort as times do
+    found = found.drop_duplicates([PARTITION, *features.key], keep="last")
+    return found.sort_values(PARTITION, kind="stable", ignore_index=True)[columns]
+
+
+def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:
+    """Return the key of the partition that each of some times (UTC) lies in."""
+    hours = times.dt.floor("h")
+    keys = {hour: calendar.containing(hour.to_pydatetime()).key for hour in hours.unique()}
+    found: pd.Series = hours.map(keys).astype("str")
+    return found
+
+
+def landing_of(product: Product, due: datetime) -> Partition:
+    """Return the partition in which a label lands that is told from later rows, and due then."""
+    return product.calendar.containing(due)
+
+
+def due_again(product: Product, partition: Partition) -> list[Partition]:
+    """Return the partitions to read again before `partition`, as their labels have come since.
+
+    The last label of these fell due within `partition`, their own rows were read (by the clock on
+    the wall) before that, and some have no label. Each is named once: reading it again makes its
+    landing newer than its labels. A backfill reads everything late, and names none.
+    """
+    found = []
+    for slot in _fell_due(product, partition, timedelta(0)):
+        landed, built = (
+            read_manifest(product.name, stage, slot.key) for stage in ("ingest", "prepare")
+        )
+        if not landed or not built:
+            continue
+        before = datetime.fromisoformat(landed["started_at"]) < _all_due(product, slot)
+        if before and built["counts"]["labelled"] < built["counts"]["rows"]:
+            found.append(slot)
+    return found
+
+
+def overdue(product: Product, partition: Partition) -> list[Overdue]:
+    """Return the partitions whose labels became overdue within `partition`, with their figures.
+
+    A partition is overdue `labels_overdue_after` (see the spec) after its last label was due. That
+    some events never get a label is usual (a cancelled flight): how many are too many is for the
+    caller to say.
+    """
+    found = []
+    for slot in _fell_due(product, partition, product.spec.labels_overdue_after):
+        built = read_manifest(product.name, "prepare", slot.key)
+        rows = _count(built, "rows")
+        if not rows:
+            continue
+        labelled = len(known_labels(product, [slot.key], partition.end))
+        if labelled < rows:
+            found.append(Overdue(slot.key, rows, labelled, _all_due(product, slot)))
+    return found
+
+
+def _landings(product: Product, keys: Sequence[str]) -> list[str]:
+    """Return the partitions in which labels of the events of `keys` may have landed."""
+    delay = product.spec.label.arrives_after
+    if product.calendar.is_snapshot or not delay or not product.spec.features.history:
+        return sorted(set(keys))
+    found = set(keys)
+    for slot in map(product.calendar.parse, keys):
+        last = landing_of(product, slot.end + delay - _TICK)
+        found.update(
+            each.key
+            for each in product.calendar.span(landing_of(product, slot.start + delay), last)
+        )
+    return sorted(found)
+
+
+def _fell_due(product: Product, partition: Partition, patience: timedelta) -> list[Partition]:
+    """Return the earlier partitions whose last label was due, and patience over, in `partition`."""
+    delay = product.spec.label.arrives_after + patience
+    if product.calendar.is_snapshot or not delay:
+        return []
+    calendar = product.calendar
+    first = calendar.containing(partition.start - delay)
+    last = calendar.containing(partition.end - delay)
+    return [
+        slot
+        for slot in calendar.span(first, last)
+        if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
+    ]
+
+
+def _all_due(product: Product, slot: Partition) -> datetime:
+    return slot.end + product.spec.label.arrives_after
+
+
+def _count(manifest: Mapping[str, Any], name: str) -> int:
+    return int(manifest["counts"].get(name, 0)) if manifest else 0
