@@ -2,7 +2,7 @@
 
 A label lies in the partition in which it landed. That is its event's own, or, for a label that can
 only be told from later rows (the value in 24 hours), the one in which it fell due; its event is
-found by key and event time. Of the labels of one event that were known, the newest landing's counts.
+found by key and event time. Of the labels of an event that were known, the newest landing's counts.
 """
 
 from __future__ import annotations
