@@ -14,8 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from mlfactory.lake.catalog import LABELS, PARTITION
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar, Partition
 
@@ -59,7 +60,7 @@ def known_labels(
     named = [*features.key, *([features.event_time] if features.event_time else [])]
     columns = list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
     landings = _landings(product, keys)
-    found = Lake(product.name).read("labels", landings, columns=columns, version=version)
+    found = Lake(product.name).read(LABELS, landings, columns=columns, version=version)
     known = found[LABEL].notna()
     if product.calendar.is_snapshot or features.event_time is None:
         return found[known & found[PARTITION].isin(set(keys))].reset_index(drop=True)
