@@ -25,7 +25,9 @@ apiVersion: mlfactory/v1
 name: shop
 owner: {team: shop}
 partition: {every: day, start: 2026-01-01}
-sources: {sales: {kind: csv, path: "sales-{partition}.csv", event_time: at, key: [id]}}
+sources:
+  sales:
+    {kind: csv, path: "sales-{partition}.csv", event_time: at, key: [id], arrives_within: 2 days}
 features: {key: [id], event_time: at, numeric: [price]}
 label: {column: sold, kind: binary}
 """

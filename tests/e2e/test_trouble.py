@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -43,19 +44,27 @@ def test_a_missing_column_fails_at_once_and_names_it(factory: Factory) -> None:
     assert Lake("shop").version("raw_sales") is None
 
 
-def test_a_file_that_is_not_there_yet_is_tried_again(factory: Factory) -> None:
-    run = factory.api.trigger("shop.data", "2026-01-02", run_id="not_there_yet")
-    task = failing(factory, run, ("failed", "up_for_retry"))
-    assert (task.task_id, task.state) == ("ingest", "up_for_retry")
-    sales(factory, "2026-01-02", "id,at,price,sold\na,2026-01-02T08:00:00Z,1,0\n")
-    deadline = time.monotonic() + 90
+def test_a_late_file_is_waited_for_without_a_slot_and_then_taken(factory: Factory) -> None:
+    yesterday = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%d")
+    run = factory.api.trigger("shop.data", yesterday, run_id="not_there_yet")
+    task = failing(factory, run, ("failed", "up_for_retry", "up_for_reschedule"))
+    assert (task.task_id, task.state) == ("ingest", "up_for_reschedule")
+    assert "looking again at" in "\n".join(factory.api.log_tail(task, 40))
+    sales(factory, yesterday, f"id,at,price,sold\na,{yesterday}T08:00:00Z,1,0\n")
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        done = next(r for r in factory.api.runs(["shop.data"], "2026-01-02"))
+        done = next(r for r in factory.api.runs(["shop.data"], yesterday))
         if done.is_over:
             break
         time.sleep(0.5)
     assert done.state == "success"
-    assert len(Lake("shop").read("features", ["2026-01-02"])) == 1
+    assert len(Lake("shop").read("features", [yesterday])) == 1
+
+
+def test_a_file_of_long_ago_is_not_waited_for(factory: Factory) -> None:
+    run = factory.api.trigger("shop.data", "2026-01-02", run_id="never_came")
+    task = failing(factory, run, ("failed", "up_for_retry", "up_for_reschedule"))
+    assert (task.task_id, task.state, task.try_number) == ("ingest", "failed", 1)
 
 
 def test_mlflow_down_is_said_plainly_and_tried_again(factory: Factory) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from mlfactory.cli.output import say
+from mlfactory.cycle.job import Budget, Done, Job
+from mlfactory.cycle.steps import STAGES, STEPS
+from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake.catalog import TRAININGS
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import product_store
@@ -22,25 +24,6 @@ from mlfactory.product.partitions import Partition
 
 _NO_FIGURES = frozenset({"page", "report", "run_id", "model_uri", "versions"})
 """Fields of results that are addresses, of no use in a line."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a training may use, where it differs from the spec."""
-
-    trials: int | None = None
-    seconds: int | None = None
-    candidates: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a stage is given."""
-
-    product: Product
-    partition: Partition
-    training_id: str
-    budget: Budget
 
 
 def run_partitions(
@@ -64,18 +47,12 @@ def run_partitions(
         training = new_training_id(partition)
         if "promote" in stages and "train" not in stages:
             training = newest_training(product, partition)
-        job = Job(product, partition, training, budget)
+        job = Job(product, partition, training, budget=budget)
         if stages:
             for stage in (name for name in STAGES if name in stages):
                 _run(stage, job, console)
         else:
             _run_cycle(job, console)
-
-
-def new_training_id(partition: Partition) -> str:
-    """Return the id of a training asked for from the command line now, fit for a file's name."""
-    moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return f"{_file_safe(partition)}.cli-{moment}"
 
 
 def newest_training(product: Product, partition: Partition) -> str:
@@ -100,11 +77,11 @@ def newest_training(product: Product, partition: Partition) -> str:
     )
 
 
-def figures(result: Any) -> str:
+def figures(result: Mapping[str, Any]) -> str:
     """Return the figures of a stage's result as one line, such as `rows 26,483, state ok`."""
     return ", ".join(
         f"{name} {_figure(value)}"
-        for name, value in asdict(result).items()
+        for name, value in result.items()
         if name not in _NO_FIGURES and value not in (None, "", (), [], {})
     )
 
@@ -124,28 +101,36 @@ def _figure(value: Any) -> str:
 
 
 def _run_cycle(job: Job, console: Console) -> None:
-    for stage in STAGES[: STAGES.index("retrain")]:
-        _run(stage, job, console)
-    if _run("retrain", job, console).requested:
-        _run("train", job, console)
-        _run("promote", job, console)
+    for stage in STAGES:
+        if _run(stage, job, console).stop_here:
+            return
 
 
-def _run(stage: str, job: Job, console: Console) -> Any:
+def _run(stage: str, job: Job, console: Console) -> Done:
+    """Run the steps of a stage, each of them once for every candidate that the last one named."""
+    done = Done({})
+    for step in STAGES[stage]:
+        jobs = [replace(job, candidate=name) for name in done.expands_to] or [job]
+        for one in jobs:
+            done = _timed(step, one, console)
+    return done
+
+
+def _timed(step: str, job: Job, console: Console) -> Done:
     started = time.perf_counter()
-    result = _STAGES[stage](job)
+    done = STEPS[step](job)
     line = Text(f"{job.partition}  ")
-    line.append(f"{stage:<9}", style="bold")
-    line.append(f"{time.perf_counter() - started:>6.1f} s  {figures(result)}")
+    line.append(f"{step:<9}", style="bold")
+    line.append(f"{time.perf_counter() - started:>6.1f} s  {figures(done.result)}")
     say(console, line)
-    return result
+    return done
 
 
 def _refuse_unknown_stages(given: Sequence[str]) -> None:
     for name in given:
         if name not in STAGES:
             raise UsageError(
-                f"there is no stage '{name}'{nearest(name, STAGES)}",
+                f"there is no stage '{name}'{nearest(name, list(STAGES))}",
                 remedy=f"there are {list(STAGES)}",
             )
 
@@ -162,73 +147,3 @@ def _refuse_other_candidates(given: Sequence[str], known: Sequence[str]) -> None
 
 def _file_safe(partition: Partition) -> str:
     return partition.key.replace(":", "-")
-
-
-def _ingest(job: Job) -> Any:
-    from mlfactory import ingest
-
-    return ingest.run(job.product, job.partition)
-
-
-def _validate(job: Job) -> Any:
-    from mlfactory import validate
-
-    return validate.run(job.product, job.partition)
-
-
-def _prepare(job: Job) -> Any:
-    from mlfactory import prepare
-
-    return prepare.run(job.product, job.partition)
-
-
-def _score(job: Job) -> Any:
-    from mlfactory import score
-
-    return score.run(job.product, job.partition)
-
-
-def _monitor(job: Job) -> Any:
-    from mlfactory import monitor
-
-    return monitor.run(job.product, job.partition)
-
-
-def _retrain(job: Job) -> Any:
-    from mlfactory import retrain
-
-    return retrain.run(job.product, job.partition)
-
-
-def _train(job: Job) -> Any:
-    from mlfactory import train
-
-    return train.run(
-        job.product,
-        job.partition,
-        job.training_id,
-        trials=job.budget.trials,
-        seconds=job.budget.seconds,
-        candidates=job.budget.candidates,
-    )
-
-
-def _promote(job: Job) -> Any:
-    from mlfactory import promote
-
-    return promote.run(job.product, job.training_id)
-
-
-_STAGES: dict[str, Callable[[Job], Any]] = {
-    "ingest": _ingest,
-    "validate": _validate,
-    "prepare": _prepare,
-    "score": _score,
-    "monitor": _monitor,
-    "retrain": _retrain,
-    "train": _train,
-    "promote": _promote,
-}
-
-STAGES = tuple(_STAGES)
-"""The stages of a partition's cycle, in their order."""

@@ -139,7 +139,8 @@ def run(
     Data, predictions, monitoring, and a training where the policy asks for one: the same functions
     that the DAGs call.
     """
-    from mlfactory.cli.cycle import Budget, run_partitions
+    from mlfactory.cli.cycle import run_partitions
+    from mlfactory.cycle.job import Budget
     from mlfactory.product.loader import load_product
 
     found = load_product(product)

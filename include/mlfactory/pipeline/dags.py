@@ -14,6 +14,7 @@ from airflow.sdk import (
     XComArg,
 )
 
+from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.assets import ProductAssets, product_assets
 from mlfactory.pipeline.docs import data_doc, monitor_doc, score_doc, train_doc
 from mlfactory.pipeline.links import (
@@ -24,6 +25,7 @@ from mlfactory.pipeline.links import (
     ValidationLink,
 )
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
+from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import as_utc
 
@@ -31,14 +33,20 @@ _CRON = {"hour": "0 * * * *", "day": "0 0 * * *", "week": "0 0 * * 1", "month": 
 
 _TASK_DEFAULTS: dict[str, Any] = {
     # only what retrying can cure is retried at all: see StageOperator
-    "retries": 2,
+    "retries": RETRIES,
+    "retry_policy": PaceOfTheError(),
     "retry_delay": timedelta(seconds=15),
     "retry_exponential_backoff": 2.0,
     "max_retry_delay": timedelta(minutes=10),
-    "execution_timeout": timedelta(hours=2),
+    "execution_timeout": timedelta(hours=6),
     "email_on_failure": False,
     "email_on_retry": False,
 }
+
+
+_LONGEST_SEARCH = timedelta(hours=24)
+"""What the form allows. Airflow's timeouts are set before a run has its form filled in, so they are
+those of the longest search; a search ends itself at its own budget."""
 
 
 def build_dags(product: Product) -> list[DAG]:
@@ -86,6 +94,7 @@ def _train_dag(product: Product, assets: ProductAssets) -> DAG:
             product=product.name,
             step="search",
             map_index_template="{{ task.candidate }}",
+            execution_timeout=_LONGEST_SEARCH + timedelta(hours=2),
         ).expand_kwargs(XComArg(snapshot))
         fit = _task(product, "fit", links=(MlflowRunLink,))
         judge = _task(product, "judge", links=(ModelVersionLink,))
@@ -112,7 +121,7 @@ def _dag(
         catchup=False,
         # one at a time: the partitions of a product stand on each other
         max_active_runs=1,
-        dagrun_timeout=timedelta(hours=6),
+        dagrun_timeout=_run_timeout(product, part),
         is_paused_upon_creation=part == "data",
         default_args={**_TASK_DEFAULTS, "owner": spec.owner.team},
         params=params or {},
@@ -131,6 +140,14 @@ def _data_schedule(product: Product) -> Any:
         run_offset=-1,
         key_format="%Y-%m-%dT%H:00" if every == "hour" else "%Y-%m-%d",
     )
+
+
+def _run_timeout(product: Product, part: str) -> timedelta:
+    """Return what a run may take: more than its longest wait or search, so that it is never cut."""
+    if part == "train":
+        return _LONGEST_SEARCH + timedelta(hours=12)
+    late = max(source.arrives_within for source in product.spec.sources.values())
+    return timedelta(hours=12) + (late if part == "data" else timedelta())
 
 
 def _end(product: Product) -> Any:
@@ -155,7 +172,7 @@ def _train_params(product: Product) -> dict[str, Param]:
             spec.train.search.seconds,
             type="integer",
             minimum=1,
-            maximum=86400,
+            maximum=int(_LONGEST_SEARCH.total_seconds()),
             title="Seconds",
             description="How long the search may take in all; a trial under way is finished.",
             section="Search budget",

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink
 
+from mlfactory.cycle import steps
+
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
 
@@ -25,31 +27,31 @@ class StageLink(BaseOperatorLink):
 class MlflowRunLink(StageLink):
     """To the run in the MLflow UI."""
 
-    name = "MLflow run"
+    name = steps.MLFLOW_RUN
 
 
 class ModelVersionLink(StageLink):
     """To the version in the MLflow registry."""
 
-    name = "Model version"
+    name = steps.MODEL_VERSION
 
 
 class ReportLink(StageLink):
     """To the partition's monitoring report."""
 
-    name = "Report"
+    name = steps.REPORT
 
 
 class ValidationLink(StageLink):
     """To the partition's validation page."""
 
-    name = "Validation"
+    name = steps.VALIDATION
 
 
 class DataDocsLink(StageLink):
     """To Great Expectations' own Data Docs."""
 
-    name = "Data Docs"
+    name = steps.DATA_DOCS
 
 
 ALL_LINKS = (MlflowRunLink, ModelVersionLink, ReportLink, ValidationLink, DataDocsLink)

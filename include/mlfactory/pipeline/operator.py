@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
-from mlfactory.pipeline.links import MlflowRunLink
-from mlfactory.pipeline.steps import STEPS, Done, Job, validation_links
-from mlfactory.product.errors import FactoryError, ServiceError, UsageError
+from mlfactory.cycle.job import Budget, Done, Job
+from mlfactory.cycle.pace import heals_in_seconds, look_again
+from mlfactory.cycle.steps import STEPS, validation_pages
+from mlfactory.cycle.training_ids import training_id
+from mlfactory.pipeline.links import MlflowRunLink, page_url
+from mlfactory.pipeline.retries import TryAgain
+from mlfactory.product.errors import FactoryError, LateSourceError, UsageError
 from mlfactory.product.loader import Product, load_product
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import SNAPSHOT, Partition
@@ -21,18 +29,17 @@ if TYPE_CHECKING:
 
     from mlfactory.pipeline.links import StageLink
 
-_CURED_BY_RETRYING = (ServiceError, ConnectionError, TimeoutError, OSError)
-
 
 class StageOperator(BaseOperator):
     """Run one step of a product for the partition of the DAG run.
 
-    Only what trying again can cure is tried again: a service that is away. A broken contract or a
-    bug fails at once.
+    Only what trying again can cure is tried again, at the pace of the error: a file that is late
+    for hours, without a worker's slot in between; a service that is away within seconds. A broken
+    contract or a bug fails at once.
 
     Args:
         product: the product's name.
-        step: a name in `pipeline.steps.STEPS`.
+        step: a name in `cycle.steps.STEPS`.
         links: the buttons of the task's page.
         outlets: the asset whose event tells the other DAGs that this step is done.
         candidate: for the search, the family to search.
@@ -59,44 +66,58 @@ class StageOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """Run the step; returns its result, which Airflow keeps as the task's XCom."""
+        job: Job | None = None
         try:
             job = self._job(context)
             if self.step == "validate":
-                self.links_found = validation_links(job)
+                self._link(context, Done({}, validation_pages(job)))
             done = STEPS[self.step](job)
-        except _CURED_BY_RETRYING as error:
-            raise AirflowException(str(error)) from error
-        except FactoryError as error:
-            # the text is the message; a traceback through our code would only bury it
-            raise AirflowFailException(str(error)) from None
         except Exception as error:
-            raise AirflowFailException(f"{type(error).__name__}: {error}") from error
-        self.links_found = done.links
-        for name, address in done.links.items():
-            self.log.info("%s: %s", name, address)
+            raise self._told(error, job, context) from _cause(error)
+        self._link(context, done)
         if done.stop_here:
             self.log.info("%s: %s", self.step, done.stop_here)
-            self._keep(context, done)
+            context["ti"].xcom_push(key="return_value", value=done.result)
             raise AirflowSkipException(done.stop_here)
         self._announce(context, job, done)
-        return list(done.expands_to) or done.result
+        return [{"candidate": name} for name in done.expands_to] or done.result
+
+    def _told(self, error: Exception, job: Job | None, context: Context) -> Exception:
+        """Return what to raise so that Airflow tries again what can be cured, when it can be."""
+        text = str(error) if isinstance(error, FactoryError) else f"{type(error).__name__}: {error}"
+        again = _look_again(error, job, context["dag_run"].start_date) if job else None
+        if again is not None:
+            self.log.warning("%s\nlooking again at %s", text, f"{again:%Y-%m-%d %H:%M:%S} UTC")
+            return AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
+        if heals_in_seconds(error) and not isinstance(error, LateSourceError):
+            return TryAgain(text)
+        return AirflowFailException(text)
 
     def _job(self, context: Context) -> Job:
-        from airflow.sdk.configuration import conf
-
         run = context["dag_run"]
         product = load_product(self.product)
-        _refuse_unknown_params(run.conf or {}, context["params"])
+        params = dict(context["params"])
+        _refuse_unknown_params(run.conf or {}, params)
         partition = _partition(product, run.partition_key)
         return Job(
             product=product,
             partition=partition,
-            dag_id=run.dag_id,
-            base_url=conf.get("api", "base_url", fallback="") or "",
             training_id=training_id(partition.key, run.run_id),
             candidate=self.candidate,
-            params=dict(context["params"]),
+            budget=_budget(params),
         )
+
+    def _link(self, context: Context, done: Done) -> None:
+        from airflow.sdk.configuration import conf
+
+        base = conf.get("api", "base_url", fallback="") or ""
+        dag_id = context["dag_run"].dag_id
+        self.links_found = {
+            **{name: page_url(base, dag_id, path) for name, path in done.pages.items()},
+            **done.addresses,
+        }
+        for name, address in self.links_found.items():
+            self.log.info("%s: %s", name, address)
 
     def _announce(self, context: Context, job: Job, done: Done) -> None:
         for asset in self.outlets:
@@ -105,9 +126,6 @@ class StageOperator(BaseOperator):
             if context["dag_run"].partition_key is None:
                 event.add_partitions(job.partition.key)
 
-    def _keep(self, context: Context, done: Done) -> None:
-        context["ti"].xcom_push(key="return_value", value=done.result)
-
 
 class SearchOperator(StageOperator):
     """Search one candidate family; a mapped task, whose links Airflow asks of the class."""
@@ -115,9 +133,24 @@ class SearchOperator(StageOperator):
     operator_extra_links = (MlflowRunLink(),)
 
 
-def training_id(partition: str, run_id: str) -> str:
-    """Return the id of the training that a DAG run makes: the same for every retry of it."""
-    return f"{partition}.{re.sub(r'[^A-Za-z0-9_-]+', '-', run_id).strip('-')}".replace(":", "-")
+def _budget(params: Mapping[str, Any]) -> Budget:
+    candidates = params.get("candidates")
+    return Budget(
+        trials=params.get("trials"),
+        seconds=params.get("seconds"),
+        candidates=tuple(candidates) if candidates else None,
+        reason=params.get("reason") or "",
+    )
+
+
+def _look_again(error: Exception, job: Job, since: datetime | None) -> datetime | None:
+    now = datetime.now(UTC)
+    return look_again(error, job.product, job.partition, since=since or now, now=now)
+
+
+def _cause(error: Exception) -> Exception | None:
+    """Return what a log should show below the message: our own message needs no traceback."""
+    return None if isinstance(error, FactoryError) else error
 
 
 def _partition(product: Product, key: str | None) -> Partition:

@@ -11,8 +11,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 
+from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.dags import build_dags
-from mlfactory.product.loader import load_folder, load_products, product_folders
+from mlfactory.pipeline.retries import PaceOfTheError
+from mlfactory.product.loader import load_folder, load_product, load_products, product_folders
 from mlfactory.settings import REPOSITORY
 
 FOLDERS = product_folders(REPOSITORY / "include" / "products")
@@ -53,9 +55,10 @@ def test_a_dag_says_what_it_is_and_whose(dag: DAG) -> None:
     assert dag.dagrun_timeout is not None
     for task in dag.tasks:
         assert task.owner not in ("", "airflow", "unassigned")
-        assert task.retries == 2
-        assert task.retry_delay == timedelta(seconds=15)
+        assert task.retries == RETRIES
+        assert isinstance(task.retry_policy, PaceOfTheError)
         assert task.execution_timeout is not None
+        assert task.execution_timeout < dag.dagrun_timeout
 
 
 @pytest.mark.parametrize("dag", DAGS, ids=by_id)
@@ -75,6 +78,19 @@ def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
         assert param.description
     trials = dag.params.get_param("trials").schema
     assert (trials["minimum"], trials["maximum"]) == (1, 1000)
+
+
+def test_no_timeout_cuts_a_search_that_the_form_allows() -> None:
+    train = next(dag for dag in DAGS if dag.dag_id == "flight_delay.train")
+    longest = timedelta(seconds=train.params.get_param("seconds").schema["maximum"])
+    assert train.get_task("search").execution_timeout > longest
+    assert train.dagrun_timeout > train.get_task("search").execution_timeout
+
+
+def test_a_run_may_wait_for_a_late_source() -> None:
+    data = next(dag for dag in DAGS if dag.dag_id == "flight_delay.data")
+    sources = load_product("flight_delay").spec.sources.values()
+    assert data.dagrun_timeout > max(source.arrives_within for source in sources)
 
 
 def test_dags_meet_in_partitioned_assets() -> None:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+from airflow.sdk import RetryAction
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+)
 
-from mlfactory.pipeline import steps
-from mlfactory.pipeline.operator import StageOperator, training_id
-from mlfactory.pipeline.steps import Done
-from mlfactory.product.errors import ContractError, ServiceError
+from mlfactory.cycle import steps
+from mlfactory.cycle.job import Done, Job
+from mlfactory.pipeline.operator import StageOperator
+from mlfactory.pipeline.retries import PaceOfTheError, TryAgain
+from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
+from mlfactory.product.loader import load_product
 
 
 class Messages:
@@ -26,7 +34,11 @@ class Messages:
 
 def context(key: str | None = "2013-02-01", conf: dict[str, Any] | None = None) -> Any:
     run = SimpleNamespace(
-        partition_key=key, run_id="manual__1", dag_id="flight_delay.data", conf=conf or {}
+        partition_key=key,
+        run_id="manual__1",
+        dag_id="flight_delay.data",
+        conf=conf or {},
+        start_date=datetime.now(UTC),
     )
     return {"dag_run": run, "params": {}, "ti": Messages(), "outlet_events": {}}
 
@@ -36,7 +48,7 @@ def operator() -> StageOperator:
 
 
 def ends(monkeypatch: pytest.MonkeyPatch, how: Any) -> None:
-    def step(job: steps.Job) -> Done:
+    def step(job: Job) -> Done:
         if isinstance(how, Exception):
             raise how
         return how
@@ -52,11 +64,38 @@ def test_a_broken_contract_fails_at_once_with_its_own_words(
         operator().execute(context())
 
 
-def test_a_service_that_is_away_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_is_away_is_tried_again_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     ends(monkeypatch, ServiceError("MLflow does not answer"))
-    with pytest.raises(AirflowException, match="MLflow does not answer") as raised:
+    with pytest.raises(TryAgain, match="MLflow does not answer") as raised:
         operator().execute(context())
-    assert not isinstance(raised.value, AirflowFailException)
+    decision = PaceOfTheError().evaluate(raised.value, try_number=1, max_tries=4)
+    assert decision.action is RetryAction.RETRY
+    assert decision.retry_delay is not None
+    assert decision.retry_delay.total_seconds() < 30
+
+
+def test_a_late_file_is_looked_for_again_without_holding_a_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calendar = load_product("flight_delay").calendar
+    newest = calendar.shift(calendar.containing(datetime.now(UTC)), -1)
+    ends(monkeypatch, LateSourceError("there is no file yet"))
+    late = operator()
+    monkeypatch.setattr(
+        "mlfactory.pipeline.operator.look_again",
+        lambda error, product, partition, since, now: now + timedelta(minutes=15),
+    )
+    with pytest.raises(AirflowRescheduleException) as raised:
+        late.execute(context(key=newest.key))
+    assert raised.value.reschedule_date > datetime.now(UTC) + timedelta(minutes=10)
+
+
+def test_a_file_that_will_not_come_any_more_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends(monkeypatch, LateSourceError("there is no file", remedy="correct the path"))
+    with pytest.raises(AirflowFailException, match="correct the path"):
+        operator().execute(context(key="2013-02-01"))
 
 
 def test_a_bug_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,11 +129,3 @@ def test_a_key_that_is_no_partition_is_refused_with_the_right_one() -> None:
 def test_a_parameter_nobody_knows_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="'trails', which this DAG does not take"):
         operator().execute(context(conf={"trails": 3}))
-
-
-def test_a_training_id_is_a_file_name_and_the_same_for_every_retry() -> None:
-    run = "asset_triggered__2026-11-21T02:00:25.554354+00:00__b80cy3bn"
-    made = training_id("2013-02-01", run)
-    assert made == training_id("2013-02-01", run)
-    assert made.startswith("2013-02-01.asset_triggered__2026-11-21T02-00-25")
-    assert not set(made) & set(":/+ ")

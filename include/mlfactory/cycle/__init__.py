@@ -1,0 +1,1 @@
+"""The steps of a partition's cycle, in one table that Airflow and the command line both run."""

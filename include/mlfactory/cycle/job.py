@@ -1,0 +1,58 @@
+"""What a step is given, and what it says it has done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a training may use where it differs from the spec, and why it was asked for.
+
+    Attributes:
+        reason: empty where the request's own reason holds.
+    """
+
+    trials: int | None = None
+    seconds: int | None = None
+    candidates: tuple[str, ...] | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a step is given.
+
+    Attributes:
+        training_id: of the training that the steps from `snapshot` on belong to.
+        candidate: the family that the step `search` searches.
+    """
+
+    product: Product
+    partition: Partition
+    training_id: str = ""
+    candidate: str = ""
+    budget: Budget = Budget()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a step has done.
+
+    Attributes:
+        result: its stage's result.
+        pages: the name in the product's store of each page that it left, by what it is called.
+        addresses: of what it left elsewhere, by what it is called.
+        stop_here: why nothing follows, where that is so.
+        expands_to: the candidates, one for each time that the step after this one is run.
+    """
+
+    result: dict[str, Any]
+    pages: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str] = field(default_factory=dict)
+    stop_here: str = ""
+    expands_to: tuple[str, ...] = ()

@@ -1,0 +1,161 @@
+"""What each step does: one function a step, calling its stage and saying what came of it.
+
+The stages are imported inside the functions, so that parsing a DAG file loads none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+from mlfactory.cycle.job import Done, Job
+
+REPORT = "Report"
+VALIDATION = "Validation"
+DATA_DOCS = "Data Docs"
+MLFLOW_RUN = "MLflow run"
+MODEL_VERSION = "Model version"
+
+
+def ingest(job: Job) -> Done:
+    """Land the partition's rows of every source."""
+    from mlfactory import ingest as stage
+
+    return Done(asdict(stage.run(job.product, job.partition)))
+
+
+def validate(job: Job) -> Done:
+    """Judge the landed rows."""
+    from mlfactory import validate as stage
+
+    return Done(asdict(stage.run(job.product, job.partition)), validation_pages(job))
+
+
+def validation_pages(job: Job) -> dict[str, str]:
+    """Return the pages that a validation leaves, whatever its verdict."""
+    return {
+        VALIDATION: f"validation/{job.partition.key}.html",
+        DATA_DOCS: "data_docs/index.html",
+    }
+
+
+def prepare(job: Job) -> Done:
+    """Build features and labels."""
+    from mlfactory import prepare as stage
+
+    return Done(asdict(stage.run(job.product, job.partition)))
+
+
+def score(job: Job) -> Done:
+    """Predict with the champion, and with the challenger in its shadow."""
+    from mlfactory import score as stage
+
+    return Done(asdict(stage.run(job.product, job.partition)))
+
+
+def monitor(job: Job) -> Done:
+    """Compare with training, join labels, report, alert."""
+    from mlfactory import monitor as stage
+    from mlfactory.registry.runs import run_url
+
+    result = stage.run(job.product, job.partition)
+    return Done(asdict(result), _report(job), {MLFLOW_RUN: run_url(result.run_id)})
+
+
+def retrain(job: Job) -> Done:
+    """Decide whether to train again; the ledger says why either way."""
+    from mlfactory import retrain as stage
+
+    result = stage.run(job.product, job.partition)
+    stop = "" if result.requested else result.reason
+    return Done(asdict(result), _report(job), stop_here=stop)
+
+
+def snapshot(job: Job) -> Done:
+    """Pin the data versions and the held-out partitions of this training."""
+    from mlfactory import train as stage
+
+    result = stage.snapshot(
+        job.product,
+        job.partition,
+        job.training_id,
+        trials=job.budget.trials,
+        seconds=job.budget.seconds,
+        candidates=job.budget.candidates,
+        reason=job.budget.reason,
+    )
+    return Done(asdict(result), expands_to=tuple(result.candidates))
+
+
+def search(job: Job) -> Done:
+    """Search one candidate family within its share of the budget."""
+    from mlfactory import train as stage
+    from mlfactory.registry.runs import run_url
+
+    result = stage.search(job.product, job.training_id, job.candidate)
+    return Done(asdict(result), addresses={MLFLOW_RUN: run_url(result.run_id)})
+
+
+def fit(job: Job) -> Done:
+    """Fit the best candidate and evaluate it on the held-out rows."""
+    from mlfactory import train as stage
+    from mlfactory.registry.runs import run_url
+
+    result = stage.fit(job.product, job.training_id)
+    return Done(asdict(result), addresses={MLFLOW_RUN: run_url(result.run_id)})
+
+
+def judge(job: Job) -> Done:
+    """Register the candidate and put it through the gates."""
+    from mlfactory import promote as stage
+    from mlfactory.registry.versions import version_url
+
+    result = stage.judge(job.product, job.training_id)
+    address = version_url(job.product.name, result.version)
+    return Done(asdict(result), addresses={MODEL_VERSION: address})
+
+
+def promote(job: Job) -> Done:
+    """Write the decision into the ledger and carry it out."""
+    from mlfactory import promote as stage
+    from mlfactory.registry.versions import version_url
+
+    result = stage.settle(job.product, job.training_id)
+    address = version_url(job.product.name, result.version)
+    stop = "" if result.promoted else result.reason
+    return Done(asdict(result), addresses={MODEL_VERSION: address}, stop_here=stop)
+
+
+def _report(job: Job) -> dict[str, str]:
+    return {REPORT: f"reports/{job.partition.key}.html"}
+
+
+STEPS: dict[str, Callable[[Job], Done]] = {
+    step.__name__: step
+    for step in (
+        ingest,
+        validate,
+        prepare,
+        score,
+        monitor,
+        retrain,
+        snapshot,
+        search,
+        fit,
+        judge,
+        promote,
+    )
+}
+"""Every step, by the name of its task, in the order of a model's life."""
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "ingest": ("ingest",),
+    "validate": ("validate",),
+    "prepare": ("prepare",),
+    "score": ("score",),
+    "monitor": ("monitor",),
+    "retrain": ("retrain",),
+    "train": ("snapshot", "search", "fit"),
+    "promote": ("judge", "promote"),
+}
+"""The stages of a partition's cycle in their order, and the steps of each."""
