@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from mlfactory.cycle.job import Done, Job
+from mlfactory.lake.catalog import DATA_DOCS as DATA_DOCS_FOLDER
+from mlfactory.lake.catalog import report_page, validation_page
 
 REPORT = "Report"
 VALIDATION = "Validation"
@@ -34,8 +36,8 @@ def validate(job: Job) -> Done:
 def validation_pages(job: Job) -> dict[str, str]:
     """Return the pages that a validation leaves, whatever its verdict."""
     return {
-        VALIDATION: f"validation/{job.partition.key}.html",
-        DATA_DOCS: "data_docs/index.html",
+        VALIDATION: validation_page(job.partition.key),
+        DATA_DOCS: f"{DATA_DOCS_FOLDER}/index.html",
     }
 
 
@@ -127,7 +129,7 @@ def promote(job: Job) -> Done:
 
 
 def _report(job: Job) -> dict[str, str]:
-    return {REPORT: f"reports/{job.partition.key}.html"}
+    return {REPORT: report_page(job.partition.key)}
 
 
 STEPS: dict[str, Callable[[Job], Done]] = {
