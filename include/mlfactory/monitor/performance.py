@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.lake.tables import Lake
-from mlfactory.monitor.blocks import time_blocks
 from mlfactory.monitor.findings import (
     ALERT,
     CHALLENGER,
@@ -26,13 +25,13 @@ from mlfactory.product.loader import Product
 from mlfactory.product.metrics import METRICS, metrics_for
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
-from mlfactory.statistics.bootstrap import Estimate, interval
+from mlfactory.statistics.estimate import Estimate, interval
 from mlfactory.statistics.metrics import Outcome, measure, named_outcome
+from mlfactory.statistics.statistic import Ints
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
 
-_REPLICATES = 200
 _SLICES = 20
 
 Classes = Callable[[str], tuple[str, ...]]
@@ -117,7 +116,7 @@ def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = 
     """
     spec = product.spec
     event_time = spec.features.event_time
-    blocks = time_blocks(rows[event_time], product.calendar) if event_time else None
+    blocks = _days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None
     if spec.label.kind == "multiclass":
         truth, said = (rows[name].astype(str).tolist() for name in ("label", "prediction"))
         scores = np.stack(rows["probabilities"].to_list())
@@ -133,6 +132,13 @@ def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = 
         costs=costs,
         blocks=blocks,
     )
+
+
+def _days(times: pd.Series) -> Ints:
+    """Return (rows,) the day of each row, in UTC."""
+    stamps = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    codes: Ints = stamps.to_numpy().astype("datetime64[D]").astype(np.intp)
+    return codes
 
 
 def verdict(spec: ProductSpec, value: float) -> tuple[str, float | None]:
@@ -180,7 +186,7 @@ def _figures(
     for metric in metrics_for(outcome.kind, costs=outcome.costs is not None):
         watched = metric == spec.performance_metric
         if judge or watched:
-            estimate = interval(outcome, metric, replicates=_REPLICATES, seed=spec.train.seed)
+            estimate = interval(outcome, metric)
         else:
             estimate = Estimate(measure(outcome, metric), math.nan, math.nan)
         state, bound = verdict(spec, estimate.value) if judge and watched else (None, None)

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate, SliceGate
-from mlfactory.product.metrics import LATENCY, METRICS, merit
+from mlfactory.product.metrics import LATENCY, merit
 from mlfactory.promote.latency import Latency
 from mlfactory.report.numbers import written
-from mlfactory.statistics.bootstrap import interval, paired_difference
+from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome, measure
 
 SLICE_ROWS = 50
@@ -96,7 +97,7 @@ def fresh(evidence: Evidence) -> GateResult:
 
 def bound(gate: BoundGate, evidence: Evidence) -> GateResult:
     """Require a figure of the held-out rows to keep a bound."""
-    estimate = interval(evidence.candidate, gate.metric, seed=evidence.seed)
+    estimate = interval(evidence.candidate, gate.metric)
     result = _within(gate, estimate.value, f"on {evidence.candidate.rows:,} held-out rows")
     return replace(result, low=_known(estimate.low), high=_known(estimate.high))
 
@@ -115,22 +116,16 @@ def beats(gate: BeatsGate, evidence: Evidence) -> GateResult:
     name = f"{gate.metric}.beats_champion"
     if evidence.reference is None:
         return GateResult(name, False, None, 0.0, None, None, evidence.unfair)
-    difference = paired_difference(
-        evidence.candidate,
-        evidence.reference,
-        gate.metric,
-        confidence=gate.confidence,
-        seed=evidence.seed,
-        higher_is_better=METRICS[gate.metric].higher_is_better,
-    )
+    difference = paired_difference(evidence.candidate, evidence.reference, gate.metric)
+    least = difference.at_least(gate.confidence)
     ours, theirs = (measure(one, gate.metric) for one in (evidence.candidate, evidence.reference))
-    passed = difference.low > 0
+    passed = least > 0
     why = (
         f"{gate.metric} {written(ours)} against {written(theirs)} of {evidence.reference_name}: "
-        f"better by {written(difference.value)}, by at least {written(difference.low)} with "
+        f"better by {written(difference.value)}, by at least {written(least)} with "
         f"confidence {gate.confidence:.0%}"
     )
-    figure, low = _known(difference.value), _known(difference.low)
+    figure, low = _known(difference.value), _known(least)
     return GateResult(name, passed, figure, 0.0, low, None, why, compared=True)
 
 
@@ -151,10 +146,7 @@ def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
         evidence.candidate.take(rows),
         evidence.reference.take(rows),
         gate.metric,
-        confidence=_SLICE_CONFIDENCE,
-        seed=evidence.seed,
-        higher_is_better=METRICS[gate.metric].higher_is_better,
-    )
+    ).at_least(_SLICE_CONFIDENCE)
     drop = drops[worst]
     said = f"loses {written(drop)}" if drop > 0 else f"gains {written(-drop)}"
     why = (
@@ -162,7 +154,7 @@ def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
         f"{evidence.reference_name}, {written(most)} may be lost{rest}"
     )
     # the drop is the improvement's opposite, so its upper end is the lower end of that
-    return GateResult(name, drop <= most, drop, most, None, _known(-certain.low), why)
+    return GateResult(name, drop <= most, drop, most, None, _known(-certain), why)
 
 
 def _pass_through(gate: Gate, evidence: Evidence) -> GateResult:

@@ -32,8 +32,10 @@ class Outcome:
         decisions: (rows,) the answer acted upon: 0 or 1, class index, or value.
         classes: names of the classes, in the order of their indices.
         costs: money lost by one false negative and by one false positive.
-        blocks: (rows,) code of the stretch of time, such as the day, each row belongs to;
-            None says that the rows are exchangeable.
+        blocks: (rows,) code of the day of each row, rising with time; None says that the rows
+            have no time.
+        groups: (rows,) code of the customer (or what else is one and the same) of each row;
+            None says that every row is one of its own.
 
     Raises:
         ValueError: the arrays differ in length or hold something that is not a number.
@@ -46,12 +48,14 @@ class Outcome:
     classes: tuple[str, ...] | None = None
     costs: tuple[float, float] | None = None
     blocks: Ints | None = None
+    groups: Ints | None = None
 
     def __post_init__(self) -> None:
         shape = (self.rows,) if self.kind != "multiclass" else (self.rows, self.scores.shape[-1])
         lengths_differ = self.decisions.shape != self.y.shape or self.scores.shape != shape
-        if lengths_differ or (self.blocks is not None and self.blocks.shape != self.y.shape):
-            raise ValueError("y, scores, decisions and blocks of an outcome differ in length")
+        codes = [one for one in (self.blocks, self.groups) if one is not None]
+        if lengths_differ or any(one.shape != self.y.shape for one in codes):
+            raise ValueError("y, scores, decisions and codes of an outcome differ in length")
         for name in ("y", "scores", "decisions"):
             unknown = int(np.sum(~np.isfinite(getattr(self, name))))
             if unknown:
@@ -70,6 +74,7 @@ class Outcome:
             scores=self.scores[rows],
             decisions=self.decisions[rows],
             blocks=None if self.blocks is None else self.blocks[rows],
+            groups=None if self.groups is None else self.groups[rows],
         )
 
 
@@ -81,6 +86,7 @@ def named_outcome(
     *,
     classes: Sequence[str] = (),
     blocks: Ints | None = None,
+    groups: Ints | None = None,
 ) -> Outcome:
     """Return the multiclass outcome of a truth and decisions that are names of classes.
 
@@ -97,7 +103,7 @@ def named_outcome(
     y, said = (
         np.array([place[name] for name in names], dtype=np.intp) for names in (truth, decisions)
     )
-    return Outcome("multiclass", y, wide, said, classes=every, blocks=blocks)
+    return Outcome("multiclass", y, wide, said, classes=every, blocks=blocks, groups=groups)
 
 
 def measure(outcome: Outcome, metric: str, weights: Floats | None = None) -> float:

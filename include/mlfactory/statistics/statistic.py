@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,24 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
+STEP = 1e-6
+"""Part of a sum by which it is nudged to see what it does."""
+
 TIE = 1e-12
 """Relative difference below which two cumulated weights are one and the same."""
 
 
 class Statistic(Protocol):
-    """A number made from weighted units, where a unit is a row until `grouped` says otherwise."""
+    """A number made from weighted rows."""
 
     def under(self, weights: Floats) -> Floats:
-        """Return the value under each row of `weights` (replicates, units); nan if undefined."""
+        """Return the value under each row of `weights` (replicates, rows); nan if undefined."""
 
-    def grouped(self, codes: Ints, groups: int) -> Self:
-        """Return the same statistic with one weight a group; `codes` (units,) name the groups."""
+    def influences(self) -> Floats:
+        """Return (rows,) the derivative of the value by each row's weight, all weights being 1.
+
+        They sum to 0, for to weigh all rows more changes nothing. nan where undefined.
+        """
 
 
 def ratio(numerator: Floats, denominator: Floats) -> Floats:
@@ -35,10 +41,10 @@ def ratio(numerator: Floats, denominator: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class Additive:
-    """A function of weighted sums over the rows, so that a group is no more than its sums.
+    """A function of weighted sums over the rows.
 
     Args:
-        columns: (units, sums) what is summed.
+        columns: (rows, sums) what is summed.
         finish: takes the sums (replicates, sums), gives the values (replicates,).
     """
 
@@ -46,34 +52,43 @@ class Additive:
     finish: Callable[[Floats], Floats]
 
     def under(self, weights: Floats) -> Floats:
-        """Return the value under each row of `weights` (replicates, units)."""
+        """Return the value under each row of `weights` (replicates, rows)."""
         return self.finish(weights @ self.columns)
 
-    def grouped(self, codes: Ints, groups: int) -> Additive:
-        """Return the same statistic with one weight a group."""
-        sums = [np.bincount(codes, column, groups) for column in self.columns.T]
-        return replace(self, columns=np.stack(sums, axis=1))
+    def influences(self) -> Floats:
+        """Return (rows,) the derivative of the value by each row's weight."""
+        sums = self.columns.sum(axis=0)
+        steps = STEP * np.abs(self.columns).sum(axis=0)
+        nudges = np.diag(np.where(steps > 0, steps, 1.0))
+        slopes = (self.finish(sums + nudges) - self.finish(sums - nudges)) / 2 / nudges.diagonal()
+        # a sum of nothing, such as of a class that no row has, is never changed by a row
+        found: Floats = self.columns @ np.where(steps > 0, slopes, 0.0)
+        return found
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """A function of the rows' order: sorted once, then only cumulated sums for each replicate.
+    """A function of the rows' order: sorted once, then only cumulated sums.
 
     Args:
-        unit: (rows,) which weight each row takes, rows in sorted order.
-        finish: takes the rows' weights (replicates, rows), gives the values (replicates,).
+        order: (rows,) the rows in sorted order.
+        finish: takes the sorted rows' weights (replicates, rows), gives the values (replicates,).
+        slope: gives the influences (rows,) of the sorted rows.
     """
 
-    unit: Ints
+    order: Ints
     finish: Callable[[Floats], Floats]
+    slope: Callable[[], Floats]
 
     def under(self, weights: Floats) -> Floats:
-        """Return the value under each row of `weights` (replicates, units)."""
-        return self.finish(np.take(weights, self.unit, axis=1))
+        """Return the value under each row of `weights` (replicates, rows)."""
+        return self.finish(np.take(weights, self.order, axis=1))
 
-    def grouped(self, codes: Ints, groups: int) -> Ranked:
-        """Return the same statistic with one weight a group."""
-        return replace(self, unit=codes[self.unit])
+    def influences(self) -> Floats:
+        """Return (rows,) the derivative of the value by each row's weight."""
+        found = np.empty(len(self.order))
+        found[self.order] = self.slope()
+        return found
 
 
 def weighted_mean(values: Floats) -> Additive:
@@ -100,7 +115,18 @@ def weighted_median(values: Floats) -> Ranked:
         upper = np.argmax(cumulated > half * (1 + TIE), axis=1)
         return np.where(half[:, 0] > 0, (ranked[lower] + ranked[upper]) / 2, np.nan)
 
-    return Ranked(order, finish)
+    def slope() -> Floats:
+        # the influence of a quantile needs the density there (Hampel 1974, Journal of the
+        # American Statistical Association 69); its width is that of Hall & Sheather (1988)
+        rows = len(ranked)
+        middle = float(finish(np.ones((1, rows)))[0]) if rows else np.nan
+        width = rows ** (-1 / 3) / 2 if rows else np.nan
+        low, high = np.quantile(ranked, [max(0.5 - width, 0), min(0.5 + width, 1)])
+        side = np.sign(ranked - middle) / 2
+        found: Floats = (side - side.mean()) * (high - low) / (2 * width * rows)
+        return found
+
+    return Ranked(order, finish, slope)
 
 
 def area_under_roc(positive: Floats, scores: Floats) -> Ranked:
@@ -115,7 +141,18 @@ def area_under_roc(positive: Floats, scores: Floats) -> Ranked:
         area = np.einsum("ij,ij->i", negative, outscored)
         return ratio(area, 2 * found[:, -1] * np.sum(negative, axis=1))
 
-    return Ranked(order, finish)
+    def slope() -> Floats:
+        misses_count = len(misses)
+        if not count or not misses_count:
+            return np.full(count + misses_count, np.nan)
+        beaten = (above + level) / (2 * count)
+        below = np.searchsorted(misses[::-1], hits, side="left")
+        same = np.searchsorted(misses[::-1], hits, side="right")
+        beats = (below + same) / (2 * misses_count)
+        area = beats.mean()
+        return np.append((beats - area) / count, (beaten - area) / misses_count)
+
+    return Ranked(order, finish, slope)
 
 
 def average_precision(positive: Floats, scores: Floats) -> Ranked:
@@ -131,7 +168,20 @@ def average_precision(positive: Floats, scores: Floats) -> Ranked:
         precision = np.divide(true_rows, called, out=np.zeros_like(called), where=called > 0)
         return ratio(np.einsum("ij,ij->i", weights[:, :count], precision), found[:, -1])
 
-    return Ranked(order, finish)
+    def slope() -> Floats:
+        if not count:
+            return np.full(len(order), np.nan)
+        called = level + false
+        precision = level / called
+        # a row called positive raises or lowers the precision at every hit that scores no higher
+        gained = _from_below(false / called**2)
+        lost = _from_below(level / called**2)
+        first = np.searchsorted(-hits, -hits, side="left")
+        later = np.searchsorted(-hits, -misses, side="left")
+        of_hits = precision - precision.mean() + gained[first]
+        return np.append(of_hits, -lost[later]) / count
+
+    return Ranked(order, finish, slope)
 
 
 def _falling(positive: Floats, scores: Floats) -> tuple[Ints, int, Floats, Floats]:
@@ -150,3 +200,8 @@ def _cumulated(weights: Floats) -> Floats:
     sums = np.zeros((weights.shape[0], weights.shape[1] + 1))
     np.cumsum(weights, axis=1, out=sums[:, 1:])
     return sums
+
+
+def _from_below(values: Floats) -> Floats:
+    """Return the sum of each value and all after it; the last is that of none."""
+    return np.append(np.cumsum(values[::-1])[::-1], 0.0)

@@ -16,7 +16,7 @@ from mlfactory.product.metrics import merit
 from mlfactory.product.spec import ProductSpec
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
-from mlfactory.statistics.bootstrap import MIN_BLOCKS
+from mlfactory.statistics.noise import ENOUGH
 from mlfactory.train.evaluate import Evaluation
 from mlfactory.train.found import Found, Trial
 from mlfactory.train.training import Training
@@ -48,7 +48,7 @@ class Subject:
     """All that a card tells of.
 
     Attributes:
-        blocks: how many days or hours the held-out rows lie in.
+        blocks: how many days the held-out rows lie in, or rows of a snapshot.
     """
 
     product: Product
@@ -246,10 +246,10 @@ def _limits(subject: Subject) -> Iterator[str]:
             f"Measured on {held_out} alone. Other times of the year can differ more than the "
             "intervals tell, which cover the chance in these rows only."
         )
-    if subject.blocks < MIN_BLOCKS:
+    if subject.blocks < ENOUGH:
         yield (
-            f"The held-out rows lie in {subject.blocks} days or hours, too few to draw these as "
-            "wholes; rows were drawn, and the intervals may be too narrow."
+            f"The held-out rows lie in {subject.blocks} days, too few to tell what one day has in "
+            "common with the next; the intervals assume the worst, and of one day there is none."
         )
     worse = _worse_than_baseline(spec, subject.evaluation)
     if worse:

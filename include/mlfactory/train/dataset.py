@@ -21,8 +21,6 @@ from mlfactory.statistics.statistic import Ints
 
 LABEL, AVAILABLE_AT = "label", "available_at"
 
-_BLOCK_UNIT = {"month": "D", "week": "D", "day": "h", "hour": "h"}
-
 
 @dataclass(frozen=True, eq=False)
 class Rows:
@@ -33,7 +31,7 @@ class Rows:
         inputs: what a model is given: numbers as float64, categories as str.
         y: (rows,) 0 or 1, the value, or the name of the class.
         times: (rows,) event times in UTC, None for a snapshot.
-        blocks: (rows,) code of the day or hour of each row; of a snapshot, of the row itself.
+        blocks: (rows,) code of the day of each row; of a snapshot, of the row itself.
     """
 
     frame: pd.DataFrame
@@ -204,7 +202,7 @@ def _rows(product: Product, frame: pd.DataFrame) -> Rows:
         inputs=model_inputs(frame, product.spec.features),
         y=label_values(frame[LABEL], product.spec.label.kind),
         times=times,
-        blocks=_blocks(times, product.calendar.every) if times is not None else _each(frame),
+        blocks=_days(times) if times is not None else _each(frame),
     )
 
 
@@ -228,9 +226,9 @@ def label_values(labels: pd.Series, kind: LabelKind) -> npt.NDArray[np.generic]:
     return labels.to_numpy(dtype=np.int64)
 
 
-def _blocks(times: pd.Series, every: str) -> Ints:
+def _days(times: pd.Series) -> Ints:
     stamps = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    codes: Ints = stamps.astype(f"datetime64[{_BLOCK_UNIT[every]}]").astype(np.intp)
+    codes: Ints = stamps.astype("datetime64[D]").astype(np.intp)
     return codes
 
 

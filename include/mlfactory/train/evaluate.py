@@ -14,7 +14,7 @@ from mlfactory.product.gates import SliceGate
 from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers, class_names
-from mlfactory.statistics.bootstrap import interval
+from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome, measure
 from mlfactory.train.dataset import Rows
 from mlfactory.train.outcomes import answer, outcome_of
@@ -66,7 +66,7 @@ class Judged:
 
     Attributes:
         classes: of both, where there are several, one for each column of their scores.
-        outcome: the model's answers with the truth, in blocks of time.
+        outcome: the model's answers with the truth, and the day of each row.
     """
 
     answers: Answers
@@ -94,8 +94,9 @@ def judge(spec: ProductSpec, model: Any, baseline: Any, rows: Rows) -> Judged:
     """Let the model and the baseline, fitted on the same rows, answer the held-out ones."""
     classes = class_names(model)
     ours, theirs = (answer(estimator, rows.inputs) for estimator in (model, baseline))
+    blocks = None if rows.times is None else rows.blocks
     outcomes = [
-        outcome_of(spec, rows.y, answers, classes=classes, blocks=rows.blocks)
+        outcome_of(spec, rows.y, answers, classes=classes, blocks=blocks)
         for answers in (ours, theirs)
     ]
     return Judged(ours, theirs, classes, *outcomes)
@@ -105,17 +106,17 @@ def evaluate(spec: ProductSpec, model: Any, judged: Judged, rows: Rows, seed: in
     """Measure every metric with its interval, the slices, and what each feature is worth."""
     metrics = {}
     for metric in metrics_for(spec.label.kind, costs=spec.business is not None):
-        estimate = interval(judged.outcome, metric, seed=seed)
+        estimate = interval(judged.outcome, metric)
         baseline = measure(judged.baseline_outcome, metric)
         metrics[metric] = Figure(estimate.value, estimate.low, estimate.high, baseline)
     return Evaluation(
         metrics=metrics,
-        slices=tuple(_slices(spec, judged.outcome, rows, seed)),
+        slices=tuple(_slices(spec, judged.outcome, rows)),
         importance=_importance(spec, model, rows, seed),
     )
 
 
-def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows, seed: int) -> list[Slice]:
+def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows) -> list[Slice]:
     wanted = {(column, spec.search_metric) for column in spec.features.sensitive}
     wanted |= {(gate.slice, gate.metric) for gate in spec.gates if isinstance(gate, SliceGate)}
     found = []
@@ -125,7 +126,7 @@ def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows, seed: int) -> list[
             if count < MIN_ROWS_OF_A_SLICE:
                 break
             part = outcome.take(np.flatnonzero(values == value))
-            estimate = interval(part, metric, replicates=200, seed=seed)
+            estimate = interval(part, metric)
             bounds = (estimate.value, estimate.low, estimate.high)
             found.append(Slice(column, str(value), int(count), metric, *bounds))
     return found

@@ -44,7 +44,7 @@ def outcome_of(
         y: (rows,) as `Rows.y`: names where there are several classes.
         classes: those the model knows, one for each column of its scores. It gives no chance to
             a class it has never seen.
-        blocks: (rows,) the day or hour of each row.
+        blocks: (rows,) the day of each row.
     """
     kind = spec.label.kind
     if kind == "multiclass":

@@ -75,11 +75,11 @@ def test_rows_come_in_the_order_of_time_whatever_order_they_were_written_in(parc
     assert list(split.fit.y) == [0, 1] * 12
 
 
-def test_blocks_are_hours_in_a_partition_of_a_day(parcels):
+def test_blocks_are_days_also_in_a_partition_of_a_day(parcels):
     world = parcels()
     world.send(1, 2)
     split = read_split(world.product, world.day(2), pin(world.product, world.day(2)))
-    assert list(np.diff(split.holdout.blocks)) == [1] * 23
+    assert list(split.holdout.blocks - split.fit.blocks[-1]) == [1] * 24
 
 
 def test_too_few_rows_are_told_with_both_figures(parcels):

@@ -1,0 +1,95 @@
+"""How sure a measured figure is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlfactory.statistics.metrics import Outcome, measure, statistic
+from mlfactory.statistics.noise import noise
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the two ends of its confidence interval; nan where they are undefined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Estimate:
+    """Estimate a metric with its two-sided interval.
+
+    What chance does is told by `noise`: by days with the memory that they show, by groups, or by
+    rows. The interval is symmetric on the scale on which the metric has no end (the logit of a
+    share, the logarithm of an error), so it never leaves the values that the metric can take.
+    Of a single day, and of a metric at the very end of its scale, the ends are undefined.
+
+    Raises:
+        ValueError: no such metric for this kind of label, or `cost` without costs.
+    """
+    value = measure(outcome, metric)
+    if not np.isfinite(value):
+        return Estimate(value, np.nan, np.nan)
+    influences = statistic(outcome, metric).influences()
+    reach = noise(influences, outcome.blocks, outcome.groups).reach((1 - confidence) / 2)
+    if not reach > 0:
+        return Estimate(value, np.nan, np.nan)
+    scale = _SCALES.get(metric, _SHARE)
+    if not scale.holds(value):
+        return Estimate(value, np.nan, np.nan)
+    there, step = scale.there(value), reach * scale.slope(value)
+    ends = scale.back(there - step), scale.back(there + step)
+    return Estimate(value, float(min(ends)), float(max(ends)))
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """A scale without ends: the way there, how steep it is at a value, and the way back."""
+
+    there: Callable[[float], float]
+    slope: Callable[[float], float]
+    back: Callable[[float], float]
+    holds: Callable[[float], bool]
+
+
+def _logistic(there: float) -> float:
+    return float(1 / (1 + np.exp(-np.clip(there, -700, 700))))
+
+
+def _exponential(there: float) -> float:
+    return float(np.exp(np.clip(there, -700, 700)))
+
+
+_SHARE = _Scale(
+    there=lambda value: float(np.log(value / (1 - value))),
+    slope=lambda value: 1 / (value * (1 - value)),
+    back=_logistic,
+    holds=lambda value: 0 < value < 1,
+)
+_ERROR = _Scale(
+    there=lambda value: float(np.log(value)),
+    slope=lambda value: 1 / value,
+    back=_exponential,
+    holds=lambda value: value > 0,
+)
+_EXPLAINED = _Scale(
+    there=lambda value: float(np.log(1 - value)),
+    slope=lambda value: 1 / (1 - value),
+    back=lambda there: 1 - _exponential(there),
+    holds=lambda value: value < 1,
+)
+_AS_IT_IS = _Scale(
+    there=lambda value: value,
+    slope=lambda value: 1.0,
+    back=lambda there: there,
+    holds=lambda value: True,
+)
+_SCALES = {
+    **dict.fromkeys(("log_loss", "cost", "mae", "rmse", "median_absolute_error"), _ERROR),
+    "r2": _EXPLAINED,
+    "bias": _AS_IT_IS,
+}
