@@ -31,7 +31,9 @@ expect:
   sales: [{type: expect_column_values_to_be_between, column: price, min_value: 0}]
 features: {key: [id], event_time: at, numeric: [price], categorical: [shelf]}
 label: {column: sold, kind: binary}
-train: {min_rows: 50, candidates: [logistic_regression], search: {trials: 1}}
+train:
+  {window: 6 partitions, holdout: 1 partition, min_rows: 50, candidates: [logistic_regression],
+   search: {trials: 1}}
 promote: {gates: [{metric: roc_auc, at_least: 0.55}]}
 """
 

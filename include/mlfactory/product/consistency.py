@@ -187,20 +187,21 @@ def _training(spec: ProductSpec) -> Iterator[Found]:
                     ("train", "candidates", position),
                     f"'{name}' cannot learn a {spec.label.kind} label; there are {list(families)}",
                 )
+    snapshot = spec.partition.every == SNAPSHOT
     if spec.train.holdout is None:
         return
     share = spec.train.holdout.rstrip().endswith("%")
-    if spec.partition.every == SNAPSHOT:
+    if snapshot:
         if not share:
             yield ("train", "holdout"), "a snapshot holds out a share of its rows, like '25%'"
         elif not 0.05 <= spec.holdout_fraction <= 0.5:
             yield ("train", "holdout"), "expected a share between 5% and 50%"
     elif share:
         yield ("train", "holdout"), "expected whole partitions, like '1 partition'"
-    elif not 1 <= spec.holdout_partitions < spec.train.window:
+    elif not 1 <= spec.holdout_partitions < spec.window:
         yield (
             ("train", "holdout"),
-            f"expected at least 1 partition and fewer than the window's {spec.train.window}",
+            f"expected at least 1 partition and fewer than the window's {spec.window}",
         )
 
 

@@ -7,6 +7,11 @@ from typing import Literal
 
 LabelKind = Literal["binary", "multiclass", "regression"]
 
+Constant = Literal["shares", "most_frequent", "always", "cheaper", "mean", "median", "shorth"]
+"""An answer that is the same for every row: `shares` of the classes as scores; the most frequent
+class; `always` the class 1; the decision that is cheaper for all rows; the mean, the median or the
+middle of the shortest half (Rousseeuw and Leroy 1987) of the labels."""
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -15,32 +20,40 @@ class Metric:
     name: str
     kinds: frozenset[LabelKind]
     higher_is_better: bool
-    needs_costs: bool = False
+    needs_costs: bool
+    baseline: Constant
+    """The constant answer that does best by this metric, on the rows it is taken from."""
 
 
-def _metric(name: str, *kinds: LabelKind, higher: bool = True, costs: bool = False) -> Metric:
-    return Metric(name, frozenset(kinds), higher, costs)
+def _metric(
+    name: str,
+    *kinds: LabelKind,
+    best: Constant,
+    higher: bool = True,
+    costs: bool = False,
+) -> Metric:
+    return Metric(name, frozenset(kinds), higher, costs, best)
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _metric("roc_auc", "binary"),
-        _metric("average_precision", "binary"),
-        _metric("log_loss", "binary", "multiclass", higher=False),
-        _metric("brier", "binary", higher=False),
-        _metric("accuracy", "binary", "multiclass"),
-        _metric("precision", "binary"),
-        _metric("recall", "binary"),
-        _metric("f1", "binary"),
-        _metric("cost", "binary", higher=False, costs=True),
-        _metric("balanced_accuracy", "multiclass"),
-        _metric("f1_macro", "multiclass"),
-        _metric("mae", "regression", higher=False),
-        _metric("rmse", "regression", higher=False),
-        _metric("r2", "regression"),
-        _metric("median_absolute_error", "regression", higher=False),
-        _metric("bias", "regression", higher=False),
+        _metric("roc_auc", "binary", best="shares"),
+        _metric("average_precision", "binary", best="shares"),
+        _metric("log_loss", "binary", "multiclass", best="shares", higher=False),
+        _metric("brier", "binary", best="shares", higher=False),
+        _metric("accuracy", "binary", "multiclass", best="most_frequent"),
+        _metric("precision", "binary", best="always"),
+        _metric("recall", "binary", best="always"),
+        _metric("f1", "binary", best="always"),
+        _metric("cost", "binary", best="cheaper", higher=False, costs=True),
+        _metric("balanced_accuracy", "multiclass", best="most_frequent"),
+        _metric("f1_macro", "multiclass", best="most_frequent"),
+        _metric("mae", "regression", best="median", higher=False),
+        _metric("rmse", "regression", best="mean", higher=False),
+        _metric("r2", "regression", best="mean"),
+        _metric("median_absolute_error", "regression", best="shorth", higher=False),
+        _metric("bias", "regression", best="mean", higher=False),
     )
 }
 
@@ -64,7 +77,10 @@ def metrics_for(kind: LabelKind, *, costs: bool) -> tuple[str, ...]:
 
 
 def merit(metric: str, value: float) -> float:
-    """Return a figure so that more is better; of a bias, its size counts."""
+    """Return a figure so that more is better; of a bias, its size counts.
+
+    Whatever is compared, with another figure or with a bound, is compared by its merit.
+    """
     if metric == "bias":
         return -abs(value)
     return value if METRICS[metric].higher_is_better else -value

@@ -9,7 +9,6 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from mlfactory.product.base import Strict
 from mlfactory.product.quantities import (
     Allowance,
-    Budget,
     Duration,
     Fraction,
     KOfN,
@@ -32,7 +31,9 @@ class Drift(Strict):
 class Performance(Strict):
     """The figure watched once labels have arrived, and where it becomes a warning or an alert."""
 
-    metric: str | None = Field(None, description="By default the main metric of the label's kind")
+    metric: str | None = Field(
+        None, description="By default cost with business, else the main one of the label's kind"
+    )
     warn: float | None = None
     alert: float | None = None
 
@@ -93,19 +94,32 @@ Trigger = Annotated[
     Discriminator(_kind_of_trigger),
 ]
 
+TRIGGERS_BY_FIGURES: tuple[Trigger, ...] = (
+    DriftTrigger.model_validate({"drift": "alert", "in": "2 of 3"}),
+    PerformanceTrigger(performance="alert"),
+)
+"""What asks for a training by default, beside the time that has passed."""
+
 
 class Retrain(Strict):
     """When to train again, and how often that may happen."""
 
-    when: tuple[Trigger, ...] = (
-        DriftTrigger.model_validate({"drift": "alert", "in": "2 of 3"}),
-        PerformanceTrigger(performance="alert"),
+    when: tuple[Trigger, ...] | None = Field(
+        None,
+        description="By default: every so many partitions (by partition.every), drift in alert in "
+        "2 of 3, performance in alert",
     )
-    cooldown: Partitions = Field(1, ge=0, description="Partitions that pass after a training")
-    budget: Allowance = Field(Budget(6, 12), description="Trainings the policy may ask for")
+    cooldown: Partitions | None = Field(
+        None, ge=0, description="Partitions that pass after a training; by partition.every"
+    )
+    budget: Allowance | None = Field(
+        None, description="Trainings the policy may ask for; by partition.every"
+    )
 
     @model_validator(mode="after")
     def _budget_can_be_spent(self) -> Retrain:
-        if self.budget.partitions < 1:
-            raise ValueError("the budget needs at least 1 partition, like '6 per 12 partitions'")
+        if self.budget is not None and min(self.budget.count, self.budget.partitions) < 1:
+            raise ValueError(
+                "the budget needs at least 1 training and 1 partition, like '6 per 12 partitions'"
+            )
         return self

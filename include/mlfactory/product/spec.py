@@ -8,11 +8,18 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
 from mlfactory.product.base import Strict
+from mlfactory.product.defaults import DEFAULTS, HOLDOUT_SHARE, Defaults
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate
 from mlfactory.product.metrics import DEFAULT_METRIC, LATENCY, LabelKind
 from mlfactory.product.partitions import Calendar, Every, as_utc
-from mlfactory.product.policy import Monitor, Retrain
-from mlfactory.product.quantities import Duration, Fraction, Partitions
+from mlfactory.product.policy import (
+    TRIGGERS_BY_FIGURES,
+    EveryTrigger,
+    Monitor,
+    Retrain,
+    Trigger,
+)
+from mlfactory.product.quantities import Budget, Duration, Fraction, Partitions
 from mlfactory.product.sources import Source
 
 Candidate = Literal[
@@ -127,7 +134,7 @@ class Search(Strict):
 
     trials: int = Field(12, ge=1, le=1000)
     seconds: int = Field(60, ge=1, le=86400)
-    metric: str | None = Field(None, description="By default the main metric of the label's kind")
+    metric: str | None = Field(None, description="As monitor.performance.metric")
 
 
 Holdout = Annotated[
@@ -140,9 +147,16 @@ Holdout = Annotated[
 class Train(Strict):
     """How models are made."""
 
-    window: Partitions = Field(6, ge=1, description="Newest partitions a training sees")
+    window: Partitions | None = Field(
+        None,
+        ge=2,
+        description="Newest partitions a training sees; by default 672 hours, 56 days, 26 weeks "
+        "or 6 months",
+    )
     holdout: Holdout | None = Field(
-        None, description="Newest labelled data, never trained on; a share for a snapshot"
+        None,
+        description="Newest labelled data, never trained on: by default a quarter of the window, "
+        "at most 168 hours, 14 days, 4 weeks or 1 month; a share for a snapshot, 25%",
     )
     min_rows: int = Field(100, ge=20, description="Labelled rows below which nothing is trained")
     min_holdout: int = Field(
@@ -172,7 +186,7 @@ class Promote(Strict):
     """What a candidate must pass."""
 
     gates: tuple[Gate, ...] | None = Field(
-        None, description="By default: beat the champion on the main metric, answer in 100 ms"
+        None, description="By default: beat the champion on the watched metric, answer in 100 ms"
     )
     approval: Literal["auto"] = "auto"
     rollout: Literal["immediate"] = "immediate"
@@ -204,25 +218,49 @@ class ProductSpec(Strict):
         return self.train.candidates
 
     @property
+    def main_metric(self) -> str:
+        """Return what counts where nothing is named: the cost where errors have one."""
+        return "cost" if self.business is not None else DEFAULT_METRIC[self.label.kind]
+
+    @property
     def search_metric(self) -> str:
         """Return the metric by which the search compares trials."""
-        return self.train.search.metric or DEFAULT_METRIC[self.label.kind]
+        return self.train.search.metric or self.main_metric
 
     @property
     def performance_metric(self) -> str:
         """Return the metric the monitor watches."""
-        return self.monitor.performance.metric or DEFAULT_METRIC[self.label.kind]
+        return self.monitor.performance.metric or self.main_metric
 
     @property
     def gates(self) -> tuple[Gate, ...]:
         """Return the gates a candidate must pass, the defaults where none are named."""
         if self.promote.gates is not None:
             return self.promote.gates
-        metric = DEFAULT_METRIC[self.label.kind]
         return (
-            BeatsGate(metric=metric, beats="champion", confidence=0.9),
+            BeatsGate(metric=self.main_metric, beats="champion", confidence=0.9),
             BoundGate(metric=LATENCY, at_most=100),
         )
+
+    @property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """Return what asks for a training, the defaults where nothing is named."""
+        if self.retrain.when is not None:
+            return self.retrain.when
+        every = self._defaults.every
+        passed = (EveryTrigger.model_validate({"every": f"{every} partitions"}),) if every else ()
+        return (*passed, *TRIGGERS_BY_FIGURES)
+
+    @property
+    def cooldown(self) -> int:
+        """Return how many partitions pass after a training before another is asked for."""
+        given = self.retrain.cooldown
+        return self._defaults.cooldown if given is None else given
+
+    @property
+    def budget(self) -> Budget:
+        """Return how many trainings the policy may ask for."""
+        return self.retrain.budget or self._defaults.budget
 
     @property
     def labels_overdue_after(self) -> timedelta:
@@ -231,15 +269,36 @@ class ProductSpec(Strict):
         return self.monitor.slo.labels or max(quarter, timedelta(days=1))
 
     @property
+    def window(self) -> int:
+        """Return how many of the newest partitions a training sees, its hold-out included."""
+        if self.train.window is not None:
+            return self.train.window
+        held_out = self._named_holdout
+        return max(self._defaults.window, 4 * held_out if held_out else 0)
+
+    @property
     def holdout_partitions(self) -> int:
         """Return how many of the window's partitions are held out; 0 for a snapshot."""
         if self.partition.every == "snapshot":
             return 0
-        return int((self.train.holdout or "1 partition").split()[0])
+        if (named := self._named_holdout) is not None:
+            return named
+        return max(1, min(self._defaults.holdout, int(self.window * HOLDOUT_SHARE)))
 
     @property
     def holdout_fraction(self) -> float:
         """Return the share of a snapshot's rows that is held out; 0 where partitions are."""
         if self.partition.every != "snapshot":
             return 0.0
-        return float((self.train.holdout or "25%").rstrip("% ")) / 100
+        named = self.train.holdout
+        return float(named.rstrip("% ")) / 100 if named else HOLDOUT_SHARE
+
+    @property
+    def _named_holdout(self) -> int | None:
+        """Return the hold-out in partitions where the spec has one, as `consistency` made sure."""
+        named = self.train.holdout
+        return int(named.split()[0]) if named and "partition" in named else None
+
+    @property
+    def _defaults(self) -> Defaults:
+        return DEFAULTS[self.partition.every]

@@ -52,7 +52,7 @@ def observations_until(
 
 def labelled_rows(product: Product, partition: Partition) -> dict[str, int]:
     """Return the labelled rows known at the end of `partition`, by partition of the window."""
-    window = product.calendar.back(partition, product.spec.train.window)
+    window = product.calendar.back(partition, product.spec.window)
     keys = [slot.key for slot in window]
     labels = Lake(product.name).read("labels", keys, columns=["partition", "available_at"])
     if not product.calendar.is_snapshot and len(labels):

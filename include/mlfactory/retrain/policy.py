@@ -110,7 +110,7 @@ def _asks(
             f"no champion yet and {count(rows, 'labelled row')} in {count(partitions, 'partition')}"
         )
         return
-    for trigger in spec.retrain.when:
+    for trigger in spec.triggers:
         if isinstance(trigger, EveryTrigger):
             if since is not None and since >= trigger.every:
                 yield f"{count(since, 'partition')} since the last training at {past.trainings[-1]}"
@@ -184,14 +184,14 @@ def _standing(
         yield f"performance {newest.performance} ({figures} in {newest.partition})"
     else:
         yield "no performance measured yet"
-    every = [trigger.every for trigger in spec.retrain.when if isinstance(trigger, EveryTrigger)]
+    every = [trigger.every for trigger in spec.triggers if isinstance(trigger, EveryTrigger)]
     if every and since is not None:
         yield f"{since} of {count(min(every), 'partition')} since the last training"
 
 
 def _short_of(spec: ProductSpec, drift: Sequence[Observation]) -> str:
     """Say how often drift was seen where it must be seen more often to ask for a training."""
-    for trigger in spec.retrain.when:
+    for trigger in spec.triggers:
         if isinstance(trigger, DriftTrigger):
             newest = drift[-trigger.in_.n :]
             reached = sum(seen.drift in _REACHED[trigger.drift] for seen in newest)
@@ -210,7 +210,7 @@ def _refusals(
 ) -> Iterator[str]:
     if past.trained_here:
         yield f"a training with the cut-off {partition} was judged already"
-    cooldown = spec.retrain.cooldown
+    cooldown = spec.cooldown
     if since is not None and since <= cooldown:
         yield (
             f"the last training was at {past.trainings[-1]} and {count(cooldown, 'partition')} "
@@ -221,7 +221,7 @@ def _refusals(
 
 
 def _overspent(spec: ProductSpec, partition: Partition, past: Past) -> Iterator[str]:
-    budget = spec.retrain.budget
+    budget = spec.budget
     window = {slot.key for slot in spec.partition.calendar.back(partition, budget.partitions)}
     spent = [key for key in past.requests if key in window]
     if len(spent) >= budget.count:

@@ -82,7 +82,7 @@ def pin(product: Product, partition: Partition) -> Pinned:
     versions = lake.versions("features", "labels")
     if len(versions) < 2:
         raise _too_little(product, partition, "nothing was prepared yet", "run stage prepare first")
-    window = [slot.key for slot in product.calendar.back(partition, product.spec.train.window)]
+    window = [slot.key for slot in product.calendar.back(partition, product.spec.window)]
     labels = lake.read(
         "labels", window, columns=[PARTITION, LABEL, AVAILABLE_AT], version=versions["labels"]
     )

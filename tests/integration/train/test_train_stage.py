@@ -10,7 +10,7 @@ from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import find_json, product_store, read_json, write_json
 from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
-from mlfactory.product.metrics import metrics_for
+from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.registry.connection import client
 from mlfactory.registry.models import load_version
 from mlfactory.registry.runs import read_frame
@@ -50,8 +50,8 @@ def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, ki
     assert set(result.metrics) == set(fitted["metrics"]) == set(names)
     headline = fitted["metrics"][world.product.spec.search_metric]
     assert headline["low"] <= headline["value"] <= headline["high"]
-    better = headline["value"] - headline["baseline"]
-    assert (better < 0) == (kind == "regression")
+    metric = world.product.spec.search_metric
+    assert merit(metric, headline["value"]) > merit(metric, headline["baseline"])
 
     run = client().get_run(result.run_id)
     assert run.info.status == "FINISHED"
@@ -182,7 +182,7 @@ def test_each_candidate_has_a_child_run_with_its_trials_as_steps(taxi):
     }
     assert set(children) == {"logistic_regression", "hist_gradient_boosting"}
     for name, run in children.items():
-        steps = client().get_metric_history(run.info.run_id, "roc_auc")
+        steps = client().get_metric_history(run.info.run_id, "cost")
         assert [step.step for step in steps] == [1, 2]
         found = file_of(world, f"search-{name}.json")
         assert [step.value for step in steps] == [trial["score"] for trial in found["trials"]]

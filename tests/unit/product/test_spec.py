@@ -23,11 +23,66 @@ def test_the_shortest_spec_has_a_default_for_all_else(spec: Make) -> None:
     found = spec()
     assert found.candidates == CANDIDATES["binary"][:3]
     assert (found.search_metric, found.performance_metric) == ("roc_auc", "roc_auc")
-    assert (found.train.window, found.holdout_partitions, found.holdout_fraction) == (6, 1, 0.0)
     assert found.expect.quarantine_budget == 0.02
     assert found.expect.sources == {}
     assert [type(gate) for gate in found.gates] == [BeatsGate, BoundGate]
-    assert [type(trigger) for trigger in found.retrain.when] == [DriftTrigger, PerformanceTrigger]
+    assert found.triggers[1:] == (
+        DriftTrigger.model_validate({"drift": "alert", "in": "2 of 3"}),
+        PerformanceTrigger(performance="alert"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("every", "window", "held_out", "passed", "cooldown", "budget"),
+    [
+        ("hour", 672, 168, 336, 24, "6 per 336 partitions"),
+        ("day", 56, 14, 28, 7, "6 per 56 partitions"),
+        ("week", 26, 4, 13, 2, "6 per 26 partitions"),
+        ("month", 6, 1, 6, 1, "6 per 12 partitions"),
+    ],
+)
+def test_what_is_left_unsaid_depends_on_how_time_is_cut(
+    spec: Make, every: Any, window: int, held_out: int, passed: int, cooldown: int, budget: str
+) -> None:
+    found = spec(partition={"every": every, "start": "2026-01-01"})
+    assert (found.window, found.holdout_partitions) == (window, held_out)
+    # so that no model serves for ever only because nothing fires
+    assert found.triggers[0] == EveryTrigger.model_validate({"every": f"{passed} partitions"})
+    assert (found.cooldown, str(found.budget)) == (cooldown, budget)
+
+
+@pytest.mark.parametrize(
+    ("train", "window", "held_out"),
+    [
+        ({"window": "8 partitions"}, 8, 2),
+        ({"window": "2 partitions"}, 2, 1),
+        ({"window": "400 partitions"}, 400, 14),
+        ({"holdout": "30 partitions"}, 120, 30),
+        ({"window": "20 partitions", "holdout": "1 partition"}, 20, 1),
+    ],
+)
+def test_window_and_holdout_fit_each_other_when_one_is_named(
+    spec: Make, train: dict[str, str], window: int, held_out: int
+) -> None:
+    found = spec(train=train)
+    assert (found.window, found.holdout_partitions) == (window, held_out)
+
+
+def test_a_cooldown_of_nothing_is_not_the_default(spec: Make) -> None:
+    assert spec(retrain={"cooldown": "0 partitions"}).cooldown == 0
+
+
+def test_where_errors_have_a_price_it_is_searched_gated_and_watched(spec: Make) -> None:
+    found = spec(business={"false_negative": 5, "false_positive": 1})
+    assert (found.search_metric, found.performance_metric) == ("cost", "cost")
+    assert found.gates[0] == BeatsGate(metric="cost", beats="champion", confidence=0.9)
+
+    named = spec(
+        business={"false_negative": 5, "false_positive": 1},
+        train={"search": {"metric": "roc_auc"}},
+        monitor={"performance": {"metric": "recall"}},
+    )
+    assert (named.search_metric, named.performance_metric) == ("roc_auc", "recall")
 
 
 @pytest.mark.parametrize(
