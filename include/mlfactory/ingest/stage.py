@@ -42,8 +42,9 @@ def run(product: Product, partition: Partition) -> IngestResult:
         BuildError: if a function of the product fails.
     """
     lake = Lake(product.name)
-    with manifest(product, "ingest", partition.key) as record:
+    with manifest(product, "ingest", partition.key, begin=False) as record:
         landings = {name: _landing(product, lake, name, partition) for name in product.spec.sources}
+        record.begin()
         tables = {name: raw(name) for name in landings}
         for name, landing in landings.items():
             # without rows there is nothing to infer the types of a new table from

@@ -1,25 +1,25 @@
 """Manifests: what every stage run leaves behind, so that anyone can tell what it did and from what.
 
 A manifest is written when its stage has done all its other writes: where there is one, the stage
-is complete.
+is complete. It is removed before the first write of the run that replaces it, so that no manifest
+vouches for rows which another run has begun to replace. Every run has an id of its own, and names
+the runs whose output it read by theirs: what was replaced since can be told.
 """
 
 from __future__ import annotations
 
-import hashlib
-import subprocess
+import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 from mlfactory.lake.catalog import manifest_file
-from mlfactory.lake.store import find_json, product_store, write_json
+from mlfactory.lake.revisions import code_revision, lock_hash
+from mlfactory.lake.store import find_json, parsed, product_store, write_json
 from mlfactory.product.loader import Product
-from mlfactory.settings import REPOSITORY
 
 
 @dataclass
@@ -27,6 +27,9 @@ class Manifest:
     """What one run of a stage read and wrote.
 
     Attributes:
+        id: of this run alone; running the stage again gives another.
+        name: of the manifest among those of its stage; the partition's key by default.
+        reads: the ids of the runs whose output was read, by `<stage>/<name>`.
         inputs: the version of each table read.
         outputs: the version of each table written.
         counts: numbers worth comparing between partitions, such as rows.
@@ -34,44 +37,73 @@ class Manifest:
         seconds: wall time of the run.
     """
 
+    id: str
     product: str
     stage: str
     partition: str
     name: str
     spec_hash: str
+    code_hash: str
     code_revision: str
     lock_hash: str
     seed: int
     started_at: str
+    reads: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
+    def has_read(self, *others: Mapping[str, Any]) -> None:
+        """Note that the output of other runs was read, given by their manifests (empty: nothing).
+
+        To be told of a replacement while it happens, read a manifest before the rows it stands for.
+        """
+        for other in others:
+            if other:
+                self.reads[run_name(other["stage"], other["name"])] = str(other.get("id", ""))
+
+    def begin(self) -> None:
+        """Remove the manifest of the run that this one replaces; nothing may be written before."""
+        product_store(self.product).delete(manifest_file(self.stage, self.name))
+
 
 @contextmanager
-def manifest(product: Product, stage: str, partition: str, name: str = "") -> Iterator[Manifest]:
+def manifest(
+    product: Product, stage: str, partition: str, name: str = "", *, begin: bool = True
+) -> Iterator[Manifest]:
     """Give the manifest of a stage run to fill in, and write it if the run ends well.
 
     Args:
         name: the manifest's own name where a partition can have several, as trainings do.
+        begin: remove the manifest of the earlier run at once. A stage that can still be refused
+            before it has written anything passes False and calls `begin` itself.
     """
     record = Manifest(
+        id=secrets.token_hex(8),
         product=product.name,
         stage=stage,
         partition=partition,
         name=name or partition,
         spec_hash=product.spec_hash,
+        code_hash=product.code_hash,
         code_revision=code_revision(),
         lock_hash=lock_hash(),
         seed=product.spec.train.seed,
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     start = time.perf_counter()
+    if begin:
+        record.begin()
     yield record
     record.seconds = round(time.perf_counter() - start, 3)
     write_json(product_store(product.name), manifest_file(stage, record.name), asdict(record))
+
+
+def run_name(stage: str, name: str) -> str:
+    """Return by what a stage run is called in `reads`."""
+    return f"{stage}/{name}"
 
 
 def read_manifest(product: str, stage: str, name: str) -> Mapping[str, Any]:
@@ -79,31 +111,20 @@ def read_manifest(product: str, stage: str, name: str) -> Mapping[str, Any]:
     return find_json(product_store(product), manifest_file(stage, name)) or {}
 
 
-@lru_cache(maxsize=1)
-def code_revision() -> str:
-    """Return the git commit the code is at, with `+` where files were changed since."""
-    try:
-        commit = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--untracked-files=no")
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return f"{commit}+" if changed else commit
+def read_manifests(product: str, stage: str, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+    """Return the manifests of several runs of a stage by their names; those that there are."""
+    store = product_store(product)
+    files = {manifest_file(stage, name): name for name in names}
+    found = store.read_many(files)
+    return {files[file]: parsed(content, store.address(file)) for file, content in found.items()}
 
 
-@lru_cache(maxsize=1)
-def lock_hash() -> str:
-    """Return a digest of requirements.txt, which names every package and version."""
-    lock = REPOSITORY / "requirements.txt"
-    return hashlib.sha256(lock.read_bytes()).hexdigest()[:16] if lock.is_file() else "unknown"
+def stands_on(reader: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
+    """Tell whether the run of manifest `reader` read what the run of manifest `read` left.
 
-
-def _git(*arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - the arguments are our own
-        ["git", *arguments],  # noqa: S607 - whichever git the user has
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=10,
-    )
-    return done.stdout.strip()
+    False where either is missing, or the latter has run again since.
+    """
+    if not reader or not read.get("id"):
+        return False
+    known = reader.get("reads", {}).get(run_name(read["stage"], read["name"]))
+    return bool(known == read["id"])

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
-from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.manifests import read_manifest, stands_on
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
@@ -119,9 +119,5 @@ def _without(rows: pd.DataFrame, bad: pd.DataFrame) -> pd.DataFrame:
 
 
 def _is_current(product: Product, key: str, validation: Mapping[str, Any]) -> bool:
-    """Tell whether a validation read what was landed last, by the versions of the tables."""
-    landed = read_manifest(product.name, "ingest", key)
-    if not validation or not landed:
-        return False
-    seen = validation["inputs"]
-    return all(seen.get(table, -1) >= version for table, version in landed["outputs"].items())
+    """Tell whether a validation read what was landed last."""
+    return stands_on(validation, read_manifest(product.name, "ingest", key))

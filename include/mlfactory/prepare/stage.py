@@ -54,6 +54,7 @@ def run(product: Product, partition: Partition) -> PrepareResult:
     validation = check_validated(product, partition)
     with manifest(product, "prepare", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources), QUARANTINE)
+        record.has_read(validation)
         prepared = None
         if validation["counts"]["rows"]:
             prepared = _prepare(product, partition)

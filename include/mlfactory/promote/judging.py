@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.lake.ledger import Entry
-from mlfactory.lake.manifests import code_revision
+from mlfactory.lake.revisions import code_revision
 from mlfactory.product.errors import IntegrityError
 from mlfactory.product.gates import BoundGate, SliceGate
 from mlfactory.product.loader import Product

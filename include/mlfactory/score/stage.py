@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import FEATURES, PREDICTIONS
-from mlfactory.lake.manifests import Manifest, manifest
+from mlfactory.lake.manifests import Manifest, manifest, read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import IntegrityError
 from mlfactory.product.loader import Product
@@ -47,6 +47,7 @@ def run(product: Product, partition: Partition) -> ScoreResult:
     """
     lake = Lake(product.name)
     with manifest(product, "score", partition.key) as record:
+        record.has_read(read_manifest(product.name, "prepare", partition.key))
         record.inputs = lake.versions(FEATURES)
         version = record.inputs.get(FEATURES)
         features = lake.read(FEATURES, [partition.key], version=version)

@@ -10,7 +10,7 @@ import pandas as pd
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
 from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw, validation_page
-from mlfactory.lake.manifests import manifest
+from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
@@ -73,6 +73,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     address = validation_page(partition.key)
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*tables.values())
+        record.has_read(read_manifest(product.name, "ingest", partition.key))
         checked = _check(product, lake, partition)
         counts = {name: each.count for name, each in checked.items()}
         outcomes = {name: each.outcomes for name, each in checked.items()}

@@ -9,7 +9,9 @@ from tests.integration.shops import Shop, spec_of
 
 from mlfactory import promote, score
 from mlfactory.lake import ledger
+from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.registry import models
@@ -148,9 +150,8 @@ def test_a_product_that_was_never_prepared_has_no_data(mlflow_file, make_product
 
 def test_features_that_do_not_fit_the_model_are_named(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
-    table = Lake("shop").root / "features"
     features = Lake("shop").read("features", [shop.day(4).key])
-    table.rename(table.with_name("set_aside"))
+    product_store("shop").delete_all(FEATURES)
     changed = features.drop(columns=["colour", "partition"]).assign(amount="much")
     Lake("shop").replace("features", changed, shop.day(4).key)
     with pytest.raises(ContractError) as caught:

@@ -1,14 +1,16 @@
-"""A manifest tells what a stage did, and is there only if the stage ended well."""
+"""A manifest tells what a stage did and from what, and is there only if the stage ended well."""
 
 from __future__ import annotations
 
 import pytest
 
-from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.manifests import manifest, read_manifest, read_manifests, stands_on
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("home")
+
+KEY = "2013-01-01"
 
 
 @pytest.fixture
@@ -17,19 +19,79 @@ def product() -> Product:
 
 
 def test_a_manifest_names_what_made_its_stage(product: Product) -> None:
-    with manifest(product, "prepare", "2013-01-01") as record:
+    with manifest(product, "prepare", KEY) as record:
         record.inputs["raw_flights"] = 3
+        record.outputs["features"] = 4
         record.counts["rows"] = 27004
-    read = read_manifest(product.name, "prepare", "2013-01-01")
+        record.facts["state"] = "ok"
+    read = read_manifest(product.name, "prepare", KEY)
     assert read["inputs"] == {"raw_flights": 3}
+    assert read["outputs"] == {"features": 4}
     assert read["counts"] == {"rows": 27004}
+    assert read["facts"] == {"state": "ok"}
     assert read["spec_hash"] == product.spec_hash
+    assert read["code_hash"] == product.code_hash
     assert read["seed"] == product.spec.train.seed
     assert len(read["lock_hash"]) == 16
     assert read["seconds"] >= 0
 
 
 def test_a_stage_that_fails_leaves_no_manifest(product: Product) -> None:
-    with pytest.raises(RuntimeError), manifest(product, "prepare", "2013-01-01"):
+    with pytest.raises(RuntimeError), manifest(product, "prepare", KEY):
         raise RuntimeError("killed")
-    assert read_manifest(product.name, "prepare", "2013-01-01") == {}
+    assert read_manifest(product.name, "prepare", KEY) == {}
+
+
+def test_the_manifest_of_what_is_being_replaced_is_gone_before_the_first_write(
+    product: Product,
+) -> None:
+    with manifest(product, "prepare", KEY):
+        pass
+    with pytest.raises(RuntimeError), manifest(product, "prepare", KEY):
+        assert read_manifest(product.name, "prepare", KEY) == {}
+        raise RuntimeError("killed after a table was written")
+    assert read_manifest(product.name, "prepare", KEY) == {}
+
+
+def test_a_stage_refused_before_it_wrote_keeps_the_manifest_that_stands(product: Product) -> None:
+    with manifest(product, "ingest", KEY) as first:
+        pass
+    with pytest.raises(RuntimeError), manifest(product, "ingest", KEY, begin=False):
+        raise RuntimeError("the source is away")
+    assert read_manifest(product.name, "ingest", KEY)["id"] == first.id
+    with pytest.raises(RuntimeError), manifest(product, "ingest", KEY, begin=False) as again:
+        again.begin()
+        raise RuntimeError("killed")
+    assert read_manifest(product.name, "ingest", KEY) == {}
+
+
+def test_a_reader_stands_on_what_it_read_until_that_is_made_again(product: Product) -> None:
+    with manifest(product, "ingest", KEY):
+        pass
+    with manifest(product, "validate", KEY) as record:
+        record.has_read(read_manifest(product.name, "ingest", KEY), {})
+    landed = read_manifest(product.name, "ingest", KEY)
+    validated = read_manifest(product.name, "validate", KEY)
+    assert validated["reads"] == {f"ingest/{KEY}": landed["id"]}
+    assert stands_on(validated, landed)
+    with manifest(product, "ingest", KEY):
+        assert not stands_on(validated, read_manifest(product.name, "ingest", KEY))
+    assert not stands_on(validated, read_manifest(product.name, "ingest", KEY))
+    assert not stands_on({}, landed)
+
+
+def test_a_manifest_of_an_older_revision_stands_on_nothing() -> None:
+    landed = {"stage": "ingest", "name": KEY}
+    assert not stands_on({"stage": "validate", "name": KEY}, landed)
+    assert not stands_on({"reads": {f"ingest/{KEY}": ""}}, landed)
+
+
+def test_manifests_are_read_together_and_those_of_hours_too(product: Product) -> None:
+    for key in ("2013-01-01T05:00", "2013-01-01T06:00"):
+        with manifest(product, "ingest", key) as record:
+            record.counts["rows"] = int(key[11:13])
+    found = read_manifests(product.name, "ingest", ["2013-01-01T06:00", "none", "2013-01-01T05:00"])
+    assert {key: each["counts"]["rows"] for key, each in found.items()} == {
+        "2013-01-01T06:00": 6,
+        "2013-01-01T05:00": 5,
+    }

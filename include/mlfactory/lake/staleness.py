@@ -1,0 +1,59 @@
+"""What stands on what: the stage runs that read something which has been replaced since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlfactory.lake.catalog import MANIFESTS
+from mlfactory.lake.manifests import run_name
+from mlfactory.lake.store import parsed, product_store
+
+STAGES = ("ingest", "validate", "prepare", "score", "monitor")
+"""The stages whose runs are named by their partition, in the order of the river."""
+
+
+@dataclass(frozen=True)
+class StaleRun:
+    """A stage run to be made again.
+
+    Attributes:
+        because: the runs it read that were replaced since, are being replaced, or are stale
+            themselves, as `<stage>/<key>`.
+    """
+
+    stage: str
+    key: str
+    because: tuple[str, ...]
+
+
+def stale_runs(product: str) -> list[StaleRun]:
+    """Return the stale runs of a product, in the order in which to make them again.
+
+    Keys of a product sort as their times do. What was never run is not stale: it is not there.
+    """
+    store = product_store(product)
+    names = [name for stage in STAGES for name in store.list(f"{MANIFESTS}/{stage}")]
+    found = store.read_many(names)
+    return stale_among([parsed(content, store.address(name)) for name, content in found.items()])
+
+
+def stale_among(manifests: Sequence[Mapping[str, Any]]) -> list[StaleRun]:
+    """Return the stale ones among runs given by their manifests, see `stale_runs`."""
+    ids = {
+        run_name(manifest["stage"], manifest["name"]): str(manifest.get("id", ""))
+        for manifest in manifests
+    }
+    order = {stage: place for place, stage in enumerate(STAGES)}
+    stale: dict[str, StaleRun] = {}
+    for manifest in sorted(manifests, key=lambda each: (order[each["stage"]], each["name"])):
+        because = tuple(
+            read
+            for read, known in sorted(manifest.get("reads", {}).items())
+            if ids.get(read) != known or read in stale
+        )
+        if because:
+            stage, key = str(manifest["stage"]), str(manifest["name"])
+            stale[run_name(stage, key)] = StaleRun(stage, key, because)
+    return list(stale.values())
