@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     airflow_password: SecretStr | None = Field(
         None, description="Password of the local Airflow; made at random on first start by default"
     )
+    airflow_database: SecretStr | None = Field(
+        None, description="SQLAlchemy address of Airflow's database; SQLite below <home> by default"
+    )
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
 
     @property

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from mlfactory.cli.airflow_api import AirflowApi
-from mlfactory.cli.airflow_environment import airflow_login
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.login import airflow_login
 from mlfactory.settings import REPOSITORY, Settings, settings
 
 PRODUCTS = REPOSITORY / "include" / "products"

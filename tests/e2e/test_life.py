@@ -7,10 +7,10 @@ import time
 import httpx
 import pytest
 
-from mlfactory.cli.airflow_api import DagRun, TaskRun
 from mlfactory.lake import ledger
 from mlfactory.lake.tables import Lake
 from mlfactory.registry.versions import alias_version
+from mlfactory.scheduler.api import DagRun, TaskRun
 from tests.e2e.conftest import Factory
 
 FLIGHTS = [f"flight_delay.{part}" for part in ("data", "score", "monitor", "train")]

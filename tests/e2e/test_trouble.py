@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from mlfactory.cli.airflow_api import DagRun, TaskRun
-from mlfactory.cli.stack import state
+from mlfactory.cli.stack import running as running_stack
 from mlfactory.lake.tables import Lake
+from mlfactory.scheduler.api import DagRun, TaskRun
 from tests.e2e.conftest import Factory
 
 
@@ -68,11 +68,11 @@ def test_a_file_of_long_ago_is_not_waited_for(factory: Factory) -> None:
 
 
 def test_mlflow_down_is_said_plainly_and_tried_again(factory: Factory) -> None:
-    running = state(factory.settings)
+    running = running_stack(factory.settings)
     assert running is not None
-    members = [psutil.Process(running.mlflow_pid)]
+    members = [psutil.Process(running.leaders["mlflow"].pid)]
     members += members[0].children(recursive=True)
-    os.killpg(running.mlflow_pid, signal.SIGKILL)
+    os.killpg(running.leaders["mlflow"].pid, signal.SIGKILL)
     psutil.wait_procs(members, timeout=10)
     run = factory.api.trigger(
         "wine_cultivar.train", "snapshot", run_id="mlflow_down", conf={"trials": 3}

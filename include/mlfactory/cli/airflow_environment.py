@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 import socket
 import sys
 from pathlib import Path
 
 from mlfactory.cli.local_files import write_text
+from mlfactory.scheduler.login import airflow_home, password_file, write_password
 from mlfactory.settings import REPOSITORY, Settings
 
 _PREIMPORTS = '''"""Written by `mlfactory up`: imports what tasks need once, in the scheduler.
@@ -25,26 +24,21 @@ if sys.argv[1:2] == ["scheduler"]:
 '''
 
 
-def airflow_home(settings: Settings) -> Path:
-    """Return the folder of the local Airflow's database, logs and generated settings."""
-    return settings.home / "airflow"
-
-
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of every process of the local Airflow."""
     url = settings.airflow_url
     return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        **own_environment(),
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(settings),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(settings.airflow_parallelism),
         "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{settings.airflow_user}:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(password_file(settings)),
         # tasks reach the API through these, not through the default port
         "AIRFLOW__API__HOST": settings.host,
         "AIRFLOW__API__PORT": str(settings.airflow_port),
@@ -75,33 +69,31 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
 
 def prepare_airflow_home(settings: Settings) -> None:
     """Write the files that Airflow reads from its home: the password and what to import early."""
-    home = airflow_home(settings)
-    write_text(home / "config" / "airflow_local_settings.py", _PREIMPORTS)
-    path = _password_file(settings)
-    if not path.exists() or settings.airflow_password is not None:
-        write_text(path, json.dumps({settings.airflow_user: _new_password(settings)}) + "\n")
-        path.chmod(0o600)
+    write_text(airflow_home(settings) / "config" / "airflow_local_settings.py", _PREIMPORTS)
+    write_password(settings)
 
 
-def airflow_login(settings: Settings) -> tuple[str, str]:
-    """Return the user and password of the local Airflow."""
-    if settings.airflow_password is not None:
-        return settings.airflow_user, settings.airflow_password.get_secret_value()
-    passwords = json.loads(_password_file(settings).read_text(encoding="utf-8"))
-    return settings.airflow_user, str(passwords[settings.airflow_user])
+def own_environment() -> dict[str, str]:
+    """Return the environment of this process without what configures another Airflow.
+
+    Its connections and variables stay: alerts name them.
+    """
+    foreign = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "_AIRFLOW_")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        # else a process that names itself overwrites what it is known by: see processes.py
+        "SPT_NOENV": "1",
+    }
 
 
-def _new_password(settings: Settings) -> str:
-    if settings.airflow_password is not None:
-        return settings.airflow_password.get_secret_value()
-    return secrets.token_urlsafe(12)
+def _database(settings: Settings) -> str:
+    if settings.airflow_database is not None:
+        return settings.airflow_database.get_secret_value()
+    return f"sqlite:///{airflow_home(settings) / 'airflow.db'}"
 
 
 def _free_port(settings: Settings) -> int:
     with socket.socket() as probe:
         probe.bind((settings.host, 0))
         return int(probe.getsockname()[1])
-
-
-def _password_file(settings: Settings) -> Path:
-    return airflow_home(settings) / "passwords.json"

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from mlfactory.cli import stack
-from mlfactory.cli.airflow_environment import airflow_home, airflow_login
 from mlfactory.cli.output import say
 from mlfactory.cli.status import show_timeline
-from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+from mlfactory.scheduler.login import airflow_home, airflow_login
 from mlfactory.settings import settings
 
 if TYPE_CHECKING:
-    from mlfactory.cli.airflow_api import AirflowApi
     from mlfactory.cli.replay import KeyOutcome
+    from mlfactory.scheduler.api import AirflowApi
 
 
 def run_demo(
@@ -30,16 +29,19 @@ def run_demo(
         Whether every run was a success.
     """
     started = time.monotonic()
-    running = stack.up(settings(), lambda line: say(console, line))
+    running, is_ours = stack.up(settings(), lambda line: say(console, line))
     try:
         ok = replay_here(product, first, last, console)
         tell_addresses(running, console)
         say(console, f"the demonstration took {time.monotonic() - started:.0f} s")
         if not leave:
-            say(console, "Ctrl-C stops everything")
+            say(console, "Ctrl-C stops everything" if is_ours else "Ctrl-C ends this")
             _until_interrupted()
     finally:
-        stack.down(settings(), lambda line: say(console, line))
+        if is_ours:
+            stack.down(settings(), lambda line: say(console, line))
+        else:
+            say(console, "the stack was up before and stays up; mlfactory down stops it")
     return ok
 
 
@@ -75,19 +77,14 @@ def connect() -> AirflowApi:
     Raises:
         ServiceError: if there is no login to it.
     """
-    from mlfactory.cli.airflow_api import AirflowApi
+    from mlfactory.scheduler.api import AirflowApi
 
-    running = stack.state(settings())
-    try:
-        user, password = airflow_login(settings())
-    except FileNotFoundError:
-        raise ServiceError(
-            f"Airflow has never been started in {settings().home}", remedy="start it: mlfactory up"
-        ) from None
+    running = stack.running(settings())
+    user, password = airflow_login(settings())
     return AirflowApi(running.airflow_url if running else settings().airflow_url, user, password)
 
 
-def tell_addresses(running: stack.StackState, console: Console) -> None:
+def tell_addresses(running: stack.Running, console: Console) -> None:
     """Print where Airflow and MLflow are, and how to get in."""
     user, password = airflow_login(settings())
     lines = (

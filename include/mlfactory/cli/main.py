@@ -201,7 +201,7 @@ def up() -> None:
     from mlfactory.settings import settings
 
     console = Console()
-    tell_addresses(start(settings(), lambda line: say(console, line)), console)
+    tell_addresses(start(settings(), lambda line: say(console, line))[0], console)
 
 
 @app.command()

@@ -10,8 +10,8 @@ from typing import Self
 from rich.console import Console
 from rich.text import Text
 
-from mlfactory.cli.airflow_api import DagRun, TaskRun
 from mlfactory.cli.output import say
+from mlfactory.scheduler.api import DagRun, TaskRun
 
 _STYLES = {"success": "green", "failed": "bold red", "skipped": "dim", "upstream_failed": "red"}
 _NOW = ("running", "queued", "scheduled", "up_for_retry", "deferred")

@@ -13,12 +13,12 @@ from datetime import UTC, datetime
 
 from rich.console import Console
 
-from mlfactory.cli.airflow_api import AirflowApi, DagRun, TaskRun
 from mlfactory.cli.output import say
 from mlfactory.cli.progress import Progress
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+from mlfactory.scheduler.api import AirflowApi, DagRun, TaskRun
 
 PARTS = ("data", "score", "monitor", "train")
 """The DAGs of a product, in the order in which a key passes through them."""

@@ -2,61 +2,79 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import psutil
 
-from mlfactory.cli.airflow_environment import airflow_environment, prepare_airflow_home
+from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.local_files import read_json, write_json
-from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.cli.processes import MARK, Leader, end, leader_of, members
+from mlfactory.cli.services import Service, airflow_health, services
+from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.settings import Settings
 
 _START_SECONDS = 180
-_STOP_SECONDS = 6
-_AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor")
+_RECOVERY_SECONDS = 20
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class StackState:
-    """The processes of a running stack, and where it is reached.
+class Running:
+    """A stack that was started: its id, and of each service the leading process and the address."""
 
-    Attributes:
-        airflow_started: when the process was made, in seconds since 1970: the operating system
-            gives the number of a process that has ended to another one.
+    id: str
+    leaders: Mapping[str, Leader]
+    urls: Mapping[str, str]
+
+    @property
+    def airflow_url(self) -> str:
+        """Return where Airflow is."""
+        return self.urls["airflow"]
+
+    @property
+    def mlflow_url(self) -> str:
+        """Return where MLflow is."""
+        return self.urls["mlflow"]
+
+
+def running(settings: Settings) -> Running | None:
+    """Return the stack of this home if all that leads it runs, None if not.
+
+    Raises:
+        UsageError: if the record of the stack cannot be read.
     """
-
-    airflow_pid: int
-    airflow_started: float
-    mlflow_pid: int
-    mlflow_started: float
-    airflow_url: str
-    mlflow_url: str
-
-
-def state(settings: Settings) -> StackState | None:
-    """Return the running stack of this home, None if none runs."""
-    recorded = read_json(_state_file(settings))
-    if not recorded:
+    found = _recorded(settings)
+    if found is None or not all(leader.process() for leader in found.leaders.values()):
         return None
-    found = StackState(**recorded)
-    airflow = _process(found.airflow_pid, found.airflow_started)
-    mlflow = _process(found.mlflow_pid, found.mlflow_started)
-    return found if airflow and mlflow else None
+    return found
 
 
-def up(settings: Settings, say: Say) -> StackState:
+def ailment(found: Running) -> str:
+    """Return what is wrong with a running Airflow, empty if it is well.
+
+    A process can be there and do nothing: a scheduler tells of itself by its heartbeat.
+    """
+    health = airflow_health(found.airflow_url)
+    if not health:
+        return "it does not answer"
+    for part in ("scheduler", "dag_processor"):
+        told = health.get(part) or {}
+        if told.get("status") != "healthy":
+            last = told.get(f"latest_{part}_heartbeat")
+            return f"its {part.replace('_', ' ')} {_silence(last)}"
+    return ""
+
+
+def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     """Start Airflow and MLflow, wait until both answer, and return where they are.
 
     A stack that is up already is left as it is.
@@ -64,51 +82,62 @@ def up(settings: Settings, say: Say) -> StackState:
     Args:
         say: told what is being waited for.
 
+    Returns:
+        The stack, and whether it was started now.
+
     Raises:
         UsageError: if a port is taken.
-        ServiceError: if a process ends or does not answer in time.
+        ServiceError: if a service ends or does not answer in time, or the stack that is up is
+            unwell.
     """
-    running = state(settings)
-    if running is not None:
-        say(f"already up: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
-        return running
+    found = running(settings)
+    if found is not None:
+        _refuse_unwell(found)
+        say(f"already up: Airflow {found.airflow_url}, MLflow {found.mlflow_url}")
+        return found, False
     down(settings, lambda _: None)  # what is left of a stack of which a part has died
-    _refuse_taken_port(settings, settings.airflow_port, "Airflow", "MLFACTORY_AIRFLOW_PORT")
-    _refuse_taken_port(settings, settings.mlflow_port, "MLflow", "MLFACTORY_MLFLOW_PORT")
+    wanted = services(settings)
+    for service in wanted:
+        _refuse_taken_port(settings, service)
     prepare_airflow_home(settings)
-    mlflow = _start("mlflow", _mlflow_command(settings), _mlflow_environment(), settings)
-    airflow = _start("airflow", ["airflow", "standalone"], airflow_environment(settings), settings)
-    started = StackState(
-        airflow_pid=airflow.pid,
-        airflow_started=psutil.Process(airflow.pid).create_time(),
-        mlflow_pid=mlflow.pid,
-        mlflow_started=psutil.Process(mlflow.pid).create_time(),
-        airflow_url=settings.airflow_url,
-        mlflow_url=settings.mlflow_url,
-    )
-    write_json(_state_file(settings), asdict(started))
+    (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    stack_id = secrets.token_hex(8)
+    started: dict[str, subprocess.Popen[bytes]] = {}
+    leaders: dict[str, Leader] = {}
     try:
+        for service in wanted:
+            started[service.name] = process = _start(service, stack_id, settings)
+            leaders[service.name] = leader_of(process.pid, service.stop_signal)
+            # written after each, so that what was started is found whatever happens next
+            _record(settings, Running(stack_id, leaders, {one.name: one.url for one in wanted}))
         say("starting MLflow and Airflow (the first time takes a little longer)")
-        _wait("MLflow", mlflow, lambda: _mlflow_answers(settings), settings)
-        say(f"MLflow is up at {started.mlflow_url}")
-        _wait("Airflow", airflow, lambda: _airflow_is_healthy(settings), settings)
-        say(f"Airflow is up at {started.airflow_url}")
+        for service in wanted:
+            _wait(service, started[service.name], settings)
+            say(f"{service.title} is up at {service.url}")
     except BaseException:
         down(settings, lambda _: None)
         raise
-    return started
+    return Running(stack_id, leaders, {one.name: one.url for one in wanted}), True
 
 
 def down(settings: Settings, say: Say) -> None:
-    """Stop the stack of this home and everything it started; harmless where none runs."""
-    recorded = read_json(_state_file(settings))
-    if not recorded:
+    """Stop the stack of this home and everything it started; harmless where none runs.
+
+    Raises:
+        UsageError: if the record of the stack cannot be read.
+    """
+    found = _recorded(settings)
+    if found is None:
         say("nothing is up")
         return
-    found = StackState(**recorded)
-    # airflow standalone ends its children on SIGINT and forgets them on SIGTERM
-    _stop(_process(found.airflow_pid, found.airflow_started), signal.SIGINT)
-    _stop(_process(found.mlflow_pid, found.mlflow_started), signal.SIGTERM)
+    leaders = list(found.leaders.values())
+    end(found.id, leaders)
+    left = members(found.id, leaders)
+    if left:
+        raise ServiceError(
+            f"these processes of the stack do not end: {', '.join(str(one.pid) for one in left)}",
+            remedy="end them by hand, then: mlfactory down",
+        )
     _state_file(settings).unlink(missing_ok=True)
     say("Airflow and MLflow are down")
 
@@ -118,94 +147,66 @@ def log_file(settings: Settings, service: str) -> Path:
     return settings.home / "logs" / f"{service}.log"
 
 
-def _start(
-    service: str, command: Sequence[str], environment: dict[str, str], settings: Settings
-) -> subprocess.Popen[bytes]:
-    path = log_file(settings, service)
+def _refuse_unwell(found: Running) -> None:
+    # a machine that is busy, or an Airflow that is just starting, is given a moment
+    deadline = time.monotonic() + _RECOVERY_SECONDS
+    while wrong := ailment(found):
+        if time.monotonic() > deadline:
+            raise ServiceError(
+                f"Airflow at {found.airflow_url} runs, but {wrong}",
+                remedy="start it again: mlfactory down; mlfactory up",
+            )
+        time.sleep(1)
+
+
+def _silence(last: str | None) -> str:
+    if not last:
+        return "has never been heard of"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(last)).total_seconds()
+    return f"has not been heard of for {seconds:,.0f} s"
+
+
+def _start(service: Service, stack_id: str, settings: Settings) -> subprocess.Popen[bytes]:
+    path = log_file(settings, service.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab") as log:
         return subprocess.Popen(  # noqa: S603 - the commands are our own
-            [str(Path(sys.executable).parent / command[0]), *command[1:]],
+            [str(Path(sys.executable).parent / service.command[0]), *service.command[1:]],
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env=environment,
+            env={**service.environment, MARK: stack_id},
             cwd=settings.home,
             start_new_session=True,
         )
 
 
-def _mlflow_command(settings: Settings) -> list[str]:
-    home = settings.home / "mlflow"
-    home.mkdir(parents=True, exist_ok=True)
-    return [
-        "mlflow",
-        "server",
-        "--backend-store-uri",
-        f"sqlite:///{home / 'mlflow.db'}",
-        "--artifacts-destination",
-        settings.artifacts_uri,
-        "--host",
-        settings.host,
-        "--port",
-        str(settings.mlflow_port),
-        "--workers",
-        "1",
-    ]
-
-
-def _mlflow_environment() -> dict[str, str]:
-    return {
-        **os.environ,
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
-        # the jobs serve MLflow's features for language models, and cost 13 processes
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-    }
-
-
-def _wait(
-    service: str, process: subprocess.Popen[bytes], ready: Callable[[], bool], settings: Settings
-) -> None:
-    path = log_file(settings, service.lower())
+def _wait(service: Service, process: subprocess.Popen[bytes], settings: Settings) -> None:
+    path = log_file(settings, service.name)
     deadline = time.monotonic() + _START_SECONDS
-    while not ready():
+    while not service.is_ready():
         if process.poll() is not None:
             raise ServiceError(
-                f"{service} ended while starting:\n{_tail(path)}", remedy=f"read {path}"
+                f"{service.title} ended while starting:\n{_tail(path)}", remedy=f"read {path}"
             )
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"{service} did not answer within {_START_SECONDS} s", remedy=f"read {path}"
+                f"{service.title} did not answer within {_START_SECONDS} s", remedy=f"read {path}"
             )
         time.sleep(0.3)
 
 
-def _mlflow_answers(settings: Settings) -> bool:
-    try:
-        url = f"http://{settings.host}:{settings.mlflow_port}/health"
-        return httpx.get(url, timeout=5).is_success
-    except httpx.HTTPError:
-        return False
-
-
-def _airflow_is_healthy(settings: Settings) -> bool:
-    try:
-        health = httpx.get(f"{settings.airflow_url}/api/v2/monitor/health", timeout=5).json()
-    except (httpx.HTTPError, json.JSONDecodeError):
-        return False
-    return all(health.get(part, {}).get("status") == "healthy" for part in _AIRFLOW_PARTS)
-
-
-def _refuse_taken_port(settings: Settings, port: int, service: str, variable: str) -> None:
+def _refuse_taken_port(settings: Settings, service: Service) -> None:
+    port = service.port
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((settings.host, port))
         except OSError as error:
             raise UsageError(
-                f"{service} cannot use {settings.host}:{port}: {error.strerror}{_holder(port)}",
-                remedy=f"stop it, or choose another port: {variable}={port + 1}",
+                f"{service.title} cannot use {settings.host}:{port}: "
+                f"{error.strerror}{_holder(port)}",
+                remedy=f"stop it, or choose another port: {service.port_setting}={port + 1}",
             ) from None
 
 
@@ -219,32 +220,33 @@ def _holder(port: int) -> str:
     return ""
 
 
-def _stop(leader: psutil.Process | None, gentle: signal.Signals) -> None:
-    if leader is None:
-        return
-    try:
-        members = [leader, *leader.children(recursive=True)]
-        os.killpg(leader.pid, gentle)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        return
-    _, stubborn = psutil.wait_procs(members, timeout=_STOP_SECONDS)
-    for process in stubborn:
-        process.kill()
-    psutil.wait_procs(stubborn, timeout=_STOP_SECONDS)
-
-
-def _process(pid: int, started: float) -> psutil.Process | None:
-    """Return the process if it is still the one that was started then."""
-    try:
-        found = psutil.Process(pid)
-        same = abs(found.create_time() - started) < 1
-        return found if same and found.status() != psutil.STATUS_ZOMBIE else None
-    except psutil.NoSuchProcess:
-        return None
-
-
 def _tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+
+
+def _record(settings: Settings, stack: Running) -> None:
+    write_json(_state_file(settings), asdict(stack))
+
+
+def _recorded(settings: Settings) -> Running | None:
+    path = _state_file(settings)
+    try:
+        content = read_json(path)
+        if not content:
+            return None
+        leaders = {name: Leader(**told) for name, told in content["leaders"].items()}
+        return Running(content["id"], leaders, content["urls"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> FactoryError:
+    return UsageError(
+        f"{path} does not tell which processes the stack has ({type(error).__name__}: {error}); "
+        "another revision of mlfactory, or a person, wrote it",
+        remedy="end what it names by hand (ps -ef | grep -e 'airflow standalone' -e 'mlflow "
+        f"server'), then remove {path}",
+    )
 
 
 def _state_file(settings: Settings) -> Path:

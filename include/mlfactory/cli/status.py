@@ -37,9 +37,15 @@ def show_status(products: Sequence[Product], console: Console) -> None:
         )
     for product in products:
         show_timeline(product, console)
-    running = stack.state(settings())
-    where = f"Airflow {running.airflow_url}, MLflow {running.mlflow_url}" if running else "down"
-    say(console, f"stack: {where}")
+    running = stack.running(settings())
+    if running is None:
+        say(console, "stack: down")
+        return
+    say(console, f"stack: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
+    wrong = stack.ailment(running)
+    if wrong:
+        told = f"Airflow is unwell: {wrong}; start it again: mlfactory down; mlfactory up"
+        say(console, told, "bold red")
 
 
 def show_timeline(product: Product, console: Console) -> None:

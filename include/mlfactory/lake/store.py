@@ -182,11 +182,12 @@ def checked(name: str) -> str:
     return name
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a local file so that a reader sees the old content or the new, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(6)}.{path.name}")
     try:
+        temporary.touch(mode=mode)
         with temporary.open("wb") as file:
             file.write(content)
             file.flush()

@@ -11,14 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mlfactory.cli.airflow_api import AirflowApi
-from mlfactory.cli.airflow_environment import (
-    airflow_environment,
-    airflow_home,
-    airflow_login,
-    prepare_airflow_home,
-)
+from mlfactory.cli.airflow_environment import airflow_environment, prepare_airflow_home
 from mlfactory.product.loader import Product, load_folder
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.login import airflow_home, airflow_login
 from mlfactory.settings import Settings
 
 SPEC = """\

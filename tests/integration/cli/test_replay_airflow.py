@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 from rich.console import Console
 
-from mlfactory.cli.airflow_api import AirflowApi
 from mlfactory.cli.replay import Patience, replay
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
+from mlfactory.scheduler.api import AirflowApi
 
 Maker = Callable[[str], Product]
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from mlfactory.cli.airflow_api import DagRun
 from mlfactory.cli.replay import KeyOutcome, awaited
+from mlfactory.scheduler.api import DagRun
 
 
 def chain(**states: str) -> dict[str, DagRun]:

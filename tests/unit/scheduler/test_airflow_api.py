@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from mlfactory.cli.airflow_api import AirflowApi, BrokenFile, log_lines
 from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.scheduler.api import AirflowApi, BrokenFile, log_lines
 
 DAG_RUN = {
     "dag_id": "rain.data",

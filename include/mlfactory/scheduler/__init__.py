@@ -1,0 +1,1 @@
+"""The way to a running Airflow: its REST API, and the login to it."""
