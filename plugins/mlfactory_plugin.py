@@ -1,21 +1,31 @@
-"""The Airflow plugin: the buttons on task pages, and a product's pages for who may see its DAGs."""
+"""The Airflow plugin: the buttons on task pages, a product's pages, and when its data runs."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
 from mlfactory.pipeline.links import ALL_LINKS, PAGES_PREFIX
-from mlfactory.pipeline.pages import app
+from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.settings import settings
 
 
+async def pages(scope: Any, receive: Any, send: Any) -> None:
+    """Serve the pages; loaded by the first who asks, as every process of Airflow loads plugins."""
+    from mlfactory.pipeline.pages import app
+
+    await app(scope, receive, send)
+
+
 class MlFactoryPlugin(AirflowPlugin):
-    """Registers what the factory adds to Airflow's UI."""
+    """Registers what the factory adds to Airflow."""
 
     name = "mlfactory"
     operator_extra_links = [link() for link in ALL_LINKS]  # noqa: RUF012 - as Airflow reads it
+    timetables = [LiveTimetable]  # noqa: RUF012
     fastapi_apps = [  # noqa: RUF012
-        {"app": app, "url_prefix": PAGES_PREFIX, "name": "mlfactory"}
+        {"app": pages, "url_prefix": PAGES_PREFIX, "name": "mlfactory"}
     ]
     external_views = [  # noqa: RUF012
         {

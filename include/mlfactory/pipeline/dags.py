@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow.sdk import (
     DAG,
-    CronPartitionTimetable,
     Param,
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
@@ -26,6 +25,7 @@ from mlfactory.pipeline.links import (
 )
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
 from mlfactory.pipeline.retries import PaceOfTheError
+from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import as_utc
 
@@ -134,7 +134,7 @@ def _data_schedule(product: Product) -> Any:
     every = product.spec.partition.every
     if every == "snapshot":
         return PartitionedAtRuntime()
-    return CronPartitionTimetable(
+    return LiveTimetable(
         _CRON[every],
         timezone="UTC",
         run_offset=-1,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import tempfile
 
+from mlfactory.settings import REPOSITORY
+
 os.environ["AIRFLOW_HOME"] = tempfile.mkdtemp(prefix="mlfactory-airflow-")
+os.environ["AIRFLOW__CORE__PLUGINS_FOLDER"] = str(REPOSITORY / "plugins")
 os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
 os.environ["AIRFLOW__CORE__UNIT_TEST_MODE"] = "False"

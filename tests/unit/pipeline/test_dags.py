@@ -98,7 +98,7 @@ def test_dags_meet_in_partitioned_assets() -> None:
         next(dag for dag in DAGS if dag.dag_id == f"flight_delay.{part}")
         for part in ("data", "score", "monitor", "train")
     )
-    assert type(data.timetable).__name__ == "CronPartitionTimetable"
+    assert type(data.timetable).__name__ == "LiveTimetable"
     for producer, consumer in ((data, score), (score, monitor), (monitor, train)):
         announced = {asset for task in producer.tasks for asset in task.outlets}
         assert announced == {consumer.timetable.asset_condition}

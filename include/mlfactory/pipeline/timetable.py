@@ -1,0 +1,54 @@
+"""When `<p>.data` runs: when a partition is over, and never for one that was over long before."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from airflow.sdk.timezone import coerce_datetime, utcnow
+from airflow.timetables.base import DagRunInfo
+from airflow.timetables.trigger import CronPartitionTimetable
+
+if TYPE_CHECKING:
+    from airflow.timetables.base import TimeRestriction
+
+_GRACE = timedelta(minutes=2)
+"""How long after a tick its run may still be made: the scheduler was busy, or parsed the DAG."""
+
+
+class LiveTimetable(CronPartitionTimetable):
+    """A run at each tick, for the partition that ended then, from the moment it is switched on.
+
+    Airflow's own timetable makes a run for the newest tick of the past when a DAG is unpaused, if
+    the DAG had a run on schedule before: who unpauses in order to replay the history then has the
+    newest partition run first. Ticks that were missed are for the DAG `mlfactory.reconcile`, which
+    knows what the lake lacks. Only the tick right after the last run is made up for here: the
+    partitions of a product follow one another, and a run may take longer than a tick.
+    """
+
+    def next_dagrun_info_v2(
+        self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
+    ) -> DagRunInfo | None:
+        """Return the next run: as a rule for the next tick, see above."""
+        now = coerce_datetime(utcnow())
+        tick = self._align_to_prev(now)
+        follows = None
+        if last_dagrun_info is not None and last_dagrun_info.partition_date is not None:
+            # a partition's own tick is at its end, the next one's at the end of that
+            own = self._get_next(coerce_datetime(last_dagrun_info.partition_date))
+            follows = self._get_next(own)
+        if follows is not None and follows >= tick:
+            tick = follows
+        elif now - tick > _GRACE:
+            tick = self._get_next(tick)
+        if restriction.earliest is not None:
+            tick = max(tick, self._align_to_next(restriction.earliest))
+        if restriction.latest is not None and restriction.latest < tick:
+            return None
+        partition_date, partition_key = self._get_partition_info(run_date=tick)
+        return DagRunInfo(
+            run_after=tick,
+            partition_date=partition_date,
+            partition_key=partition_key,
+            data_interval=None,
+        )

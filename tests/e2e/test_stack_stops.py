@@ -1,0 +1,56 @@
+"""A stack whose leader has died leaves nothing behind, and another Airflow's settings stay out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlfactory.cli.processes import members
+from mlfactory.cli.stack import running
+from mlfactory.settings import Settings
+from tests.e2e.conftest import COMMAND, PRODUCTS, free_port
+
+
+def mlfactory(environment: dict[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [COMMAND, *arguments],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.mark.timeout(400)
+def test_down_after_the_leader_was_killed_leaves_no_process(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.db"
+    environment = {
+        **os.environ,
+        "MLFACTORY_HOME": str(tmp_path / "home"),
+        "MLFACTORY_PRODUCTS": str(PRODUCTS),
+        "MLFACTORY_AIRFLOW_PORT": str(free_port()),
+        "MLFACTORY_MLFLOW_PORT": str(free_port()),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{foreign}",
+    }
+    settings = Settings(home=tmp_path / "home")
+    mlfactory(environment, "up")
+    try:
+        assert "already up" in mlfactory(environment, "up")
+        stack = running(settings)
+        assert stack is not None
+        leaders = list(stack.leaders.values())
+        before = members(stack.id, leaders)
+        assert len(before) > 6
+        psutil.Process(stack.leaders["airflow"].pid).kill()
+    finally:
+        assert "are down" in mlfactory(environment, "down")
+    assert members(stack.id, leaders) == []
+    assert not any(process.is_running() for process in before)
+    assert (tmp_path / "home" / "airflow" / "airflow.db").exists()
+    assert not foreign.exists()
