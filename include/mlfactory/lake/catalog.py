@@ -26,8 +26,10 @@ TRAININGS = "trainings"
 REPORTS = "reports"
 VALIDATION = "validation"
 DATA_DOCS = "data_docs"
+MODELS = "models"
+RECONCILED = "reconciled"
 
-PAGES = (REPORTS, VALIDATION, DATA_DOCS)
+PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED)
 """The folders that hold pages for people; nothing else is ever served to a browser."""
 
 
@@ -44,6 +46,20 @@ def report_page(key: str) -> str:
 def validation_page(key: str) -> str:
     """Return the file of a partition's validation page."""
     return f"{VALIDATION}/{key}.html"
+
+
+def card_page(training_id: str) -> str:
+    """Return the file of the card of a training's model."""
+    return f"{MODELS}/{training_id}/card.html"
+
+
+def gates_page(training_id: str) -> str:
+    """Return the file of the page on how a training's model was judged."""
+    return f"{MODELS}/{training_id}/gates.html"
+
+
+RECONCILED_PAGE = f"{RECONCILED}/newest.html"
+"""What should be there and is not, when it was looked at last."""
 
 
 def manifest_file(stage: str, name: str) -> str:

@@ -1,77 +1,99 @@
-"""Serves a product's reports and validation pages below Airflow's own address and login.
+"""Serves a product's pages below Airflow's own address and login.
 
 Airflow guards nothing that a plugin adds, so every route here asks for a user who may read the DAG.
+Whatever stands in a page, it runs no script: what was made of rows that strangers sent must not act
+as the person who reads it.
 """
 
 from __future__ import annotations
 
 import mimetypes
-from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import requires_access_dag
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 
-from mlfactory.lake.catalog import (
-    DATA_DOCS,
-    PAGES,
-    REPORTS,
-    VALIDATION,
-    report_page,
-    validation_page,
-)
+from mlfactory.lake.catalog import DATA_DOCS, PAGES
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import product_folders
 
-app = FastAPI(title="ML Factory pages", docs_url=None, redoc_url=None, openapi_url=None)
-_may_read = Depends(requires_access_dag("GET"))
+_OUR_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'self'"
+)
+
+_STYLES = (
+    "https://cdn.jsdelivr.net https://cdnjs.cloudflare.com https://maxcdn.bootstrapcdn.com "
+    "https://stackpath.bootstrapcdn.com https://unpkg.com"
+)
+_OTHERS_POLICY = (
+    f"sandbox; default-src 'none'; style-src 'unsafe-inline' 'self' {_STYLES}; font-src {_STYLES}; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+"""For what others rendered: an origin of its own that has no login, no script, styles from where
+Great Expectations keeps them."""
+
+_TYPES = frozenset({"text/html", "text/css", "application/json", "image/png", "image/gif"})
+"""What may be served; anything else comes as bytes that no browser shows."""
+
+may_read = requires_access_dag("GET")
+app = FastAPI(
+    title="ML Factory pages",
+    docs_url=None,
+    redoc_url=None,
+    openapi_url=None,
+    dependencies=[Depends(may_read)],
+)
 
 
-@app.get("/{dag_id}/", dependencies=[_may_read], response_class=HTMLResponse)
-def index(dag_id: str) -> str:
-    """List the pages of the product that the DAG belongs to, the newest partition first."""
-    from mlfactory.report.page import Link, Page
+@app.get("/{dag_id}/")
+def index(dag_id: str) -> Response:
+    """List what there is to read about the product that the DAG belongs to."""
+    from mlfactory.pipeline.product_pages import index_page
 
-    product = _product(dag_id)
-    store = product_store(product)
-    kept = {folder: set(store.list(folder)) for folder in PAGES}
-    kinds = {REPORTS: (report_page, "report"), VALIDATION: (validation_page, "validation")}
-    keys = {
-        name.removeprefix(f"{kind}/").removesuffix(".html") for kind in kinds for name in kept[kind]
-    }
-    rows = [
-        [
-            key,
-            *(
-                Link(title, f"files/{quote(named(key))}") if named(key) in kept[kind] else None
-                for kind, (named, title) in kinds.items()
-            ),
-        ]
-        for key in sorted(keys, reverse=True)
-    ]
-    page = Page(product, "Pages that its stages have left")
-    if rows:
-        page.table(["partition", "monitoring", "validation"], rows)
-    else:
-        page.paragraph("None yet: they come with the first partition.")
-    if f"{DATA_DOCS}/index.html" in kept[DATA_DOCS]:
-        page.facts({"Great Expectations": Link("Data Docs", f"files/{DATA_DOCS}/index.html")})
-    return page.render()
+    return _ours(index_page(_product(dag_id)))
 
 
-@app.get("/{dag_id}/files/{path:path}", dependencies=[_may_read])
+@app.get("/{dag_id}/ledger")
+def ledger(dag_id: str) -> Response:
+    """Show the ledger of the product."""
+    from mlfactory.pipeline.product_pages import ledger_page
+
+    return _ours(ledger_page(_product(dag_id)))
+
+
+@app.get("/{dag_id}/files/{path:path}")
 def page(dag_id: str, path: str) -> Response:
     """Return a page of the product, or a file that a page of its Data Docs needs."""
     store = product_store(_product(dag_id))
+    folder = path.split("/")[0]
     try:
-        content = store.find(path) if path.split("/")[0] in PAGES else None
-    except UsageError:
-        # no name of a file, such as one that leads out
+        content = store.find(path) if folder in PAGES else None
+    except (UsageError, OSError, ValueError):
+        # no name of a file, such as one that leads out or is a folder
         content = None
     if content is None:
         raise HTTPException(404, "no such page")
-    return Response(content, media_type=mimetypes.guess_type(path)[0])
+    kind = mimetypes.guess_type(path)[0]
+    return Response(
+        content,
+        media_type=kind if kind in _TYPES else "application/octet-stream",
+        headers=_headers(_OTHERS_POLICY if folder == DATA_DOCS else _OUR_POLICY),
+    )
+
+
+def _ours(page: str) -> Response:
+    return HTMLResponse(page, headers=_headers(_OUR_POLICY))
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-cache",
+    }
 
 
 def _product(dag_id: str) -> str:

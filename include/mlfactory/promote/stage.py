@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mlfactory.lake import ledger
+from mlfactory.lake import catalog, ledger
 from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.store import product_store, write_json
@@ -137,6 +137,7 @@ def _publish(
     }
     page = gates_page(title, bool(table["passed"]), facts, results)
     runs.log_text(run_id, page, "gates.html")
+    product_store(product.name).write(catalog.gates_page(trained.training_id), page.encode())
     runs.log_text(run_id, json.dumps(table, indent=2, sort_keys=True), GATES_FILE)
     figures = {f"gate.{gate.name}": gate.figure for gate in results if gate.figure is not None}
     runs.log_metrics(run_id, figures)

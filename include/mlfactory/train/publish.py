@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mlfactory.lake.catalog import card_page
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.spec import ProductSpec
@@ -39,7 +41,11 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
     heading, parts = card.title(subject), card.sections(subject)
     subtitle = f"{subject.product.name}, training {subject.training.training_id}"
     runs.log_text(run_id, card.as_markdown(heading, parts), "model_card.md")
-    runs.log_text(run_id, card.as_page(heading, subtitle, parts, plots), "model_card.html")
+    page = card.as_page(heading, subtitle, parts, plots)
+    runs.log_text(run_id, page, "model_card.html")
+    # beside MLflow also in the lake, where Airflow shows it to who may see the product
+    name = card_page(subject.training.training_id)
+    product_store(subject.product.name).write(name, page.encode())
     runs.log_frame(run_id, held_out_frame(subject.product, split.holdout, judged), HOLDOUT_FILE)
     example = split.fit.take(
         np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
