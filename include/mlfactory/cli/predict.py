@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
-import secrets
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from mlfactory.cli.output import say
+from mlfactory.lake.store import write_whole
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 
@@ -42,7 +41,7 @@ def predict_file(
         first = done.table.head(_SHOWN)
         say(console, first.to_string(index=False, na_rep="", float_format="{:.4g}".format))
     else:
-        _write(out, as_bytes(done.table, out.name))
+        write_whole(out, as_bytes(done.table, out.name))
     counted = f"{done.scored:,} of {done.rows:,} rows scored by version {done.version}"
     say(console, f"{counted}; written to {out}" if out else counted)
     for note in done.notes:
@@ -73,16 +72,3 @@ def as_bytes(table: pd.DataFrame, name: str) -> bytes:
     content = io.BytesIO()
     table.to_parquet(content, index=False)
     return content.getvalue()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -14,8 +14,9 @@ import pyarrow as pa
 from mlfactory.ingest.cells import type_name
 from mlfactory.ingest.landing import land, settled_types
 from mlfactory.ingest.readers import receive
-from mlfactory.ingest.request import RESCUED, ROW, Request
+from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
+from mlfactory.lake.catalog import RESCUED, ROW, raw
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
@@ -58,11 +59,13 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     are held to the types that the lake has for the columns.
 
     Raises:
-        UsageError: if nothing of the source was landed yet, so that no column has a type.
+        UsageError: if there is no such file, or nothing of the source was landed yet, so that no
+            column has a type.
         ContractError: if the file cannot be read, or lacks its event time or key.
-        ServiceError: if there is no such file.
     """
-    standing = Lake(product.name).columns(f"raw_{name}")
+    if not file.exists():
+        raise UsageError(f"there is no file {file}", remedy="correct the path")
+    standing = Lake(product.name).columns(raw(name))
     if not standing:
         raise UsageError(
             f"{product.name}.{name}: nothing was landed yet, so nobody knows the types of its "

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.tables import PARTITION, Lake
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
@@ -69,7 +70,7 @@ def surroundings(product: Product, times: pd.Series | None) -> Surroundings:
 
 def newest(product: Product, name: str) -> pd.DataFrame:
     """Return the accepted rows of the newest partition that a source has."""
-    return _accepted(product, name, Lake(product.name).partitions(f"raw_{name}")[-1:])
+    return _accepted(product, name, Lake(product.name).partitions(raw(name))[-1:])
 
 
 def without_like(lake: pd.DataFrame, rows: pd.DataFrame, source: Source) -> pd.DataFrame:
@@ -107,15 +108,15 @@ def _keys(product: Product, times: pd.Series | None) -> tuple[list[str], list[st
 def _accepted(product: Product, name: str, keys: Sequence[str]) -> pd.DataFrame:
     lake = Lake(product.name)
     usable = [key for key in keys if _passed(product, key)]
-    rows = lake.read(f"raw_{name}", usable)
-    bad = lake.read("quarantine", usable, columns=[PARTITION, "source", "row"])
+    rows = lake.read(raw(name), usable)
+    bad = lake.read(QUARANTINE, usable, columns=[PARTITION, "source", "row"])
     bad = bad[bad["source"] == name]
     if len(bad) and len(rows):
         marked = pd.MultiIndex.from_frame(bad[[PARTITION, "row"]])
-        rows = rows[~pd.MultiIndex.from_frame(rows[[PARTITION, "_row"]]).isin(marked)]
+        rows = rows[~pd.MultiIndex.from_frame(rows[[PARTITION, ROW]]).isin(marked)]
     if len(rows):
-        rows = rows.sort_values([PARTITION, "_row"], kind="stable")
-    helpers = [column for column in (PARTITION, "_row", "_rescued") if column in rows]
+        rows = rows.sort_values([PARTITION, ROW], kind="stable")
+    helpers = [column for column in (PARTITION, ROW, RESCUED) if column in rows]
     return rows.drop(columns=helpers).reset_index(drop=True)
 
 

@@ -115,7 +115,7 @@ class _Asked:
             self.rows,
             self.given.absent,
             newest(self.product, self.name),
-            [name for name in self.rows.columns if name not in self.given.absent],
+            [*self.given.ignored, *self.rows.columns.difference(list(self.given.absent))],
             self._before,
         )
         built = self._build(self.rows)
