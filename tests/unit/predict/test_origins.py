@@ -16,7 +16,7 @@ def keys(*names: str) -> pd.MultiIndex:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 100])
 def test_events_are_told_to_their_rows_whatever_build_does_with_them(count: int) -> None:
-    """Rows are sorted anew, every third is left out, every fifth gives two; the lake has its own."""
+    """Rows are shuffled, every third is left out, every fifth gives two; the lake has its own."""
     random = np.random.default_rng(count)
 
     def events_of(chosen: Sequence[int]) -> pd.MultiIndex:
