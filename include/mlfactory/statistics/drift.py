@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
@@ -11,26 +11,22 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlfactory.statistics.blocks import Draws, draw, memory, pseudo_distances
-from mlfactory.statistics.histograms import Histogram, count_categorical, count_numeric
+from mlfactory.statistics.blocks import Draws, draw, pseudo_distances
+from mlfactory.statistics.histograms import Counts, FeatureKind
+from mlfactory.statistics.profile import GROUPS, MIN_BLOCKS, Profile, deal
 from mlfactory.statistics.statistic import Floats, Ints
 
-FeatureKind = Literal["numeric", "categorical"]
 DriftState = Literal["ok", "warn", "alert", "insufficient", "no_data"]
 
 MIN_ROWS = 50
 """With fewer rows than this on either side nothing can be said."""
 
-MIN_BLOCKS = 8
-"""With fewer blocks in the reference their spread is unknown. The current data may have fewer, a
-week of days has 7: its chance is drawn from the blocks of the reference."""
-
 FEW_ROWS = 5
 """A difference made by this many rows is never drift: what the reference never had in n rows
 may yet be in 3 of the next n."""
 
-GROUPS = 256
-"""Groups that exchangeable rows are dealt into, to be drawn like blocks."""
+CANNOT_TELL = 0.5
+"""A bound as large as this proves nothing: half of the rows could be other than they were."""
 
 _BY_WEIGHT: tuple[DriftState, ...] = ("ok", "warn", "alert")
 
@@ -45,7 +41,8 @@ class FeatureDrift:
         distance: between reference and current data, as a share of the rows.
         threshold: the smallest distance that would have been significant; nan if insufficient.
         p_value: chance of such a distance in any feature without drift; nan if insufficient.
-        state: `alert` is significant and large, `warn` is significant only.
+        state: `alert` is significant and large, `warn` is significant only, `insufficient` that
+            even a large change could not have been told from chance.
     """
 
     name: str
@@ -58,7 +55,10 @@ class FeatureDrift:
 
 @dataclass(frozen=True)
 class DriftResult:
-    """What was found of all features, in the order they were given; `state` is the worst."""
+    """What was found of all features, in the order of the profile.
+
+    `state` is the worst of them; `ok` only if at least half of them could have told.
+    """
 
     features: tuple[FeatureDrift, ...]
     state: DriftState
@@ -67,38 +67,40 @@ class DriftResult:
     reference_blocks: int
     current_blocks: int
 
+    @property
+    def usual_threshold(self) -> float:
+        """Return the median bound of the features: how small a change can be told; 1 if none."""
+        bounds = [1.0 if np.isnan(one.threshold) else one.threshold for one in self.features]
+        return float(np.median(bounds)) if bounds else 1.0
 
-def detect_drift(
-    reference: Mapping[str, npt.ArrayLike],
+
+def detect(
+    profile: Profile,
     current: Mapping[str, npt.ArrayLike],
-    kinds: Mapping[str, FeatureKind],
+    blocks: Ints | None,
     *,
-    reference_blocks: Ints | None,
-    current_blocks: Ints | None,
     false_alarm_rate: float,
     effect_at_least: float = 0.1,
-    cycle: int = 7,
     replicates: int = 1000,
     seed: int,
 ) -> DriftResult:
-    """Compare the current data with the reference, feature by feature.
+    """Compare current data with a reference, feature by feature.
 
     If nothing has changed, the chance that any feature at all is significant is
     `false_alarm_rate`: distances are compared with the largest of their kind among replicates
     drawn from the reference, the single-step maxT of Westfall & Young (1993), "Resampling-based
     multiple testing". The same blocks are drawn for all features, so that features which go
-    together count together. `blocks` says how a replicate is drawn.
+    together count together. `blocks` says how a replicate is drawn, `memory` how far each
+    feature's own memory stretches it.
 
     Args:
-        reference: (rows,) values by feature.
-        current: (rows,) values of the same features.
-        kinds: which features to compare, and how.
-        reference_blocks: (rows,) number of the day, hour, … of each row; None says that rows
-            are exchangeable.
-        current_blocks: (rows,) the same of the current data, counted from the same origin.
+        profile: the reference.
+        current: (rows,) values by feature; those that the profile does not know are left out, and
+            so are those of the profile that are not here.
+        blocks: (rows,) number of the block of each row, in the unit of the profile; of no account
+            where rows are exchangeable.
         false_alarm_rate: chance of any significant feature where nothing has changed.
         effect_at_least: the distance from which a significant feature is an alert.
-        cycle: blocks in a natural cycle: 7 for days, 24 for hours, 1 for none.
         replicates: how many to draw; more are drawn when so rare an alarm needs them.
         seed: of the draws.
 
@@ -107,32 +109,33 @@ def detect_drift(
     """
     if not 0 < false_alarm_rate < 1:
         raise ValueError(f"a false-alarm rate is between 0 and 1, not {false_alarm_rate}")
-    sizes = _rows(reference, kinds, reference_blocks), _rows(current, kinds, current_blocks)
+    names = [name for name in profile.features if name in current]
+    sizes = profile.rows, _length(current, names, blocks)
     generator = np.random.default_rng(seed)
-    if reference_blocks is None or current_blocks is None:
-        reference_blocks, current_blocks = _dealt(sizes, generator)
-        cycle = 1
-    blocks, codes = np.unique(reference_blocks, return_inverse=True)
-    recent = np.unique(current_blocks)
-    lengths = len(blocks), len(recent)
-    if min(sizes) < MIN_ROWS or len(blocks) < MIN_BLOCKS or not kinds:
-        return _nothing(kinds, "no_data" if sizes[1] == 0 else "insufficient", sizes, lengths)
+    if not profile.unit or blocks is None:
+        groups = max(1, round(sizes[1] * len(profile.blocks) / max(1, sizes[0])))
+        blocks = deal(sizes[1], min(groups, 4 * GROUPS), generator)
+    recent = np.unique(blocks)
+    lengths = len(profile.blocks), len(recent)
+    if min(sizes) < MIN_ROWS or lengths[0] < MIN_BLOCKS or not names:
+        state: DriftState = "no_data" if sizes[1] == 0 else "insufficient"
+        return _nothing(profile, names, state, sizes, lengths)
 
-    counted = [
-        count_numeric(reference[name], current[name], codes, lengths[0])
-        if kind == "numeric"
-        else count_categorical(reference[name], current[name], codes, *lengths)
-        for name, kind in kinds.items()
-    ]
     replicates = max(replicates, ceil(2 / false_alarm_rate))
-    draws = draw(blocks, recent, cycle=cycle, replicates=replicates, generator=generator)
-    distances = np.array([histogram.observed() for histogram in counted])
-    null = _null(counted, draws, sizes[1], generator)
+    draws = (
+        draw(profile.blocks, profile.blocks, profile.cycle, replicates, generator),
+        draw(profile.blocks, recent, profile.cycle, replicates, generator),
+    )
+    counted: dict[str, Counts] = {
+        name: profile.features[name].tally(current[name]) for name in names
+    }
+    distances = np.array([profile.features[name].observed(counted[name]) for name in names])
+    null = _null(profile, names, draws, sizes[1], false_alarm_rate, generator)
     thresholds, p_values = _max_t(distances, null, 1 / min(sizes), false_alarm_rate)
     features = tuple(
-        FeatureDrift(name, kind, distance, threshold, p_value, state)
-        for (name, kind), distance, threshold, p_value, state in zip(
-            kinds.items(),
+        FeatureDrift(name, profile.features[name].kind, distance, threshold, p_value, state)
+        for name, distance, threshold, p_value, state in zip(
+            names,
             distances.tolist(),
             thresholds.tolist(),
             p_values.tolist(),
@@ -140,17 +143,29 @@ def detect_drift(
             strict=True,
         )
     )
-    worst = max((feature.state for feature in features), key=_BY_WEIGHT.index)
-    return DriftResult(features, worst, *sizes, *lengths)
+    return DriftResult(features, _worst(features), *sizes, *lengths)
 
 
 def _states(distances: Floats, thresholds: Floats, effect_at_least: float) -> list[DriftState]:
     significant = distances > thresholds
-    return [_BY_WEIGHT[weight] for weight in significant * (1 + (distances >= effect_at_least))]
+    found = [_BY_WEIGHT[weight] for weight in significant * (1 + (distances >= effect_at_least))]
+    return [
+        "insufficient" if state == "ok" and threshold >= CANNOT_TELL else state
+        for state, threshold in zip(found, thresholds, strict=True)
+    ]
+
+
+def _worst(features: tuple[FeatureDrift, ...]) -> DriftState:
+    states = [feature.state for feature in features]
+    for state in ("alert", "warn"):
+        if state in states:
+            return state
+    return "ok" if 2 * states.count("ok") >= len(states) else "insufficient"
 
 
 def _nothing(
-    kinds: Mapping[str, FeatureKind],
+    profile: Profile,
+    names: list[str],
     state: DriftState,
     sizes: tuple[int, int],
     lengths: tuple[int, int],
@@ -158,28 +173,34 @@ def _nothing(
     """Return that nothing can be said of any feature."""
     unknown = float("nan")
     features = (
-        FeatureDrift(name, kind, unknown, unknown, unknown, state) for name, kind in kinds.items()
+        FeatureDrift(name, profile.features[name].kind, unknown, unknown, unknown, state)
+        for name in names
     )
     return DriftResult(tuple(features), state, *sizes, *lengths)
 
 
 def _null(
-    histograms: Sequence[Histogram], draws: Draws, rows: int, generator: np.random.Generator
+    profile: Profile,
+    names: list[str],
+    draws: tuple[Draws, Draws],
+    rows: int,
+    false_alarm_rate: float,
+    generator: np.random.Generator,
 ) -> Floats:
     """Return (features, replicates) the distances that chance makes."""
-    # The products of matrices are many and small: on a busy machine, threads that wait for one
-    # another at each of them take ten times as long.
+    # each feature's share of the family's rate (Sidak), at which its own uncertainty counts
+    level = 1 - (1 - false_alarm_rate) ** (1 / len(names))
     with threadpool_limits(1, user_api="blas"):
-        memories = [memory(histogram, draws) for histogram in histograms]
-        # How much days have in common is hard to tell from one feature of one month, and the
-        # maximum over features picks the one that told too little: each takes at least the mean.
-        usual = np.mean([one.excess for one in memories], axis=0)
         return np.array(
             [
                 pseudo_distances(
-                    histogram, draws, one.scale * np.maximum(one.excess, usual), rows, generator
+                    profile.features[name],
+                    draws,
+                    profile.memories[name].stretch((draws[0].length, draws[1].length), level),
+                    rows,
+                    generator,
                 )
-                for histogram, one in zip(histograms, memories, strict=True)
+                for name in names
             ]
         )
 
@@ -201,25 +222,10 @@ def _max_t(
     return thresholds, np.where(distances <= few, 1.0, (1 + beyond) / (1 + replicates))
 
 
-def _rows(
-    values: Mapping[str, npt.ArrayLike], kinds: Mapping[str, FeatureKind], blocks: Ints | None
-) -> int:
-    """Return how many rows there are, the same of every feature."""
-    lengths = {len(np.asarray(values[name])) for name in kinds}
+def _length(current: Mapping[str, npt.ArrayLike], names: list[str], blocks: Ints | None) -> int:
+    lengths = {len(np.asarray(current[name])) for name in names}
     if blocks is not None:
         lengths.add(len(blocks))
     if len(lengths) > 1:
         raise ValueError(f"features and blocks differ in length: {sorted(lengths)}")
     return lengths.pop() if lengths else 0
-
-
-def _dealt(sizes: tuple[int, int], generator: np.random.Generator) -> tuple[Ints, Ints]:
-    """Deal exchangeable rows at random into groups, of the same size on both sides."""
-    ours, theirs = sizes
-    groups = min(GROUPS, ours)
-    recent = min(max(1, round(theirs * groups / max(1, ours))), 4 * GROUPS)
-    return _at_random(ours, groups, generator), _at_random(theirs, recent, generator)
-
-
-def _at_random(rows: int, groups: int, generator: np.random.Generator) -> Ints:
-    return generator.permutation(rows) * groups // max(1, rows)

@@ -11,7 +11,10 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import ks_2samp
 
-from mlfactory.statistics.drift import DriftResult, DriftState, FeatureKind, detect_drift
+from mlfactory.statistics import drift
+from mlfactory.statistics.drift import DriftResult, DriftState
+from mlfactory.statistics.histograms import FeatureKind
+from mlfactory.statistics.profile import profile_by
 
 Columns = dict[str, npt.NDArray[Any]]
 
@@ -22,17 +25,22 @@ def detect(
     *,
     days: tuple[int, int] = (60, 30),
     categorical: bool = False,
+    unit: str = "D",
     **options: float,
 ) -> DriftResult:
     """Compare columns whose rows are spread evenly over days, at a false-alarm rate of 1 %."""
     kind: FeatureKind = "categorical" if categorical else "numeric"
     rows = [len(np.asarray(next(iter(columns.values())))) for columns in (reference, current)]
-    return detect_drift(
+    profile = profile_by(
         reference,
-        current,
         dict.fromkeys(reference, kind),
-        reference_blocks=np.arange(rows[0]) * days[0] // max(1, rows[0]),
-        current_blocks=days[0] + np.arange(rows[1]) * days[1] // max(1, rows[1]),
+        np.arange(rows[0]) * days[0] // max(1, rows[0]),
+        unit,
+    )
+    return drift.detect(
+        profile,
+        current,
+        days[0] + np.arange(rows[1]) * days[1] // max(1, rows[1]),
         **{"false_alarm_rate": 0.01, "replicates": 200, "seed": 1, **options},  # type: ignore[arg-type]
     )
 
@@ -69,7 +77,7 @@ def test_false_alarms_are_as_rare_as_promised(memory: float) -> None:
 def test_rows_alone_would_raise_false_alarms_on_days_that_are_alike() -> None:
     before, after = month_after_reference(3, 0.8)
     assert ks_2samp(before["x1"], after["x1"]).pvalue < 0.001
-    assert detect(before, after).features[1].state == "ok"
+    assert detect(before, after).features[1].state == "insufficient"
 
 
 def test_a_trend_within_the_reference_does_not_hide_that_it_goes_on() -> None:
@@ -81,8 +89,8 @@ def test_a_trend_within_the_reference_does_not_hide_that_it_goes_on() -> None:
 
 def test_a_weekly_cycle_hides_less_when_it_is_known() -> None:
     thresholds = [
-        detect(*month_after_reference(seed, 0.2), cycle=cycle).features[0].threshold
-        for cycle in (7, 1)
+        detect(*month_after_reference(seed, 0.2), unit=unit).features[0].threshold
+        for unit in ("D", "")
         for seed in range(5)
     ]
     assert np.mean(thresholds[:5]) < 0.8 * np.mean(thresholds[5:])
@@ -194,7 +202,7 @@ def test_current_data_with_fewer_rows_a_day_has_a_wider_threshold() -> None:
         ((3000, 49), (60, 30), "insufficient"),
         ((3000, 1500), (7, 7), "insufficient"),
         ((3000, 0), (60, 30), "no_data"),
-        ((50, 50), (8, 7), "ok"),
+        ((800, 400), (40, 7), "ok"),
     ],
 )
 def test_too_little_is_a_state(
@@ -212,15 +220,8 @@ def test_exchangeable_rows_need_no_blocks() -> None:
     states = []
     for shift in (0.0, 0.6):
         after["x0"] = np.sort(after["x0"]) + shift
-        found = detect_drift(
-            before,
-            after,
-            kinds,
-            reference_blocks=None,
-            current_blocks=None,
-            false_alarm_rate=0.01,
-            seed=1,
-        )
+        profile = profile_by(before, kinds, None, "")
+        found = drift.detect(profile, after, None, false_alarm_rate=0.01, seed=1)
         states.append(found.state)
     assert states == ["ok", "alert"]
 
@@ -256,18 +257,8 @@ def test_columns_that_differ_in_length_are_refused() -> None:
 
 
 def test_nothing_to_compare_is_a_state() -> None:
-    assert (
-        detect_drift(
-            {},
-            {},
-            {},
-            reference_blocks=np.arange(100),
-            current_blocks=np.arange(100),
-            false_alarm_rate=0.01,
-            seed=1,
-        ).state
-        == "insufficient"
-    )
+    profile = profile_by({}, {}, np.arange(100), "D")
+    assert drift.detect(profile, {}, None, false_alarm_rate=0.01, seed=1).state == "no_data"
 
 
 @pytest.mark.parametrize("rate", [0, 1])
