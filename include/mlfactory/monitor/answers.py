@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.lake.tables import Lake
-from mlfactory.monitor.blocks import time_blocks
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
 
 SCORE = "score"
 """The probability of 1, the predicted value, or the probability of the class that was chosen."""
+
+AT = "at"
+"""When the event was; not there for a snapshot."""
 
 ANSWER = "prediction"
 """The class that was chosen, of a model with several."""
@@ -33,7 +35,7 @@ def from_held_out(spec: ProductSpec, held_out: pd.DataFrame) -> pd.DataFrame:
 
 
 def from_predictions(product: Product, partition: Partition) -> pd.DataFrame:
-    """Return score, class and block of the champion's predictions for a partition."""
+    """Return score, class and time of the champion's predictions for a partition."""
     spec = product.spec
     many = spec.label.kind == "multiclass"
     event_time = spec.features.event_time
@@ -45,8 +47,7 @@ def from_predictions(product: Product, partition: Partition) -> pd.DataFrame:
     if many:
         found[SCORE] = [max(chances) for chances in predictions["probabilities"]]
         found[ANSWER] = predictions[ANSWER].to_numpy()
-    blocks = None
-    if event_time and len(predictions):
-        blocks = time_blocks(predictions[event_time], product.calendar)
-    found["block"] = pd.NA if blocks is None else blocks
+    if event_time:
+        found[AT] = predictions[event_time].to_numpy()
+        found[AT] = pd.to_datetime(found[AT], utc=True)
     return found

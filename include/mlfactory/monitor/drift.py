@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 
-from mlfactory.monitor.answers import ANSWER, SCORE
-from mlfactory.monitor.blocks import CYCLE, time_blocks
+from mlfactory.monitor.answers import ANSWER, AT, SCORE
 from mlfactory.monitor.findings import DRIFT, NO_DATA, PREDICTION_DRIFT, Finding
 from mlfactory.monitor.reference import Reference
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.statistics.drift import FeatureDrift, FeatureKind, detect_drift
-from mlfactory.statistics.statistic import Ints
+from mlfactory.statistics.drift import FeatureDrift, detect
+from mlfactory.statistics.histograms import FeatureKind
+from mlfactory.statistics.profile import Profile, block_numbers, profile_by, profile_of
 
 
 def drift_findings(
@@ -27,9 +26,10 @@ def drift_findings(
         **dict.fromkeys(features.numeric, "numeric"),
         **dict.fromkeys(features.categorical, "categorical"),
     }
-    then, now = reference.features, current
-    blocks = (_blocks(product, then), _blocks(product, now))
-    return _compared(product, partition, reference, DRIFT, (then, now), kinds, blocks)
+    times = reference.features[features.event_time] if features.event_time else None
+    profile = profile_of(reference.features, kinds, times, product.calendar.every)
+    now = current[features.event_time] if features.event_time else None
+    return _compared(product, partition, reference, DRIFT, profile, current, now)
 
 
 def prediction_drift_findings(
@@ -41,9 +41,14 @@ def prediction_drift_findings(
     kinds: dict[str, FeatureKind] = {SCORE: "numeric"}
     if ANSWER in answers:
         kinds[ANSWER] = "categorical"
-    both = (reference.answers, answers)
-    blocks = (_known(reference.answers["block"]), _known(answers["block"]))
-    return _compared(product, partition, reference, PREDICTION_DRIFT, both, kinds, blocks)
+    days = reference.answers["block"]
+    numbers = None if days.isna().any() else days.to_numpy(dtype=np.intp)
+    unit = ""
+    if numbers is not None:
+        unit = "D" if product.calendar.every in ("month", "week") else "h"
+    profile = profile_by(reference.answers, kinds, numbers, unit)
+    times = answers.get(AT)
+    return _compared(product, partition, reference, PREDICTION_DRIFT, profile, answers, times)
 
 
 def _compared(
@@ -51,22 +56,18 @@ def _compared(
     partition: Partition,
     reference: Reference,
     metric: str,
-    frames: tuple[pd.DataFrame, pd.DataFrame],
-    kinds: Mapping[str, FeatureKind],
-    blocks: tuple[Ints | None, Ints | None],
+    profile: Profile,
+    current: pd.DataFrame,
+    times: pd.Series | None,
 ) -> list[Finding]:
     """Return the finding about all columns, then one for each."""
     spec = product.spec.monitor.drift
-    then, now = ({name: frame[name].to_numpy() for name in kinds} for frame in frames)
-    result = detect_drift(
-        then,
-        now,
-        kinds,
-        reference_blocks=blocks[0],
-        current_blocks=blocks[1],
+    result = detect(
+        profile,
+        {name: current[name].to_numpy() for name in profile.features},
+        block_numbers(times, profile.unit) if times is not None and profile.unit else None,
         false_alarm_rate=spec.false_alarm_rate,
         effect_at_least=spec.effect_at_least,
-        cycle=CYCLE[product.calendar.every],
         seed=product.spec.train.seed,
     )
     version = reference.reign.version
@@ -96,12 +97,3 @@ def _compared(
 
 def _ratio(one: FeatureDrift) -> float:
     return one.distance / one.threshold if one.threshold > 0 else math.nan
-
-
-def _blocks(product: Product, frame: pd.DataFrame) -> Ints | None:
-    event_time = product.spec.features.event_time
-    return time_blocks(frame[event_time], product.calendar) if event_time else None
-
-
-def _known(blocks: pd.Series) -> Ints | None:
-    return None if blocks.isna().any() else blocks.to_numpy(dtype=np.intp)

@@ -102,4 +102,5 @@ def _shares(counts: Counts, draws: Draws, stretch: float) -> Floats:
     total = expected.sum()
     average = expected / total
     about = counts - counts.sum(axis=1, keepdims=True) * average
-    return average + (stretch / total) * (draws.weights @ about.astype(np.float32))
+    shares: Floats = average + (stretch / total) * (draws.weights @ about.astype(np.float32))
+    return shares

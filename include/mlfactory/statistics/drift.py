@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlfactory.statistics.blocks import Draws, draw, pseudo_distances
-from mlfactory.statistics.histograms import Counts, FeatureKind
+from mlfactory.statistics.histograms import Columns, Counts, FeatureKind
 from mlfactory.statistics.profile import GROUPS, MIN_BLOCKS, Profile, deal
 from mlfactory.statistics.statistic import Floats, Ints
 
@@ -76,7 +74,7 @@ class DriftResult:
 
 def detect(
     profile: Profile,
-    current: Mapping[str, npt.ArrayLike],
+    current: Columns,
     blocks: Ints | None,
     *,
     false_alarm_rate: float,
@@ -222,7 +220,7 @@ def _max_t(
     return thresholds, np.where(distances <= few, 1.0, (1 + beyond) / (1 + replicates))
 
 
-def _length(current: Mapping[str, npt.ArrayLike], names: list[str], blocks: Ints | None) -> int:
+def _length(current: Columns, names: list[str], blocks: Ints | None) -> int:
     lengths = {len(np.asarray(current[name])) for name in names}
     if blocks is not None:
         lengths.add(len(blocks))

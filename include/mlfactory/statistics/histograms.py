@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -27,6 +28,9 @@ NAMES_KEPT = 10_000
 """With more categories than this, rare ones and unseen ones are not told apart."""
 
 Counts = npt.NDArray[np.float32]
+
+Columns = Mapping[str, npt.ArrayLike] | pd.DataFrame
+"""Values (rows,) by feature."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +65,7 @@ class Counted:
     @property
     def bins(self) -> int:
         """Return how many bins there are."""
-        return self.counts.shape[1]
+        return int(self.counts.shape[1])
 
     def tally(self, values: npt.ArrayLike) -> Counts:
         """Return (bins,) how many of some values are in each bin."""
@@ -145,8 +149,8 @@ def _count_numbers(values: Floats, codes: Ints, blocks: int, most: int) -> Count
 
 def _count_categories(values: npt.ArrayLike, codes: Ints, blocks: int, most: int) -> Counted:
     names, missing = _names(values)
-    levels, known = pd.factorize(pd.Series(np.where(missing, None, names), dtype=object))
-    levels = levels.astype(np.intp)
+    names[missing] = None
+    levels, known = pd.factorize(names)
     sizes = np.bincount(levels[levels >= 0], minlength=len(known))
     kept = sizes * most >= len(levels)
     rare = int(kept.sum())
@@ -187,7 +191,7 @@ def _lives(levels: Ints, placed: Ints, codes: Ints, names: int, blocks: int) -> 
 
 def _names(values: npt.ArrayLike) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
     """Return categories as the text that a model is given, and which of them are missing."""
-    series = pd.Series(values)
+    series = pd.Series(np.asarray(values))
     missing = series.isna().to_numpy(dtype=bool)
     return series.astype("str").to_numpy(dtype=object), missing
 

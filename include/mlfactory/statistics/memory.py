@@ -68,17 +68,18 @@ class Memory:
         surer = min(float(surer), MAX_DECAY)
         ratio = np.clip(self.decay / max(self.first, 1e-9), 1, _STEEPEST)
         slower = min(MAX_DECAY, max(surer, self.decay + float(ratio) * (surer - self.first)))
-        here, there = (
-            sum(_excess(first, decay, length) / length for length in lengths)
-            / self._left(first, decay)
-            for first, decay in ((self.first, self.decay), (surer, slower))
-        )
+        here = self._width(self.first, self.decay, lengths)
+        there = self._width(surer, slower, lengths)
         unsure = 2 / self.freedom + np.log(there / here) ** 2
         return float(t.isf(level, 2 / unsure) / norm.isf(level))
 
-    def _left(self, first: float, decay: float) -> float:
-        """Return the share of the blocks' variance that freeing them from mean and trend left."""
-        return max(0.2, 1 - 2 * _excess(first, decay, self.blocks) / self.blocks)
+    def _width(self, first: float, decay: float, lengths: tuple[int, int]) -> float:
+        """Return the variance of the difference of two samples, in variances of a block.
+
+        Freeing the blocks from mean and trend took the more of that, the longer their memory is.
+        """
+        left = max(0.2, 1 - 2 * _excess(first, decay, self.blocks) / self.blocks)
+        return sum(_excess(first, decay, length) / length for length in lengths) / left
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,14 +108,15 @@ def design_of(phases: Ints) -> Design:
     of_phases, _ = np.linalg.qr(np.eye(phases.max() + 1)[phases])
     trend = np.arange(len(phases), dtype=np.float64)
     trend -= of_phases @ (of_phases.T @ trend)
-    basis = np.column_stack([of_phases, trend / max(np.linalg.norm(trend), 1e-12)])
+    basis = np.column_stack([of_phases, trend / max(float(np.linalg.norm(trend)), 1e-12)])
     projection = basis @ basis.T
     twice = basis @ (basis[1:].T @ basis[:-1]) @ basis.T
     place = np.arange(len(phases))
 
     def along(matrix: Floats, rows: Ints) -> Floats:
         lags = np.abs(rows[:, np.newaxis] - place).ravel()
-        return np.bincount(lags, matrix.ravel(), len(phases) + 1)[: len(phases)]
+        sums = np.bincount(lags, weights=matrix.ravel(), minlength=len(phases) + 1)
+        return sums[: len(phases)].astype(np.float64)
 
     beside = along(projection[:-1], place[:-1] + 1) + along(projection[1:], place[1:] - 1)
     return Design(of_phases, basis, along(projection, place), beside - along(twice, place))

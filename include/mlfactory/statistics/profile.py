@@ -19,7 +19,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlfactory.product.partitions import Every
-from mlfactory.statistics.histograms import Counted, FeatureKind, count
+from mlfactory.statistics.histograms import Columns, Counted, FeatureKind, count
 from mlfactory.statistics.memory import Memory, design_of, fit_memory
 from mlfactory.statistics.statistic import Floats, Ints
 
@@ -111,7 +111,7 @@ class Profile:
 
 
 def profile_of(
-    values: Mapping[str, npt.ArrayLike],
+    values: Columns,
     kinds: Mapping[str, FeatureKind],
     times: pd.Series | None,
     every: Every,
@@ -138,7 +138,7 @@ def profile_of(
 
 
 def profile_by(
-    values: Mapping[str, npt.ArrayLike],
+    values: Columns,
     kinds: Mapping[str, FeatureKind],
     numbers: Ints | None,
     unit: str,
@@ -193,9 +193,7 @@ def _cycle(blocks: Ints, unit: str) -> int:
     return 1
 
 
-def _rows(
-    values: Mapping[str, npt.ArrayLike], kinds: Mapping[str, FeatureKind], numbers: Ints | None
-) -> int:
+def _rows(values: Columns, kinds: Mapping[str, FeatureKind], numbers: Ints | None) -> int:
     """Return how many rows there are, the same of every feature."""
     lengths = {len(np.asarray(values[name])) for name in kinds}
     if numbers is not None:

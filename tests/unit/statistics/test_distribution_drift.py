@@ -272,3 +272,85 @@ def test_many_rows_and_features_are_fast() -> None:
     start = process_time()
     detect(before, after, replicates=1000)
     assert process_time() - start < 2
+
+
+def test_a_small_shift_is_found_beside_persistent_features_as_it_is_alone() -> None:
+    """A shift of 0.15 sd was found 5 of 6 times alone, and never beside six persistent ones."""
+    found = {"alone": 0, "beside": 0}
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        level = np.zeros((180, 6))
+        for day in range(1, 180):
+            level[day] = 0.8 * level[day - 1] + 0.6 * rng.normal(size=6)
+        rows = np.repeat(level, 60, axis=0) + rng.normal(size=(180 * 60, 6))
+        columns: Columns = {f"weather {i}": values for i, values in enumerate(rows.T)}
+        columns["x"] = rng.normal(size=180 * 60)
+        columns["x"][150 * 60 :] += 0.15
+        for name in found:
+            chosen = columns if name == "beside" else {"x": columns["x"]}
+            before = {key: values[: 150 * 60] for key, values in chosen.items()}
+            after = {key: values[150 * 60 :] for key, values in chosen.items()}
+            result = detect(before, after, days=(150, 30))
+            found[name] += result.features[-1].state in ("warn", "alert")
+    assert found["alone"] >= 5
+    assert found["beside"] >= 4
+
+
+def hours(seed: int, reference: int, memory: float) -> tuple[Columns, Columns]:
+    """Make hours of 20 rows with a daily rhythm of one standard deviation, then a day of them."""
+    rng = np.random.default_rng(seed)
+    count = reference + 24
+    level = np.zeros((count + 50, 4))
+    for hour in range(1, count + 50):
+        level[hour] = memory * level[hour - 1] + np.sqrt(1 - memory**2) * rng.normal(size=4)
+    rhythm = np.sqrt(2) * np.sin(2 * np.pi * np.arange(count) / 24)[:, np.newaxis]
+    rows = np.repeat(0.3 * level[50:] + rhythm, 20, axis=0) + rng.normal(size=(count * 20, 4))
+    split = reference * 20
+    columns = {f"x{i}": values for i, values in enumerate(rows.T)}
+    return (
+        {name: values[:split] for name, values in columns.items()},
+        {name: values[split:] for name, values in columns.items()},
+    )
+
+
+@pytest.mark.parametrize("reference", [168, 504])
+@pytest.mark.parametrize("memory", [0.0, 0.8])
+def test_a_daily_rhythm_of_hourly_data_is_no_drift(reference: int, memory: float) -> None:
+    """With rows taken as exchangeable, 19 of 24 hours were in alert."""
+    alarms = 0
+    for seed in range(12):
+        before, after = hours(seed, reference, memory)
+        alarms += detect(before, after, days=(reference, 24), unit="h").state in ("warn", "alert")
+    assert alarms <= 1
+
+
+def test_a_single_day_can_be_more_unusual_than_any_of_the_reference() -> None:
+    """One day drawn from six Mondays was never beyond the most unusual: 20 % at nominal 5 %."""
+    alarms = 0
+    for seed in range(30):
+        before, after = numbers(seed, 42 * 100, 6), numbers(1000 + seed, 100, 6)
+        alarms += detect(before, after, days=(42, 1), false_alarm_rate=0.05).state != "ok"
+    assert alarms <= 4
+
+
+def test_a_bound_of_half_the_rows_is_cannot_tell_and_not_calm() -> None:
+    before, after = month_after_reference(3, 0.8)
+    found = detect(before, after)
+    assert all((one.state == "insufficient") == (one.threshold >= 0.5) for one in found.features)
+    assert found.state == "insufficient"
+    assert found.usual_threshold >= 0.5
+
+
+@pytest.mark.parametrize(
+    ("reference", "days", "rows_a_day"), [(154, 7, 40), (42, 4, 100)], ids=["weekly", "daily"]
+)
+def test_defaults_of_weeks_and_days_find_a_shift_of_half_a_deviation(
+    reference: int, days: int, rows_a_day: int
+) -> None:
+    """With bounds of 0.7 to 1.0 they never found any."""
+    before = numbers(1, reference * rows_a_day, 6)
+    after = numbers(2, days * rows_a_day, 6)
+    after["x3"] = after["x3"] + 0.5
+    found = detect(before, after, days=(reference, days))
+    assert found.features[3].state == "alert"
+    assert found.usual_threshold < 0.15
