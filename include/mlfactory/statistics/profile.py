@@ -106,7 +106,7 @@ class Profile:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return _read(arrays)
-        except (KeyError, TypeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"this is no profile of a reference: {error}") from error
 
 
