@@ -1,24 +1,33 @@
 """The ledger: the append-only record of decisions about a product's models.
 
 One file an entry, numbered, created only if its number is free: two writers can never overwrite
-each other, and nothing is ever changed. The ledger is written before what it decides is carried
-out, and is the truth where the two differ.
+each other, and nothing is ever changed. A decision about who serves names the one it follows, so
+that of two which were made side by side the second is refused. The ledger is written before what
+it decides is carried out, and is the truth where the two differ.
 """
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable, Mapping
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from mlfactory.lake.catalog import LEDGER, ledger_file
-from mlfactory.lake.store import as_json, parsed, product_store
+from mlfactory.lake.store import Store, as_json, parsed, product_store
+from mlfactory.product.errors import FactoryError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
+
+DECISIONS: tuple[Event, ...] = ("promoted", "rejected")
+"""The events that decide about a model; each ends the trial of the challenger before it."""
+
+_NAME = re.compile(rf"{LEDGER}/\d{{6}}\.json")
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,8 @@ class Entry:
     Attributes:
         subject: what the decision is about where a partition alone does not tell, such as the id
             of a training.
+        follows: the number of the newest promotion or rejection that whoever decides knew of, 0 if
+            there was none; None where that does not matter, as for a request.
         details: figures the decision rests on.
     """
 
@@ -38,89 +49,205 @@ class Entry:
     who: str = ""
     at: str = ""
     number: int = 0
+    follows: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Overtaken(FactoryError):
+    """Another decision was written since the one that is to be followed.
+
+    Attributes:
+        by: the newest decision, made meanwhile.
+    """
+
+    def __init__(self, product: str, entry: Entry, by: Entry) -> None:
+        self.by = by
+        super().__init__(
+            f"product {product}: '{entry.subject or entry.partition}' cannot be {entry.event}, for "
+            f"meanwhile '{by.subject or by.partition}' was {by.event} (entry {by.number} of the "
+            "ledger)",
+            remedy="judge it again, against who serves now",
+        )
+
+
+@dataclass(frozen=True)
+class Reign:
+    """A model version, as the ledger speaks of it.
+
+    Attributes:
+        seen_through: the newest partition that it has seen in training or selection.
+        cutoff: the partition at which its training looked at the lake.
+        digest: of its files; every load is checked against it.
+        why: the reason of the decision.
+        number: of the decision's entry.
+    """
+
+    version: str
+    seen_through: str
+    cutoff: str
+    digest: str
+    training_id: str
+    why: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Who serves, who did before, and who is tried beside; each None if there is none."""
+
+    champion: Reign | None = None
+    previous: Reign | None = None
+    challenger: Reign | None = None
 
 
 def record(product: str, entry: Entry) -> Entry:
     """Append `entry` and return it with its number, time and author.
 
-    The same decision (event, partition, subject) for the same reason is not written twice: the
-    entry that stands is returned, so that a stage may run again.
+    What repeats the newest entry about the same partition and subject word for word is not written:
+    the entry that stands is returned, so that a stage may run again.
+
+    Raises:
+        Overtaken: the entry follows a decision that is not the newest.
     """
+    store = product_store(product)
     while True:
-        standing = entries(product)
-        for old in reversed(standing):
-            if (old.partition, old.subject) == (entry.partition, entry.subject) and (
-                old.event.split("_")[0] == entry.event.split("_")[0]
-            ):
-                if (old.event, old.why) == (entry.event, entry.why):
-                    return old
-                break
-        number = standing[-1].number + 1 if standing else 1
+        standing_entries = entries(product)
+        repeated = _repeated(standing_entries, entry)
+        if repeated is not None:
+            return repeated
+        newest = _newest(standing_entries)
+        if entry.follows is not None and newest is not None and newest.number != entry.follows:
+            raise Overtaken(product, entry, newest)
+        number = standing_entries[-1].number + 1 if standing_entries else 1
         complete = Entry(
             **{
                 **asdict(entry),
                 "number": number,
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "who": entry.who or getpass.getuser(),
+                "who": entry.who or _who(),
             }
         )
-        if product_store(product).create(ledger_file(number), as_json(asdict(complete))):
+        if store.create(ledger_file(number), as_json(asdict(complete))):
             return complete
 
 
 def entries(product: str, *events: Event) -> list[Entry]:
     """Return the entries of a product in the order they were made, of all events or the given."""
-    store = product_store(product)
-    contents = store.read_many(store.list(LEDGER))
-    found = [Entry(**parsed(content, store.address(name))) for name, content in contents.items()]
+    found = _known(product_store(product))
     return [entry for entry in found if not events or entry.event in events]
 
 
-@dataclass(frozen=True)
-class Reign:
-    """A model version and the newest partition that it has seen in training or selection."""
+def newest_decision(product: str) -> int:
+    """Return the number of the newest promotion or rejection, which the next one follows, or 0."""
+    newest = _newest(entries(product))
+    return newest.number if newest else 0
 
-    version: str
-    seen_through: str
-    cutoff: str
+
+def standing(decided: Iterable[Entry]) -> Standing:
+    """Return who serves after these entries, oldest first.
+
+    The previous champion is the one before, not an earlier promotion of the same version. A
+    challenger is a candidate that was rejected only because it was not better than the champion; it
+    is tried until the next decision. Requests for trainings change nothing.
+    """
+    now = Standing()
+    for entry in decided:
+        if entry.event == "promoted":
+            made = _reign(entry)
+            again = now.champion is not None and now.champion.version == made.version
+            now = Standing(made, now.previous if again else now.champion)
+        elif entry.event == "rejected":
+            tried = _reign(entry) if entry.details.get("challenger") else None
+            if tried is not None and now.champion and tried.version == now.champion.version:
+                tried = None
+            now = Standing(now.champion, now.previous, tried)
+    return now
+
+
+def standing_for(product: Product, partition: Partition) -> Standing:
+    """Return who may judge `partition`, by the decisions about models that have not seen it."""
+    return standing(
+        entry
+        for entry in entries(product.name, *DECISIONS)
+        if product.calendar.parse(str(entry.details["seen_through"])).start < partition.start
+    )
 
 
 def champion_for(product: Product, partition: Partition) -> Reign | None:
     """Return the champion that may judge `partition`: the newest that has not seen it."""
-    return _newest_unseen(product, partition, entries(product.name, "promoted"))
+    return standing_for(product, partition).champion
 
 
 def challenger_for(product: Product, partition: Partition) -> Reign | None:
-    """Return the challenger that may be tried on `partition` in shadow, if there is one.
-
-    A challenger is the candidate of the newest training, rejected only because it did not beat the
-    champion; a later promotion or rejection ends its trial.
-    """
-    judged = _unseen(product, partition, entries(product.name, "promoted", "rejected"))
-    if not judged or judged[-1].event == "promoted" or not judged[-1].details.get("challenger"):
-        return None
-    return _reign(judged[-1])
-
-
-def _newest_unseen(
-    product: Product, partition: Partition, decisions: Iterable[Entry]
-) -> Reign | None:
-    unseen = _unseen(product, partition, decisions)
-    return _reign(unseen[-1]) if unseen else None
-
-
-def _unseen(product: Product, partition: Partition, decisions: Iterable[Entry]) -> list[Entry]:
-    return [
-        entry
-        for entry in decisions
-        if product.calendar.parse(str(entry.details["seen_through"])).start < partition.start
-    ]
+    """Return the challenger that may be tried on `partition` in shadow, if there is one."""
+    return standing_for(product, partition).challenger
 
 
 def _reign(entry: Entry) -> Reign:
     return Reign(
         version=str(entry.details["version"]),
-        seen_through=str(entry.details["seen_through"]),
+        seen_through=str(entry.details.get("seen_through", "")),
         cutoff=entry.partition,
+        digest=str(entry.details.get("digest", "")),
+        training_id=entry.subject,
+        why=entry.why,
+        number=entry.number,
     )
+
+
+def _repeated(standing_entries: Sequence[Entry], entry: Entry) -> Entry | None:
+    """Return the newest entry about the same matter, if the new one says the same word for word."""
+    kind = entry.event in DECISIONS
+    for old in reversed(standing_entries):
+        if (old.partition, old.subject, old.event in DECISIONS) == (
+            entry.partition,
+            entry.subject,
+            kind,
+        ):
+            same = (old.event, old.why, old.follows) == (entry.event, entry.why, entry.follows)
+            return old if same and as_json(old.details) == as_json(entry.details) else None
+    return None
+
+
+def _newest(standing_entries: Sequence[Entry]) -> Entry | None:
+    return next((one for one in reversed(standing_entries) if one.event in DECISIONS), None)
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # a container often runs under a number that no file gives a name
+        return f"uid {os.getuid()}"
+
+
+_cache: dict[str, list[tuple[str, bytes, Entry]]] = {}
+"""By the ledger's address: each entry that was read, with its file's name and content."""
+
+
+def _known(store: Store) -> list[Entry]:
+    """Return all entries; since none ever changes, only those that are new are read.
+
+    Of the entries known, the newest is read again: a ledger that was removed and begun anew has
+    another one there.
+    """
+    place = store.address(LEDGER)
+    known = _cache.get(place, [])
+    if known and store.find(known[-1][0]) != known[-1][1]:
+        known = []
+    after = known[-1][0] if known else ""
+    names = [name for name in store.list(LEDGER, after=after) if _NAME.fullmatch(name)]
+    contents = store.read_many(names)
+    new = [(name, text, _entry(text, store.address(name))) for name, text in contents.items()]
+    known = _cache[place] = [*known, *new]
+    return [entry for _, _, entry in known]
+
+
+def _entry(content: bytes, address: str) -> Entry:
+    try:
+        return Entry(**parsed(content, address))
+    except TypeError as error:
+        raise IntegrityError(
+            f"{address} is no entry of a ledger that this revision can read: {error}",
+            remedy="use the revision that wrote it",
+        ) from error

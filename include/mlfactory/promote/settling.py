@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mlfactory.lake.ledger import Entry, entries
+from mlfactory.lake.ledger import Entry, Reign, entries, standing
 from mlfactory.registry import versions
 
 CHAMPION, PREVIOUS, CHALLENGER = "champion", "previous", "challenger"
@@ -20,19 +20,9 @@ class Aliases:
 
 
 def aliases_of(decisions: list[Entry]) -> Aliases:
-    """Return where the aliases belong after these promotions and rejections, oldest first.
-
-    The previous champion is the one before, not an earlier promotion of the same version; a
-    challenger is tried until the next decision.
-    """
-    promoted = [str(entry.details["version"]) for entry in decisions if entry.event == "promoted"]
-    champion = promoted[-1] if promoted else None
-    previous = next((version for version in reversed(promoted) if version != champion), None)
-    newest = decisions[-1] if decisions else None
-    challenger = None
-    if newest is not None and newest.event == "rejected" and newest.details.get("challenger"):
-        challenger = str(newest.details["version"])
-    return Aliases(champion, previous, challenger if challenger != champion else None)
+    """Return where the aliases belong after these promotions and rejections, oldest first."""
+    now = standing(decisions)
+    return Aliases(_version(now.champion), _version(now.previous), _version(now.challenger))
 
 
 def move_aliases(product: str) -> Aliases:
@@ -63,3 +53,7 @@ def standing_decision(product: str, training_id: str, version: str) -> Entry | N
         ),
         None,
     )
+
+
+def _version(reign: Reign | None) -> str | None:
+    return reign.version if reign else None
