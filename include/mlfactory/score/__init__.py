@@ -1,6 +1,5 @@
-"""Score: predictions of a partition, by models that have not seen it; answers to who asks."""
+"""Score: predictions of a partition, by models that have not seen it."""
 
-from mlfactory.score.asked import answers, model_for
 from mlfactory.score.stage import ScoreResult, run
 
-__all__ = ["ScoreResult", "answers", "model_for", "run"]
+__all__ = ["ScoreResult", "run"]
