@@ -193,6 +193,33 @@ def status(product: OneOrAll = None) -> None:
 
 
 @app.command()
+def predict(
+    product: ProductName,
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet with rows of the source.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write, .csv or .parquet; shows some by default."),
+    ] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="Version of the model; the champion by default.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--source", help="Source the rows are of; the first with event times."),
+    ] = None,
+) -> None:
+    """Predict new rows: a file like the source's, without what only the label is made of.
+
+    The product's own function builds them, beside what the lake knows now. Every row is answered:
+    with score, decision and the model's version, or with the reason why it has none.
+    """
+    from mlfactory.cli.predict import predict_file
+    from mlfactory.product.loader import load_product
+
+    predict_file(load_product(product), file, out, version, source, Console())
+
+
+@app.command()
 def up() -> None:
     """Start Airflow and MLflow on this machine, and tell where they are."""
     from mlfactory.cli.demo import tell_addresses

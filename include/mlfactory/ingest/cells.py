@@ -1,4 +1,8 @@
-"""Cells in the types they should have: what can be read is cast, what cannot is told apart."""
+"""Cells in the types they should have: what can be read is cast, what cannot is told apart.
+
+Text stays text: a column of words is never taken to be anything but words, whatever they are, and
+becomes true and false only where the spec declares it. Only numbers are recognised by themselves.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlfactory.ingest.kinds import as_text, is_text, storable
 from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.product.sources import ColumnType
 
@@ -19,12 +24,17 @@ TYPES: Mapping[ColumnType, pa.DataType] = {
     "datetime": UTC_TIME,
 }
 
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^(?i:[+-]?inf)$"
-_WHOLE = r"^[+-]?\d{1,18}(\.0*)?$"
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+"""What means no value in a column of anything but text, where `NA` may be Namibia."""
+
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf)$"
+_WHOLE = r"^[+-]?0*\d{1,19}(\.0*)?$"
+_SIGN_AND_ZEROS = r"^-?0*"
+_LARGEST, _SMALLEST = "9223372036854775807", "9223372036854775808"
 _LEADING_ZEROS = r"^\s*[+-]?0\d"
 _TOO_LONG_FOR_FLOAT = r"^\s*[+-]?\d{16}"
-_TRUE = ("true", "t", "yes", "1")
-_FALSE = ("false", "f", "no", "0")
+_TRUE = ("true", "t", "yes", "y", "1")
+_FALSE = ("false", "f", "no", "n", "0")
 
 _READABLE = 0.95
 """Share of a column's cells that must be of a type for the column to be taken to be of it."""
@@ -38,52 +48,57 @@ class Cells:
     unread: pa.ChunkedArray
 
 
-def cast_cells(column: pa.ChunkedArray, kind: pa.DataType) -> Cells:
-    """Return `column` in the type `kind`, and which of its cells cannot be read as that."""
+def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None = None) -> Cells:
+    """Return `column` in the type `kind`, and which of its cells cannot be read as that.
+
+    Args:
+        spelling: how times are written, as strptime has it; ISO 8601 by default.
+    """
     if column.type == kind:
         return _all_read(column)
     if pa.types.is_timestamp(kind):
-        return _compared(column, as_times(column))
-    try:
-        # exact for columns that have a type already; text is read by the stricter rules below
-        if not _is_text(column):
-            return _all_read(pc.cast(column, kind))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        column = pc.cast(column, pa.string())
+        if is_text(column.type):
+            column = _given(column)
+        return _compared(column, as_times(column, spelling))
     if kind == pa.string():
-        return _all_read(pc.cast(column, kind))
-    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+        return _compared(column, as_text(column))
+    if not is_text(column.type):
+        try:
+            # exact for columns that have a type already; text is read by the stricter rules below
+            return _all_read(pc.cast(column, kind))
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            column = as_text(column)
+    text = _given(column)
     if kind == pa.bool_():
         return _compared(text, _booleans(text))
     if kind == pa.int64():
-        plain = pc.replace_substring_regex(text, r"^\+|\.0*$", "")
-        return _compared(text, _where(text, _WHOLE, plain, kind))
+        return _compared(text, _integers(text))
     if kind == pa.float64():
-        return _compared(text, _where(text, _NUMBER, text, kind))
+        return _compared(text, _where(text, pc.match_substring_regex(text, _NUMBER), kind))
     return _compared(text, pa.chunked_array([pa.nulls(len(text), kind)]))
 
 
-def infer_type(column: pa.ChunkedArray) -> pa.DataType:
+def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:
     """Return the type that a column landed for the first time is given.
 
     Text becomes numbers where nearly all of it can be read as numbers: a few wrong cells are
     rescued, and do not turn the column into text for ever. Whole numbers are integers only where
     none is missing. What numbers would change, such as leading zeros, is a code and stays text.
+
+    Args:
+        strict: for a column that names rows, where `A-17` beside numbers is no wrong cell.
     """
-    if not _is_text(column):
-        return _storable(column.type)
-    given = column.drop_null()
+    if not is_text(column.type):
+        return storable(column)
+    given = _given(column).drop_null()
     if not len(given) or _some(given, _LEADING_ZEROS):
         return pa.string()
     if len(given) == len(column) and not _unread(given, pa.int64()):
         return pa.int64()
     if _some(given, _TOO_LONG_FOR_FLOAT):
         return pa.string()
-    for kind in (pa.float64(), pa.bool_()):
-        if _unread(given, kind) <= (1 - _READABLE) * len(given):
-            return kind
-    return pa.string()
+    allowed = 0.0 if strict else (1 - _READABLE) * len(given)
+    return pa.float64() if _unread(given, pa.float64()) <= allowed else pa.string()
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -91,11 +106,17 @@ def type_name(kind: pa.DataType) -> str:
     return next((name for name, known in TYPES.items() if known == kind), str(kind))
 
 
-def _is_text(column: pa.ChunkedArray) -> bool:
-    kind = column.type
-    return bool(
-        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-    )
+def has_values(column: pa.ChunkedArray) -> bool:
+    """Tell whether a column has anything but nulls and words for no value."""
+    if is_text(column.type):
+        column = _given(column)
+    return bool(column.null_count < len(column))
+
+
+def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return text without the blanks around it, null where it means no value."""
+    text = pc.utf8_trim_whitespace(pc.cast(column, pa.string()))
+    return pc.if_else(pc.is_in(text, pa.array(MISSING)), pa.scalar(None, pa.string()), text)
 
 
 def _some(column: pa.ChunkedArray, pattern: str) -> bool:
@@ -114,11 +135,18 @@ def _compared(given: pa.ChunkedArray, values: pa.ChunkedArray) -> Cells:
     return Cells(values, pc.and_(pc.is_valid(given), pc.is_null(values)))
 
 
-def _where(
-    text: pa.ChunkedArray, pattern: str, plain: pa.ChunkedArray, kind: pa.DataType
-) -> pa.ChunkedArray:
-    fits = pc.match_substring_regex(text, pattern)
-    return pc.cast(pc.if_else(fits, plain, pa.scalar(None, pa.string())), kind)
+def _integers(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the whole numbers that 64 bits hold, told by value and not by length."""
+    plain = pc.replace_substring_regex(text, r"^\+|\.0*$", "")
+    digits = pc.replace_substring_regex(plain, _SIGN_AND_ZEROS, "")
+    most = pc.if_else(pc.starts_with(plain, "-"), _SMALLEST, _LARGEST)
+    short = pc.less(pc.utf8_length(digits), len(_LARGEST))
+    fits = pc.or_(short, pc.less_equal(digits, most))
+    return _where(plain, pc.and_(pc.match_substring_regex(text, _WHOLE), fits), pa.int64())
+
+
+def _where(text: pa.ChunkedArray, fits: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    return pc.cast(pc.if_else(fits, text, pa.scalar(None, pa.string())), kind)
 
 
 def _booleans(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -126,17 +154,3 @@ def _booleans(text: pa.ChunkedArray) -> pa.ChunkedArray:
     true = pc.is_in(lower, pa.array(_TRUE))
     known = pc.or_(true, pc.is_in(lower, pa.array(_FALSE)))
     return pc.if_else(known, true, pa.scalar(None, pa.bool_()))
-
-
-def _storable(kind: pa.DataType) -> pa.DataType:
-    """Return the type in which the lake keeps a column that comes with the type `kind`."""
-    if pa.types.is_dictionary(kind):
-        return _storable(kind.value_type)
-    if pa.types.is_integer(kind):
-        return pa.int64()
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return pa.float64()
-    if pa.types.is_timestamp(kind):
-        return UTC_TIME
-    kept = pa.types.is_boolean(kind) or pa.types.is_date32(kind) or pa.types.is_nested(kind)
-    return kind if kept else pa.string()

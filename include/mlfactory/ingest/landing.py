@@ -3,37 +3,55 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.ingest.cells import TYPES, Cells, cast_cells, infer_type, type_name
 from mlfactory.ingest.request import Request
-from mlfactory.ingest.times import UTC_TIME
-from mlfactory.lake.catalog import RESCUED, ROW
+from mlfactory.ingest.times import UTC_TIME, shortened
+from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
 from mlfactory.product.errors import ContractError
+from mlfactory.product.sources import CsvSource
 
 
 @dataclass(frozen=True)
 class Landing:
-    """What goes into a source's table, and how many of its rows have a cell that was rescued."""
+    """What goes into a source's table.
+
+    Attributes:
+        rescued: how many rows have a cell that was rescued.
+        shortened: how many times were finer than the microseconds that are kept.
+    """
 
     rows: pa.Table
     rescued: int
+    shortened: int = 0
 
 
-def land(rows: pa.Table, types: Mapping[str, pa.DataType]) -> Landing:
+def land(
+    rows: pa.Table,
+    types: Mapping[str, pa.DataType],
+    spellings: Mapping[str, str] | None = None,
+    names_rows: Collection[str] = (),
+) -> Landing:
     """Return `rows` in their types, numbered, with the text of unreadable cells.
 
     Args:
         types: the types that are settled; those of other columns are inferred.
+        spellings: how the times of a column are written, as strptime has it.
+        names_rows: the columns that name a row, which become numbers only if all of them are.
     """
     columns: dict[str, Cells] = {}
+    cut = 0
     for name in rows.column_names:
         column = rows.column(name)
-        columns[name] = cast_cells(column, types.get(name) or infer_type(column))
+        kind = types.get(name) or infer_type(column, strict=name in names_rows)
+        columns[name] = cast_cells(column, kind, (spellings or {}).get(name))
+        cut += shortened(column) if kind == UTC_TIME else 0
     rescued = _rescued(rows, columns)
     table = pa.table(
         {
@@ -42,7 +60,20 @@ def land(rows: pa.Table, types: Mapping[str, pa.DataType]) -> Landing:
             ROW: pa.array(range(rows.num_rows), pa.int64()),
         }
     )
-    return Landing(table, rows.num_rows - rescued.null_count)
+    return Landing(table, rows.num_rows - rescued.null_count, cut)
+
+
+def marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
+    """Return landed rows with the id of their landing, and when they were seen if that is kept."""
+    rows = rows.append_column(LANDING, pa.array([landing] * rows.num_rows, pa.string()))
+    if seen_at is not None:
+        rows = rows.append_column(SEEN_AT, pa.array([seen_at] * rows.num_rows, UTC_TIME))
+    return rows
+
+
+def spellings_of(request: Request) -> Mapping[str, str]:
+    """Return how times are written in a source, by column, where that is declared."""
+    return request.source.formats if isinstance(request.source, CsvSource) else {}
 
 
 def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:
@@ -52,13 +83,14 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
         ContractError: if the two contradict each other.
     """
     types = {request.source.event_time: UTC_TIME} if request.source.event_time else {}
-    types |= {name: kind for name, kind in standing.items() if name not in (ROW, RESCUED)}
-    for name, declared in request.source.types.items():
-        kind = TYPES[declared]
+    types |= {name: kind for name, kind in standing.items() if name not in RAW_HELPERS}
+    declared = {name: TYPES[kind] for name, kind in request.source.types.items()}
+    declared |= dict.fromkeys(spellings_of(request), UTC_TIME)
+    for name, kind in declared.items():
         if types.setdefault(name, kind) != kind:
             raise ContractError(
-                f"{request.where}: sources.{request.name}.types says that '{name}' is "
-                f"{declared}, and the lake holds it as {type_name(types[name])}",
+                f"{request.where}: sources.{request.name} says that '{name}' is "
+                f"{type_name(kind)}, and the lake holds it as {type_name(types[name])}",
                 remedy=f"declare it {type_name(types[name])}, or remove {request.table} and "
                 "ingest its partitions again",
             )

@@ -11,7 +11,7 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +19,13 @@ from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset
 
 from mlfactory.ingest.outages import is_absent, is_disk_away, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
-from mlfactory.ingest.times import as_times
+from mlfactory.ingest.within import Within, rows_within
 from mlfactory.product.code import at_line, product_function
 from mlfactory.product.errors import (
     BuildError,
@@ -40,7 +39,6 @@ from mlfactory.product.sources import CsvSource, ParquetSource, PythonSource
 _PIECE = 16 << 20
 """Bytes of a CSV that are held at once, about 170,000 rows of flights."""
 
-_MISSING = ["", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"]
 _LONGEST_QUOTE = 300
 
 
@@ -50,12 +48,16 @@ class Received:
 
     Attributes:
         place: the file or function they are from.
-        undated: rows whose event time cannot be read, which are in no partition.
+        file: the file or folder, None of a function.
+        seen: how many rows the source holds, of all partitions.
+        undated: how many of the rows have no event time that can be read.
         example: the event time of one of those.
     """
 
     rows: pa.Table
     place: str
+    file: Path | None = None
+    seen: int = 0
     undated: int = 0
     example: str = ""
 
@@ -80,7 +82,7 @@ def receive(request: Request) -> Received:
 def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
     _check_encoding(request, source)
     with _explained(request, file), _opened(request, file) as stream:
-        header = _header(stream, source)
+        header = list(source.header) if source.header else _header(stream, source)
     if not header:
         raise ContractError(
             f"{request.where}: {file} is empty",
@@ -89,33 +91,52 @@ def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
     names = [name or f"column_{place}" for place, name in enumerate(header)]
     request.check(names, str(file))
     with _explained(request, file), _opened(request, file) as stream:
+        pieces = _csv_pieces(stream, source, header)
+        tables = (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces)
+        schema = pa.schema([(name, pa.string()) for name in names])
+        received = rows_within(
+            tables,
+            schema,
+            source.event_time,
+            request.partition,
+            spelling=source.formats.get(source.event_time or ""),
+            of_one=PER_PARTITION in source.path,
+        )
+    if not received.seen and not (source.event_time and PER_PARTITION in source.path):
+        has = "has no rows" if source.header else "has a header and no rows"
+        raise ContractError(f"{request.where}: {file} {has}", remedy="ask for the file again")
+    return _received(request, received, str(file), file)
+
+
+def _csv_pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    try:
         # one thread, so that an error can name its row
-        pieces = pyarrow.csv.open_csv(
+        yield from pyarrow.csv.open_csv(
             stream,
             read_options=pyarrow.csv.ReadOptions(
-                use_threads=False, block_size=_PIECE, encoding=source.encoding
+                use_threads=False,
+                block_size=_PIECE,
+                encoding=source.encoding,
+                column_names=list(header) if source.header else None,
             ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=source.delimiter, newlines_in_values=True
             ),
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.string()),
-                null_values=_MISSING,
+                # other words mean no value only where the column turns out to be no text
+                null_values=["", *source.missing],
                 strings_can_be_null=True,
             ),
         )
-        tables = (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces)
-        schema = pa.schema([(name, pa.string()) for name in names])
-        received, total = _within(request, tables, str(file), schema)
-    if not total and not (source.event_time and PER_PARTITION in source.path):
-        raise ContractError(
-            f"{request.where}: {file} has a header and no rows",
-            remedy="ask for the file again",
-        )
-    return received
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise
 
 
 def _from_parquet(request: Request, file: Path) -> Received:
+    source = request.source
+    of_one = isinstance(source, ParquetSource) and PER_PARTITION in source.path
     with _explained(request, file):
         rows = pyarrow.dataset.dataset(
             file, format="parquet", partitioning="hive" if file.is_dir() else None
@@ -126,16 +147,17 @@ def _from_parquet(request: Request, file: Path) -> Received:
                 remedy="run it again when the files have arrived",
             )
         request.check(rows.schema.names, str(file))
-        chosen, undated = None, 0
-        column = request.source.event_time
+        chosen = None
+        column = source.event_time
         kind = rows.schema.field(column).type if column else None
         if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             field = pyarrow.dataset.field(column)
-            chosen = _near(request, field, kind)
-            undated = rows.count_rows(filter=field.is_null())
+            # where a time is missing, its neighbours tell of which partitions it may be
+            if not rows.count_rows(filter=field.is_null()):
+                chosen = _near(request, field, kind)
         tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches(filter=chosen))
-        received, _ = _within(request, tables, str(file), rows.schema)
-    return Received(received.rows, received.place, received.undated + undated, received.example)
+        received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
+    return _received(request, received, str(file), file)
 
 
 def _from_function(request: Request, source: PythonSource) -> Received:
@@ -170,41 +192,27 @@ def _from_function(request: Request, source: PythonSource) -> Received:
         )
     request.check([str(name) for name in frame.columns], source.function)
     table = _as_received(frame)
-    received, _ = _within(request, [table], source.function, table.schema)
-    return received
+    received = rows_within([table], table.schema, source.event_time, request.partition, of_one=True)
+    return _received(request, received, source.function, None)
 
 
-def _within(
-    request: Request, tables: Iterable[pa.Table], place: str, schema: pa.Schema
-) -> tuple[Received, int]:
-    """Keep the rows of the partition, with their times as times, and count all that were seen."""
-    column, partition = request.source.event_time, request.partition
-    kept: list[pa.Table] = []
-    total, undated, example = 0, 0, ""
-    for table in tables:
-        total += table.num_rows
-        if column is None:
-            kept.append(table)
-            continue
-        times = as_times(table.column(column))
-        if times.null_count:
-            undated += times.null_count
-            given = table.column(column).filter(pc.is_null(times))
-            example = example or str(given[0].as_py())
-        inside = pc.and_(
-            pc.greater_equal(times, pa.scalar(partition.start, times.type)),
-            pc.less(times, pa.scalar(partition.end, times.type)),
-        )
-        place_of_column = table.column_names.index(column)
-        kept.append(table.set_column(place_of_column, column, times).filter(inside))
-    if total and undated == total:
+def _received(request: Request, found: Within, place: str, file: Path | None) -> Received:
+    """Return what was found at `place`.
+
+    Raises:
+        ContractError: if there are rows, and the time of none of them can be read.
+    """
+    if found.seen and found.unreadable == found.seen:
+        column = request.source.event_time
+        first = f"; the first is '{found.example}'" if found.example else ""
         raise ContractError(
-            f"{request.where}: {place}: no event time can be read in the column '{column}'; the "
-            f"first is '{example}'",
-            remedy="write times in ISO 8601, like 2013-04-01T05:00:00Z",
+            f"{request.where}: {place}: no event time can be read in the column '{column}'{first}",
+            remedy=f"write times in ISO 8601, like 2013-04-01T05:00:00Z, or declare how they are "
+            f"written: sources.{request.name}.formats: {{{column}: '%d/%m/%Y'}}"
+            if request.source.kind == "csv"
+            else "give times as timestamps, or as text in ISO 8601 like 2013-04-01T05:00:00Z",
         )
-    rows = pa.concat_tables(kept) if kept else schema.empty_table()
-    return Received(rows.combine_chunks(), place, undated, example), total
+    return Received(found.rows, place, file, found.seen, found.undated, found.example)
 
 
 def _near(request: Request, field: Any, kind: pa.DataType) -> Any:

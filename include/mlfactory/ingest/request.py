@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlfactory.lake.catalog import PARTITION, RESCUED, ROW, raw
+from mlfactory.lake.catalog import RAW_HELPERS, raw
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
@@ -13,7 +13,7 @@ from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import Source
 
-_RESERVED = frozenset({PARTITION, ROW, RESCUED})
+_RESERVED = frozenset(RAW_HELPERS)
 _ASKS_WHETHER_IT_EXISTS = "expect_column_to_exist"
 _NAMES_ONE = ("column", "column_A", "column_B")
 _NAMES_MANY = ("column_list", "column_set")
@@ -56,6 +56,13 @@ class Request:
             raise ContractError(
                 f"{self.where}: {place} has the column '{twice[0]}' more than once",
                 remedy="give each column a name of its own",
+            )
+        alike = _alike(columns)
+        if alike:
+            raise ContractError(
+                f"{self.where}: {place} has the columns '{alike[0]}' and '{alike[1]}'; the lake "
+                "does not tell apart what differs only in case",
+                remedy="rename one of them at its source",
             )
         reserved = sorted(_RESERVED.intersection(columns))
         if reserved:
@@ -119,6 +126,16 @@ def _reasons(product: Product, name: str, standing: Sequence[str]) -> Iterator[t
     for column in standing:
         if column not in _RESERVED:
             yield column, _LANDED
+
+
+def _alike(columns: Sequence[str]) -> tuple[str, str] | None:
+    """Return two columns whose names differ only in case, None if there are none."""
+    seen: dict[str, str] = {}
+    for name in columns:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            return other, name
+    return None
 
 
 def _other_delimiter(columns: Sequence[str]) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
 
 import pyarrow as pa
 
-from mlfactory.ingest.landing import Landing, land, settled_types
-from mlfactory.ingest.readers import receive
-from mlfactory.ingest.request import request_for
-from mlfactory.lake.catalog import raw
-from mlfactory.lake.manifests import manifest
+from mlfactory.ingest.cells import has_values
+from mlfactory.ingest.landing import Landing, land, marked, settled_types, spellings_of
+from mlfactory.ingest.origin import origin_of
+from mlfactory.ingest.readers import Received, receive
+from mlfactory.ingest.registers import Seen, seen_before
+from mlfactory.ingest.request import Request, request_for
+from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
+from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -30,56 +36,129 @@ class IngestResult:
     state: Literal["ok", "no_data"]
 
 
-def run(product: Product, partition: Partition) -> IngestResult:
+@dataclass(frozen=True)
+class _Landed:
+    """The rows of a source, and what the manifest says of them."""
+
+    landing: Landing
+    seen_at: datetime | None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+def run(
+    product: Product, partition: Partition, *, renew: bool = False, again: bool = False
+) -> IngestResult:
     """Land the rows of `partition` from every source, replacing what was landed before.
 
     Nothing is written before every source has been read, so that a broken one leaves the lake as
     it was.
 
+    Args:
+        renew: read sources without event times anew, instead of keeping them as they were seen.
+        again: the partition is read again only for labels that have come since; rows that are gone
+            from their source since then are an error, and stay in the lake.
+
     Raises:
         ContractError: if a source is not what its contract says.
-        ServiceError: if a source cannot be reached, or has not arrived.
+        LateSourceError: if one has not arrived.
+        ServiceError: if one cannot be reached.
         BuildError: if a function of the product fails.
     """
     lake = Lake(product.name)
+    now = datetime.now(UTC)
     with manifest(product, "ingest", partition.key, begin=False) as record:
-        landings = {name: _landing(product, lake, name, partition) for name in product.spec.sources}
+        found = {
+            name: _land(product, lake, name, partition, now, renew=renew)
+            for name in product.spec.sources
+        }
+        rows = {name: each.landing.rows.num_rows for name, each in found.items()}
+        if again:
+            _refuse_loss(product, partition, rows)
         record.begin()
-        tables = {name: raw(name) for name in landings}
-        for name, landing in landings.items():
+        for name, each in found.items():
             # without rows there is nothing to infer the types of a new table from
-            if landing.rows.num_rows or lake.version(tables[name]) is not None:
-                lake.replace(tables[name], landing.rows, partition.key)
-        rows = {name: landing.rows.num_rows for name, landing in landings.items()}
-        record.outputs = lake.versions(*tables.values())
+            if rows[name] or lake.version(raw(name)) is not None:
+                landed = marked(each.landing.rows, record.id, each.seen_at)
+                lake.replace(raw(name), landed, partition.key)
+        record.outputs = lake.versions(*(raw(name) for name in found))
         record.counts = rows
         result = IngestResult(
             rows=rows,
-            rescued={name: landing.rescued for name, landing in landings.items()},
+            rescued={name: each.landing.rescued for name, each in found.items()},
             versions=record.outputs,
             state="ok" if _has_data(product, rows) else "no_data",
         )
-        record.facts = {"state": result.state, "rescued": result.rescued}
+        record.facts = {
+            "state": result.state,
+            "rescued": result.rescued,
+            "sources": {name: dict(each.facts) for name, each in found.items()},
+        }
     _log.info("%s %s: landed %s", product.name, partition, rows)
     return result
 
 
-def _landing(product: Product, lake: Lake, name: str, partition: Partition) -> Landing:
+def _land(
+    product: Product, lake: Lake, name: str, partition: Partition, now: datetime, *, renew: bool
+) -> _Landed:
+    is_register = product.spec.sources[name].event_time is None
     standing = lake.columns(raw(name))
     request = request_for(product, name, partition, list(standing))
     types = settled_types(request, standing)
+    if is_register and not renew:
+        seen = seen_before(product, lake, name, partition, now)
+        if seen is not None:
+            return _kept(product, name, partition, seen)
+    return _read(request, types, now if is_register else None)
+
+
+def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Landed:
+    _log.info(
+        "%s.%s, partition %s: kept as it was seen at %s",
+        product.name,
+        name,
+        partition,
+        seen.at.isoformat(timespec="seconds"),
+    )
+    before = read_manifest(product.name, "ingest", seen.partition)
+    facts = {
+        **before.get("facts", {}).get("sources", {}).get(name, {}),
+        "seen_at": seen.at.isoformat(),
+        "kept_from": seen.partition,
+    }
+    rows = seen.rows.drop_columns([LANDING, SEEN_AT])
+    rescued = rows.num_rows - rows.column(RESCUED).null_count
+    return _Landed(Landing(rows, rescued), seen.at, facts)
+
+
+def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime | None) -> _Landed:
     received = receive(request)
+    landing = land(received.rows, types, spellings_of(request), request.source.key)
+    _warn(request, received, landing)
+    _warn_of_empty_columns(request.where, received.rows, types)
+    facts: dict[str, Any] = {
+        "place": received.place,
+        "rows_seen": received.seen,
+        "undated": received.undated,
+        "shortened": landing.shortened,
+    }
+    if received.file is not None:
+        facts |= origin_of(received.file)
+    if seen_at is not None:
+        facts["seen_at"] = seen_at.isoformat()
+    return _Landed(landing, seen_at, facts)
+
+
+def _warn(request: Request, received: Received, landing: Landing) -> None:
     if received.undated:
         _log.warning(
-            "%s: %s: %d rows belong to no partition, as their %s cannot be read; the first is '%s'",
+            "%s: %s: the %s of %d rows cannot be read%s; they count as rows of the partition, "
+            "as they may be of it",
             request.where,
             received.place,
-            received.undated,
             request.source.event_time,
-            received.example,
+            received.undated,
+            f"; the first is '{received.example}'" if received.example else "",
         )
-    landing = land(received.rows, types)
-    _warn_of_empty_columns(request.where, received.rows, types)
     if landing.rescued:
         _log.warning(
             "%s: %s: %d rows have cells that are not of their column's type; their text is kept",
@@ -87,14 +166,20 @@ def _landing(product: Product, lake: Lake, name: str, partition: Partition) -> L
             received.place,
             landing.rescued,
         )
-    return landing
+    if landing.shortened:
+        _log.warning(
+            "%s: %s: %d times are finer than a microsecond, and were cut to that",
+            request.where,
+            received.place,
+            landing.shortened,
+        )
 
 
-def _warn_of_empty_columns(where: str, rows: pa.Table, types: dict[str, pa.DataType]) -> None:
+def _warn_of_empty_columns(where: str, rows: pa.Table, types: Mapping[str, pa.DataType]) -> None:
     empty = [
         name
         for name in rows.column_names
-        if rows.num_rows and name not in types and rows.column(name).null_count == rows.num_rows
+        if rows.num_rows and name not in types and not has_values(rows.column(name))
     ]
     if empty:
         _log.warning(
@@ -103,6 +188,19 @@ def _warn_of_empty_columns(where: str, rows: pa.Table, types: dict[str, pa.DataT
             where,
             empty,
         )
+
+
+def _refuse_loss(product: Product, partition: Partition, rows: Mapping[str, int]) -> None:
+    """Make sure that reading again finds what was found before."""
+    before = read_manifest(product.name, "ingest", partition.key).get("counts", {})
+    for name, count in rows.items():
+        if product.spec.sources[name].event_time and count < before.get(name, 0):
+            raise ContractError(
+                f"{product.name}.{name}, partition {partition}: it was read again for its labels, "
+                f"and its source has {count:,} of the {before[name]:,} rows that it had",
+                remedy="its labels stay unknown; if the rows are meant to be gone, run the stage "
+                "ingest of this partition by hand",
+            )
 
 
 def _has_data(product: Product, rows: dict[str, int]) -> bool:

@@ -20,6 +20,15 @@ ROW = "_row"
 RESCUED = "_rescued"
 """Column of raw tables: JSON of the cells that could not be read, null where all could."""
 
+LANDING = "_landing"
+"""Column of raw tables: the id of the run of ingest that wrote the row."""
+
+SEEN_AT = "_seen_at"
+"""Column of raw tables of sources without event times: when the rows were read from there."""
+
+RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
+"""The columns of raw tables that are ours."""
+
 LEDGER = "ledger"
 MANIFESTS = "manifests"
 TRAININGS = "trainings"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -86,20 +87,64 @@ class Lake:
         Rows come partition after partition, times are in UTC. A table or partition that does not
         exist gives no rows; the frame of a table that does not exist has no columns but those
         asked for.
+
+        Raises:
+            ContractError: if the table did not have one of `columns` at that version.
         """
-        delta = self._open(table, version)
-        if delta is None or (partitions is not None and not partitions):
-            schema = [] if delta is None else [f.name for f in delta.schema().fields]
-            return pd.DataFrame(columns=list(columns or schema))
-        wanted = list(columns) if columns is not None else None
-        chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
-        if wanted is not None and PARTITION not in wanted:
-            wanted.append(PARTITION)
-        rows = delta.to_pyarrow_table(partitions=chosen, columns=wanted)
+        rows = self.arrow(table, partitions, columns=columns, version=version)
+        if rows is None:
+            return pd.DataFrame(columns=list(columns or self.columns(table, ours=True)))
         frame: pd.DataFrame = rows.to_pandas().sort_values(
             PARTITION, kind="stable", ignore_index=True
         )
         return frame if columns is None else frame[list(columns)]
+
+    def arrow(
+        self,
+        table: str,
+        partitions: Sequence[str] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> pa.Table | None:
+        """Return rows as `read` does, in the table's own types and with their partition.
+
+        None if the table does not exist, or no partition is asked for.
+
+        Raises:
+            ContractError: if the table did not have one of `columns` at that version.
+        """
+        delta = self._open(table, version)
+        if delta is None or (partitions is not None and not partitions):
+            return None
+        wanted = list(columns) if columns is not None else None
+        if wanted is not None and PARTITION not in wanted:
+            wanted.append(PARTITION)
+        known = [field.name for field in delta.schema().fields]
+        if unknown := [name for name in wanted or () if name not in known]:
+            raise ContractError(
+                f"table {self.product}.{table}, version {delta.version()}: there is no column "
+                f"{unknown}; it has {known}",
+                remedy="run again the stage that writes it, if the columns were added since",
+            )
+        chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
+        return delta.to_pyarrow_table(partitions=chosen, columns=wanted)
+
+    def newest(self, table: str, column: str) -> dict[str, Any]:
+        """Return the largest value of a column in each partition, without reading a row.
+
+        Partitions are left out that have no rows, or none with a value.
+        """
+        delta = self._open(table)
+        if delta is None or column not in self.columns(table):
+            return {}
+        files = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+        found: dict[str, Any] = {}
+        for file in files:
+            key, value = file[f"partition.{PARTITION}"], file.get(f"max.{column}")
+            if value is not None and (key not in found or value > found[key]):
+                found[key] = value
+        return found
 
     def version(self, table: str) -> int | None:
         """Return the newest version of a table, None if it does not exist."""
@@ -111,13 +156,17 @@ class Lake:
         found = {table: self.version(table) for table in tables}
         return {table: version for table, version in found.items() if version is not None}
 
-    def columns(self, table: str) -> dict[str, pa.DataType]:
-        """Return the columns of a table and their types, none if it does not exist."""
+    def columns(self, table: str, *, ours: bool = False) -> dict[str, pa.DataType]:
+        """Return the columns of a table and their types, none if it does not exist.
+
+        Args:
+            ours: name the column `partition` as well.
+        """
         delta = self._open(table)
         if delta is None:
             return {}
         schema = pa.schema(delta.schema().to_arrow())
-        return {field.name: field.type for field in schema if field.name != PARTITION}
+        return {field.name: field.type for field in schema if ours or field.name != PARTITION}
 
     def partitions(self, table: str) -> list[str]:
         """Return the keys of the partitions that have rows, sorted."""

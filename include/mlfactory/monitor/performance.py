@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from mlfactory.lake.labels import known_labels
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.findings import (
     ALERT,
@@ -92,9 +93,8 @@ def judged(product: Product, about: Partition, partition: Partition) -> dict[str
     if predictions.empty:
         return {}
     key = list(product.spec.features.key)
-    known = lake.read("labels", [about.key], columns=[*key, "label", "available_at"])
-    if not product.calendar.is_snapshot:
-        known = known[known["available_at"] <= partition.end] if len(known) else known
+    columns = [*key, "label", "available_at"]
+    known = known_labels(product, [about.key], partition.end)[columns]
     traits = [name for name in product.spec.features.sensitive if name not in key]
     if traits and len(known):
         known = known.merge(lake.read("features", [about.key], columns=[*key, *traits]), on=key)

@@ -13,8 +13,13 @@ from mlfactory.product.mistakes import nearest
 from mlfactory.product.spec import Label, ProductSpec
 
 
-def check_columns(frame: pd.DataFrame, spec: ProductSpec, where: str) -> None:
+def check_columns(
+    frame: pd.DataFrame, spec: ProductSpec, where: str, *, labelled: bool = True
+) -> None:
     """Make sure that the frame has every column the spec names, once.
+
+    Args:
+        labelled: whether the label is asked for; rows that are to be predicted have none.
 
     Raises:
         BuildError: naming every missing column and the nearest that is there.
@@ -24,7 +29,7 @@ def check_columns(frame: pd.DataFrame, spec: ProductSpec, where: str) -> None:
         **dict.fromkeys(features.sensitive, "features.sensitive"),
         **dict.fromkeys(features.categorical, "features.categorical"),
         **dict.fromkeys(features.numeric, "features.numeric"),
-        spec.label.column: "label.column",
+        **({spec.label.column: "label.column"} if labelled else {}),
         **({features.event_time: "features.event_time"} if features.event_time else {}),
         **({features.group: "features.group"} if features.group else {}),
         **dict.fromkeys(features.key, "features.key"),
@@ -112,7 +117,7 @@ def numbers(values: pd.Series, name: str, where: str) -> pd.Series:
             f"{where}: the column '{name}' is numeric in product.yaml and {values.dtype} here",
             remedy="make it a number, such as the hours or days since something",
         )
-    found = _as_float(values)
+    found = as_float(values)
     _refuse(values, values.notna() & found.isna(), name, "a number", where)
     _refuse(values, found.isin([np.inf, -np.inf]), name, "a finite number", where)
     return found
@@ -139,7 +144,7 @@ def labels(values: pd.Series, label: Label, where: str) -> pd.Series:
 
 
 def _zeros_and_ones(values: pd.Series, name: str, where: str) -> pd.Series:
-    found = _as_float(values)
+    found = as_float(values)
     wrong = values.notna() & ~found.isin([0.0, 1.0])
     if wrong.any():
         remedy = (
@@ -173,7 +178,7 @@ def _first(values: pd.Series, chosen: pd.Series) -> Any:
     return _plain(values.iloc[int(np.flatnonzero(chosen)[0])])
 
 
-def _as_float(values: pd.Series) -> pd.Series:
+def as_float(values: pd.Series) -> pd.Series:
     """Return a column as float64, nan where it is null or no number."""
     found: pd.Series = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
     return found

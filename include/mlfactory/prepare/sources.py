@@ -1,123 +1,138 @@
-"""What the build function is given: the validated rows of each source, without the bad ones."""
+"""What the build function is given: the accepted rows of each source, from its history on."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
 
 import pandas as pd
 
-from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
-from mlfactory.lake.manifests import read_manifest, stands_on
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.rows import Standing, accepted_of, standings
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 _log = logging.getLogger(__name__)
 
-_HELPERS = (PARTITION, ROW, RESCUED)
+_SHOWN = 5
 
 
-def check_validated(product: Product, partition: Partition) -> Mapping[str, Any]:
-    """Return the manifest of the partition's validation.
+@dataclass(frozen=True)
+class Stretch:
+    """The partition that is built, and those that its history lies in.
+
+    Attributes:
+        own: the partition's own standing.
+        history: those of the earlier partitions, oldest first.
+    """
+
+    own: Standing
+    history: tuple[Standing, ...]
+
+    @property
+    def usable(self) -> tuple[Standing, ...]:
+        """Return the partitions whose rows are used."""
+        return (*(each for each in self.history if each.state == "accepted"), self.own)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Return the partitions of the history that were never ingested."""
+        return tuple(each.key for each in self.history if each.state == "absent")
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Return the partitions of the history that did not pass validation, or await it."""
+        return tuple(each.key for each in self.history if each.state in ("stopped", "unvalidated"))
+
+
+def stretch_of(product: Product, partition: Partition) -> Stretch:
+    """Return which partitions are read to build `partition`.
 
     Raises:
-        UsageError: if it was not validated since it was last landed.
-        ContractError: if the verdict is `stop`.
+        UsageError: if it was not validated since it was last landed, or part of its history was
+            not ingested, or did not pass, and `features.history_required` is set.
+        ContractError: if its verdict is `stop`.
     """
-    validation = read_manifest(product.name, "validate", partition.key)
+    keys = _keys(product, partition)
+    found = standings(product, keys)
+    own = found.pop(partition.key)
     where = f"{product.name}, partition {partition}"
-    if not _is_current(product, partition.key, validation):
+    if own.state in ("absent", "unvalidated"):
         raise UsageError(
             f"{where}: it was not validated since it was last landed",
             remedy="run the stage validate first",
         )
-    if validation["facts"]["verdict"] == "stop":
+    if own.state == "stopped":
         raise ContractError(
             f"{where}: nothing is built from data that breaks its contract: "
-            + "; ".join(validation["facts"]["reasons"]),
+            + "; ".join(own.validation["facts"]["reasons"]),
             remedy="mend the data, then run ingest and validate again",
         )
-    return validation
+    stretch = Stretch(own, _since_the_first(product, list(found.values())))
+    _tell_of_gaps(product, where, stretch)
+    return stretch
 
 
-def load_sources(product: Product, partition: Partition) -> dict[str, pd.DataFrame]:
+def load_sources(
+    product: Product, partition: Partition, stretch: Stretch
+) -> dict[str, pd.DataFrame]:
     """Return the rows of each source that the build function may see, by the source's name.
 
-    Of a source with event times these are the rows from `features.history` before the partition
-    to its end; of a snapshot, those landed last. Quarantined rows are not among them, nor is
-    history that was stopped or never validated.
+    Of a source with event times these are the accepted rows from `features.history` before the
+    partition to its end; of one without, those that were seen when the partition was landed.
     """
-    lake = Lake(product.name)
-    usable = _usable_keys(product, partition)
-    bad = lake.read(QUARANTINE, usable, columns=[PARTITION, "source", "row"])
-    return {
-        name: _load(product, lake, name, partition, usable, bad) for name in product.spec.sources
-    }
+    return {name: _load(product, name, partition, stretch) for name in product.spec.sources}
 
 
-def _load(
-    product: Product,
-    lake: Lake,
-    name: str,
-    partition: Partition,
-    usable: list[str],
-    bad: pd.DataFrame,
-) -> pd.DataFrame:
-    source = product.spec.sources[name]
-    landed = set(lake.partitions(raw(name)))
-    keys = [key for key in usable if key in landed]
-    if source.event_time is None:
-        keys = _newest_landed(partition, landed)
-        if keys != [partition.key]:
-            bad = lake.read(QUARANTINE, keys, columns=[PARTITION, "source", "row"])
-    rows = lake.read(raw(name), keys)
-    if len(bad):
-        rows = _without(rows, bad[bad["source"] == name])
-    if source.event_time is not None and len(rows):
+def _load(product: Product, name: str, partition: Partition, stretch: Stretch) -> pd.DataFrame:
+    time = product.spec.sources[name].event_time
+    if time is None:
+        return accepted_of(product, name, [stretch.own])
+    rows = accepted_of(product, name, stretch.usable)
+    if len(rows) and not product.calendar.is_snapshot:
         start = partition.start - product.spec.features.history
-        rows = rows[rows[source.event_time] >= start]
-    if ROW in rows:
-        rows = rows.sort_values([PARTITION, ROW], kind="stable")
-    helpers = [column for column in _HELPERS if column in rows]
-    return rows.drop(columns=helpers).reset_index(drop=True)
+        rows = rows[rows[time] >= start].reset_index(drop=True)
+    return rows
 
 
-def _usable_keys(product: Product, partition: Partition) -> list[str]:
+def _keys(product: Product, partition: Partition) -> list[str]:
     if product.calendar.is_snapshot:
         return [partition.key]
     first = product.calendar.containing(partition.start - product.spec.features.history)
-    keys = [slot.key for slot in product.calendar.span(first, partition)]
-    usable: list[str] = []
-    refused: list[str] = []
-    for key in keys:
-        if not read_manifest(product.name, "ingest", key):
-            continue
-        validation = read_manifest(product.name, "validate", key)
-        good = _is_current(product, key, validation) and validation["facts"]["verdict"] != "stop"
-        (usable if good else refused).append(key)
-    if refused:
-        _log.warning(
-            "%s %s: built without the history of %s, which did not pass validation",
-            product.name,
-            partition,
-            refused,
+    return [slot.key for slot in product.calendar.span(first, partition)]
+
+
+def _since_the_first(product: Product, history: list[Standing]) -> tuple[Standing, ...]:
+    """Leave out what is before the product's first partition, or before the first ever landed."""
+    first = product.calendar.first
+    if first is not None:
+        start = product.calendar.containing(first).key
+        return tuple(each for each in history if each.key >= start)
+    there = [place for place, each in enumerate(history) if each.state != "absent"]
+    return tuple(history[there[0] :]) if there else ()
+
+
+def _tell_of_gaps(product: Product, where: str, stretch: Stretch) -> None:
+    gaps: Mapping[str, tuple[str, ...]] = {
+        "was never ingested": stretch.absent,
+        "did not pass validation, or was not validated since it was landed": stretch.refused,
+    }
+    told = [
+        f"{len(keys)} of the {len(stretch.history)} partitions of its history {why}: {_few(keys)}"
+        for why, keys in gaps.items()
+        if keys
+    ]
+    if not told:
+        return
+    if product.spec.features.history_required:
+        raise UsageError(
+            f"{where}: {'; '.join(told)}",
+            remedy="run those partitions first; or build without them, by leaving "
+            "features.history_required out of product.yaml",
         )
-    return usable
+    _log.warning("%s: built without a part of its history: %s", where, "; ".join(told))
 
 
-def _newest_landed(partition: Partition, landed: set[str]) -> list[str]:
-    # the keys of a product sort as their times do
-    return sorted(key for key in landed if key <= partition.key)[-1:]
-
-
-def _without(rows: pd.DataFrame, bad: pd.DataFrame) -> pd.DataFrame:
-    marked = pd.MultiIndex.from_frame(bad[[PARTITION, "row"]])
-    return rows[~pd.MultiIndex.from_frame(rows[[PARTITION, ROW]]).isin(marked)]
-
-
-def _is_current(product: Product, key: str, validation: Mapping[str, Any]) -> bool:
-    """Tell whether a validation read what was landed last."""
-    return stands_on(validation, read_manifest(product.name, "ingest", key))
+def _few(keys: tuple[str, ...]) -> str:
+    return ", ".join(keys[:_SHOWN]) + (", …" if len(keys) > _SHOWN else "")

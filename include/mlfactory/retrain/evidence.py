@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mlfactory.lake import ledger
+from mlfactory.lake.labels import known_labels
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -54,9 +55,7 @@ def labelled_rows(product: Product, partition: Partition) -> dict[str, int]:
     """Return the labelled rows known at the end of `partition`, by partition of the window."""
     window = product.calendar.back(partition, product.spec.window)
     keys = [slot.key for slot in window]
-    labels = Lake(product.name).read("labels", keys, columns=["partition", "available_at"])
-    if not product.calendar.is_snapshot and len(labels):
-        labels = labels[labels["available_at"] <= partition.end]
+    labels = known_labels(product, keys, partition.end)
     found = labels["partition"].value_counts().to_dict()
     return {key: int(found[key]) for key in keys if key in found}
 

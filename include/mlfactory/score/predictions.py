@@ -59,10 +59,9 @@ def predict(
         ContractError: the features lack what a model takes, or have it in another type.
     """
     schema = predictions_schema(product.spec, types)
+    where = f"product {product.name}, partition {partition.key}"
     tables = [
-        _answered(
-            product.spec, features, role, model, inputs_of(product, partition, features, model)
-        )
+        _answered(product.spec, features, role, model, inputs_of(where, features, model))
         for role, model in models
     ]
     return pa.concat_tables(
@@ -70,10 +69,11 @@ def predict(
     )
 
 
-def inputs_of(
-    product: Product, partition: Partition, features: pd.DataFrame, model: LoadedModel
-) -> pd.DataFrame:
+def inputs_of(where: str, features: pd.DataFrame, model: LoadedModel) -> pd.DataFrame:
     """Return the columns a model takes, in its types.
+
+    Args:
+        where: what an error begins with.
 
     Raises:
         ContractError: if one is missing, or holds text where the model takes numbers or the other
@@ -90,8 +90,8 @@ def inputs_of(
         problems = [f"columns {', '.join(lacking)} are missing"] if lacking else []
         problems += [f"columns {', '.join(other)} have another type"] if other else []
         raise ContractError(
-            f"product {product.name}, partition {partition.key}: the features do not fit version "
-            f"{model.version} of the model: {'; '.join(problems)}",
+            f"{where}: the features do not fit version {model.version} of the model: "
+            f"{'; '.join(problems)}",
             remedy="prepare the partition with the columns the model was trained with, or train "
             "and promote a model of the new ones",
         )

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, InsufficientData
 from mlfactory.product.loader import Product
@@ -18,8 +19,6 @@ from mlfactory.product.metrics import LabelKind
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import Features
 from mlfactory.statistics.statistic import Ints
-
-LABEL, AVAILABLE_AT = "label", "available_at"
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,10 +82,8 @@ def pin(product: Product, partition: Partition) -> Pinned:
     if len(versions) < 2:
         raise _too_little(product, partition, "nothing was prepared yet", "run stage prepare first")
     window = [slot.key for slot in product.calendar.back(partition, product.spec.window)]
-    labels = lake.read(
-        "labels", window, columns=[PARTITION, LABEL, AVAILABLE_AT], version=versions["labels"]
-    )
-    labelled = _known(product, partition, labels)[PARTITION].value_counts().to_dict()
+    labels = known_labels(product, window, partition.end, versions["labels"])
+    labelled = labels[PARTITION].value_counts().to_dict()
     least = product.spec.train.min_rows
     if (rows := sum(labelled.values())) < least:
         raise _too_little(
@@ -178,19 +175,10 @@ def _join(product: Product, partition: Partition, pinned: Pinned) -> pd.DataFram
     columns = list(dict.fromkeys([*on, *time, *features.inputs, *traits]))
     keys = sorted({*pinned.fit_partitions, *pinned.holdout_partitions})
     built = lake.read("features", keys, columns=columns, version=pinned.features_version)
-    labels = lake.read(
-        "labels", keys, columns=[*on, LABEL, AVAILABLE_AT], version=pinned.labels_version
-    )
-    joined = built.merge(_known(product, partition, labels), on=on, validate="one_to_one")
+    labels = known_labels(product, keys, partition.end, pinned.labels_version)
+    known = labels[[*on, LABEL, AVAILABLE_AT]]
+    joined = built.merge(known, on=on, validate="one_to_one")
     return joined.sort_values([*time, *features.key], kind="stable", ignore_index=True)
-
-
-def _known(product: Product, partition: Partition, labels: pd.DataFrame) -> pd.DataFrame:
-    """Return the labels that were known at the end of `partition`."""
-    known = labels[LABEL].notna()
-    if not product.calendar.is_snapshot:
-        known &= labels[AVAILABLE_AT] <= partition.end
-    return labels[known]
 
 
 def _rows(product: Product, frame: pd.DataFrame) -> Rows:

@@ -8,9 +8,10 @@ from typing import cast
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
 
+from mlfactory.lake.labels import AVAILABLE_AT
 from mlfactory.product.metrics import LabelKind
 from mlfactory.statistics.statistic import Ints
-from mlfactory.train.dataset import AVAILABLE_AT, Rows
+from mlfactory.train.dataset import Rows
 
 _FORWARD_FOLDS = 2
 _SHARE_TESTED = 4

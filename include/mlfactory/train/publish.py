@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlfactory.lake.catalog import card_page
+from mlfactory.lake.labels import LABEL
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -18,7 +19,7 @@ from mlfactory.registry import runs
 from mlfactory.registry.models import log_model
 from mlfactory.report import model_plots
 from mlfactory.train import card
-from mlfactory.train.dataset import LABEL, Rows, Split
+from mlfactory.train.dataset import Rows, Split
 from mlfactory.train.evaluate import Judged
 from mlfactory.train.outcomes import answer
 from mlfactory.train.threshold import cost_by_threshold

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,10 @@ from mlfactory.validate.suite import Outcome
 SCHEMA = pa.schema(
     [
         ("source", pa.string()),
+        ("landing", pa.string()),
         ("row", pa.int64()),
+        ("key", pa.string()),
+        ("digest", pa.string()),
         ("reasons", pa.list_(pa.string())),
         ("record", pa.string()),
     ]
@@ -29,6 +33,9 @@ _EXPECTED = {
     "bool": "true or false",
     "timestamp[us, tz=UTC]": "a time",
 }
+
+_DIGEST = 16
+"""Hexadecimal digits of a record's digest."""
 
 _REPEATED = "is the key of another row as well"
 
@@ -60,12 +67,26 @@ class Unread:
 
 @dataclass(frozen=True)
 class Bad:
-    """A quarantined row: its source, number, reasons, and what was received."""
+    """A quarantined row.
+
+    Attributes:
+        row: its place within its landing, which another landing gives to another row.
+        reasons: every reason why it is not let through.
+        record: what was received, as JSON.
+        key: the values of the source's key as JSON, None if it has no key or they are missing.
+        digest: of the record, by which the same row is known in another landing.
+    """
 
     source: str
     row: int
     reasons: tuple[str, ...]
     record: str
+    key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the record."""
+        return hashlib.sha256(self.record.encode()).hexdigest()[:_DIGEST]
 
 
 def reasons_of(
@@ -74,8 +95,11 @@ def reasons_of(
     kinds: Mapping[str, pa.DataType],
     outcomes: Iterable[Outcome],
     key: Sequence[str],
+    event_time: str | None = None,
 ) -> dict[int, list[str]]:
-    """Return why each bad row is bad: unreadable cells, broken critical rules, a key seen before.
+    """Return why each bad row is bad.
+
+    That is for unreadable cells, broken critical rules, no event time, or a key seen before.
 
     Args:
         frame: the rows of a source, with a range index.
@@ -83,6 +107,7 @@ def reasons_of(
         kinds: the types of the columns.
         outcomes: of the rules that were run on `frame`.
         key: the columns that name a row; none if nothing does.
+        event_time: the column that tells a row's partition.
     """
     reasons: dict[int, list[str]] = {}
     for row, texts in rescued.dropna().items():
@@ -97,18 +122,29 @@ def reasons_of(
                 f"{name}={_plain(frame.at[row, name])!r}" for name in outcome.rule.columns
             )
             reasons.setdefault(row, []).append(f"{values} breaks {outcome.rule.condition}")
+    for row in undated_rows(frame, event_time):
+        # whatever the rules of the spec are, a row of no partition is of no use to any
+        if row not in reasons:
+            reasons[row] = [f"has no {event_time}"]
     for row in _repeated(frame, key, reasons):
         values = ", ".join(f"{name}={_plain(frame.at[row, name])!r}" for name in key)
         reasons.setdefault(row, []).append(f"{values} {_REPEATED}")
     return dict(sorted(reasons.items()))
 
 
-def unread_cells(rescued: pd.Series, kinds: Mapping[str, pa.DataType]) -> tuple[Unread, ...]:
-    """Return the columns with cells that could not be read, those with most of them first."""
+def unread_cells(
+    rescued: pd.Series, kinds: Mapping[str, pa.DataType], but: str | None = None
+) -> tuple[Unread, ...]:
+    """Return the columns with cells that could not be read, those with most of them first.
+
+    Args:
+        but: a column to leave out.
+    """
     texts: dict[str, list[str]] = {}
     for cells in rescued.dropna():
         for column, text in json.loads(cells).items():
-            texts.setdefault(column, []).append(text)
+            if column != but:
+                texts.setdefault(column, []).append(text)
     found = [
         Unread(
             column,
@@ -127,7 +163,20 @@ def repeated_keys(reasons: Reasons) -> int:
     return sum(found[-1].endswith(_REPEATED) for found in reasons.values())
 
 
-def bad_rows(source: str, frame: pd.DataFrame, rescued: pd.Series, reasons: Reasons) -> list[Bad]:
+def undated_rows(frame: pd.DataFrame, event_time: str | None) -> list[int]:
+    """Return the places of the rows that have no event time."""
+    if event_time is None or event_time not in frame:
+        return []
+    return [int(row) for row in np.flatnonzero(frame[event_time].isna())]
+
+
+def bad_rows(
+    source: str,
+    frame: pd.DataFrame,
+    rescued: pd.Series,
+    reasons: Reasons,
+    key: Sequence[str] = (),
+) -> list[Bad]:
     """Return the quarantined rows of a source, each with its record as it was received."""
     places = list(reasons)
     records = frame.iloc[places].to_dict(orient="records")
@@ -137,18 +186,38 @@ def bad_rows(source: str, frame: pd.DataFrame, rescued: pd.Series, reasons: Reas
         received = {str(name): _plain(value) for name, value in record.items()}
         if isinstance(texts, str):
             received |= json.loads(texts)
-        written = json.dumps(received, default=str, ensure_ascii=False)
-        found.append(Bad(source, row, tuple(reasons[row]), written))
+        named = {name: received[name] for name in key}
+        found.append(
+            Bad(
+                source,
+                row,
+                tuple(reasons[row]),
+                _as_json(received),
+                _as_json(named) if named and None not in named.values() else None,
+            )
+        )
     return found
 
 
-def as_table(bad: Sequence[Bad]) -> pa.Table:
-    """Return quarantined rows as the table `quarantine` has them."""
+def as_table(bad: Sequence[Bad], landing: str) -> pa.Table:
+    """Return quarantined rows of a landing as the table `quarantine` has them."""
     rows = [
-        {"source": b.source, "row": b.row, "reasons": list(b.reasons), "record": b.record}
+        {
+            "source": b.source,
+            "landing": landing,
+            "row": b.row,
+            "key": b.key,
+            "digest": b.digest,
+            "reasons": list(b.reasons),
+            "record": b.record,
+        }
         for b in bad
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def _as_json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, default=str, ensure_ascii=False)
 
 
 def _expected(kind: pa.DataType) -> str:

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
-from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw, validation_page
+from mlfactory.lake.catalog import QUARANTINE, RAW_HELPERS, RESCUED, raw, validation_page
 from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.rows import as_frame, landed_rows
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError
+from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.validate import data_docs, page
@@ -23,6 +25,7 @@ from mlfactory.validate.quarantine import (
     bad_rows,
     reasons_of,
     repeated_keys,
+    undated_rows,
     unread_cells,
 )
 from mlfactory.validate.rules import rules_for
@@ -30,8 +33,6 @@ from mlfactory.validate.suite import Outcome, run_suite
 from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
 
 _log = logging.getLogger(__name__)
-
-_HELPERS = (PARTITION, ROW, RESCUED)
 
 
 @dataclass(frozen=True)
@@ -66,20 +67,26 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     Quarantine, page, Data Docs and manifest are written whatever the verdict is.
 
     Raises:
+        UsageError: if the partition was not ingested.
         ContractError: if the verdict is `stop`.
     """
     lake = Lake(product.name)
-    tables = {name: raw(name) for name in product.spec.sources}
+    landed = read_manifest(product.name, "ingest", partition.key)
+    if not landed:
+        raise UsageError(
+            f"{product.name}, partition {partition}: it was not ingested, or not to the end",
+            remedy="run the stage ingest first",
+        )
     address = validation_page(partition.key)
     with manifest(product, "validate", partition.key) as record:
-        record.inputs = lake.versions(*tables.values())
-        record.has_read(read_manifest(product.name, "ingest", partition.key))
-        checked = _check(product, lake, partition)
+        record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
+        record.has_read(landed)
+        checked = _check(product, lake, partition, str(landed["id"]))
         counts = {name: each.count for name, each in checked.items()}
         outcomes = {name: each.outcomes for name, each in checked.items()}
         bad = [row for each in checked.values() for row in each.bad]
         judgement = judge(counts, outcomes, product.spec.expect.quarantine_budget)
-        lake.replace(QUARANTINE, as_table(bad), partition.key)
+        lake.replace(QUARANTINE, as_table(bad, str(landed["id"])), partition.key)
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
         content = page.render(product, partition, judgement, counts, outcomes, bad)
@@ -95,6 +102,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         record.facts = {
             "verdict": judgement.verdict,
             "reasons": list(judgement.reasons),
+            "stopped_by": list(judgement.stopped_by),
             "passed": {name: bool(result.success) for name, result in results.items()},
         }
     _report(product, partition, judgement, outcomes, len(bad))
@@ -113,34 +121,45 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     )
 
 
-def _check(product: Product, lake: Lake, partition: Partition) -> dict[str, _Checked]:
-    frames = {name: lake.read(raw(name), [partition.key]) for name in product.spec.sources}
-    nothing_happened = frames[_driving(product)].empty
+def _check(product: Product, lake: Lake, partition: Partition, landing: str) -> dict[str, _Checked]:
+    landings = {partition.key: landing}
+    landed = {name: landed_rows(product, name, landings) for name in product.spec.sources}
+    nothing_happened = not landed[_driving(product)].num_rows
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {
         name: _Checked(Count(0, 0))
-        if frame.empty and nothing_happened
-        else _check_source(product, lake, name, frame)
-        for name, frame in frames.items()
+        if not rows.num_rows and nothing_happened
+        else _check_source(product, lake, name, rows)
+        for name, rows in landed.items()
     }
 
 
-def _check_source(product: Product, lake: Lake, name: str, landed: pd.DataFrame) -> _Checked:
-    if ROW in landed:
-        landed = landed.sort_values(ROW, ignore_index=True)
-    rescued = landed.get(RESCUED, pd.Series(dtype="str"))
-    frame = landed.drop(columns=[column for column in _HELPERS if column in landed])
+def _check_source(product: Product, lake: Lake, name: str, landed: pa.Table) -> _Checked:
+    rescued = pd.Series(dtype="str")
+    if RESCUED in landed.column_names:
+        rescued = landed.column(RESCUED).to_pandas()
+    helpers = [column for column in RAW_HELPERS if column in landed.column_names]
+    frame = as_frame(landed.drop_columns(helpers))
     # without rows, and perhaps without columns, only the rules about the table can be answered
     rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
     done = run_suite(product, name, rules, frame)
-    key = product.spec.sources[name].key if len(frame) else ()
+    source = product.spec.sources[name]
+    key = source.key if len(frame) else ()
     kinds = lake.columns(raw(name))
-    reasons = reasons_of(frame, rescued, kinds, done.outcomes, key)
-    unread = unread_cells(rescued, kinds)
+    reasons = reasons_of(frame, rescued, kinds, done.outcomes, key, source.event_time)
+    # of rows without a time the count tells, and not the cells
+    unread = unread_cells(rescued, kinds, but=source.event_time)
     return _Checked(
-        count=Count(len(frame), len(reasons), unread, repeated_keys(reasons), tuple(key)),
+        count=Count(
+            len(frame),
+            len(reasons),
+            unread,
+            repeated_keys(reasons),
+            tuple(key),
+            len(undated_rows(frame, source.event_time)),
+        ),
         outcomes=done.outcomes,
-        bad=tuple(bad_rows(name, frame, rescued, reasons)),
+        bad=tuple(bad_rows(name, frame, rescued, reasons, key)),
         result=done.result,
     )
 

@@ -20,6 +20,7 @@ class Count:
         unread: the columns with cells that cannot be read.
         repeated: how many rows have the key of another.
         key: the columns of that key.
+        undated: how many have no event time that can be read.
     """
 
     rows: int
@@ -27,6 +28,7 @@ class Count:
     unread: tuple[Unread, ...] = ()
     repeated: int = 0
     key: tuple[str, ...] = ()
+    undated: int = 0
 
     @property
     def share(self) -> float:
@@ -36,10 +38,11 @@ class Count:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, and what speaks against the partition where it is `stop`."""
+    """A verdict, and what speaks against the partition where it is `stop`, and by which sources."""
 
     verdict: Verdict
     reasons: tuple[str, ...] = ()
+    stopped_by: tuple[str, ...] = ()
 
 
 def judge(
@@ -51,7 +54,9 @@ def judge(
     where more than the share `budget` of a source's rows is in quarantine.
     """
     reasons: list[str] = []
+    stopped_by: list[str] = []
     for source, count in counts.items():
+        so_far = len(reasons)
         reasons += _broken(source, outcomes[source])
         if count.share > budget:
             bad = (
@@ -59,8 +64,10 @@ def judge(
                 f"bad, and quarantine_budget allows {budget:.1%}"
             )
             reasons.append("; ".join([bad, *_unruly(count), *_most_broken(outcomes[source])]))
+        if len(reasons) > so_far:
+            stopped_by.append(source)
     if reasons:
-        return Judgement("stop", tuple(reasons))
+        return Judgement("stop", tuple(reasons), tuple(stopped_by))
     if any(count.quarantined for count in counts.values()):
         return Judgement("pass_with_quarantine")
     return Judgement("pass")
@@ -81,7 +88,15 @@ def _broken(source: str, outcomes: Iterable[Outcome]) -> list[str]:
 def _unruly(count: Count) -> list[str]:
     """Return what is wrong with rows that no rule is broken by."""
     repeated = f"{count.repeated:,} have the key ({', '.join(count.key)}) of another row"
-    return [*map(str, count.unread), *([repeated] if count.repeated else [])]
+    undated = (
+        f"{count.undated:,} have no event time that can be read, and count in every partition "
+        "that they may be of"
+    )
+    return [
+        *map(str, count.unread),
+        *([undated] if count.undated else []),
+        *([repeated] if count.repeated else []),
+    ]
 
 
 def _most_broken(outcomes: Iterable[Outcome]) -> list[str]:

@@ -62,6 +62,7 @@ def test_each_source_lands_with_its_types_and_row_numbers(shop: Product) -> None
         "amount": "float64",
         "_rescued": "str",
         "_row": "int64",
+        "_landing": "str",
         "partition": "str",
     }
     assert read_manifest("shop", "ingest", "2026-01-01")["counts"] == result.rows
@@ -72,7 +73,8 @@ def test_the_same_partition_twice_gives_the_same_rows(shop: Product) -> None:
     land(shop, "2026-01-02")
     before = raw(shop, "orders")
     land(shop)
-    pd.testing.assert_frame_equal(raw(shop, "orders"), before)
+    again = raw(shop, "orders")
+    pd.testing.assert_frame_equal(again.drop(columns="_landing"), before.drop(columns="_landing"))
     assert len(raw(shop, "orders", "2026-01-02")) == 40
 
 
@@ -140,11 +142,11 @@ def test_nothing_is_written_if_one_of_the_sources_is_broken(shop: Product, home:
     assert not list(home.rglob("*.*"))
 
 
-def test_rows_that_belong_to_no_partition_are_warned_of(
+def test_rows_without_a_time_are_rows_of_the_partition_and_warned_of(
     shop: Product, caplog: pytest.LogCaptureFixture
 ) -> None:
     (shop.folder / "orders.csv").write_text(ORDERS + "99,soon,i1,5\n")
     with caplog.at_level(logging.WARNING):
-        assert land(shop).rows["orders"] == 40
-    assert "1 rows belong to no partition" in caplog.text
-    assert "the first is 'soon'" in caplog.text
+        assert land(shop, "2026-01-02").rows["orders"] == 41
+    assert "the at of 1 rows cannot be read; the first is 'soon'" in caplog.text
+    assert raw(shop, "orders", "2026-01-02")["_rescued"].iloc[-1] == '{"at": "soon"}'

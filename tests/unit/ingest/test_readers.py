@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mlfactory.ingest import readers
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.request import Request, request_for
 from mlfactory.product.errors import BuildError, ContractError, LateSourceError, ServiceError
@@ -71,7 +72,7 @@ def test_a_csv_gives_the_rows_of_the_partition_as_text(ask: Ask) -> None:
     received = ask(text=ROWS)
     assert ids(received) == ["1", "2"]
     assert received.rows.column("price").to_pylist() == ["5", "6"]
-    assert received.rows.column("note").to_pylist() == ["first", None]
+    assert received.rows.column("note").to_pylist() == ["first", "NA"]
 
 
 def test_a_csv_may_be_zipped_or_gzipped(ask: Ask, tmp_path: Path) -> None:
@@ -106,10 +107,67 @@ def test_a_file_a_partition_without_rows_is_a_partition_without_events(ask: Ask)
     assert ids(ask(source, "id,at,price\n", file="orders-2026-01-01.csv")) == []
 
 
-def test_rows_whose_time_cannot_be_read_are_counted_with_an_example(ask: Ask) -> None:
-    received = ask(text=ROWS + "4,soon,8,\n5,,9,\n")
-    assert ids(received) == ["1", "2"]
+def test_rows_whose_time_cannot_be_read_are_received_with_an_example(ask: Ask) -> None:
+    received = ask(text="id,at,price\n1,2026-01-01,5\n4,soon,8\n5,,9\n6,2026-01-01T12:00,9\n")
+    assert ids(received) == ["1", "4", "5", "6"]
     assert (received.undated, received.example) == (2, "soon")
+
+
+def test_a_row_without_a_time_may_be_of_the_partitions_between_its_neighbours(ask: Ask) -> None:
+    of_first = "id,at,price\n0,?,5\n1,2026-01-01,5\n2,?,5\n3,2026-01-02,5\n"
+    later = "4,?,5\n5,2026-01-03,5\n6,?,5\n7,2026-01-02,5\n8,?,5\n"
+    # the first may be of any day until the first; 4, 6 and 8 lie after it, or at the end
+    assert ids(ask(text=of_first + later)) == ["0", "1", "2"]
+    # unsorted: between the third and the first of the month lies the first as well
+    text = "id,at,price\n1,2026-01-03,5\n2,?,5\n3,2025-12-31,5\n4,?,5\n"
+    assert ids(ask(text=text)) == ["2", "4"]
+
+
+def test_in_a_file_a_partition_every_row_is_of_the_partition(ask: Ask) -> None:
+    source = CSV.replace("path: orders.csv", "path: 'orders-{partition}.csv'")
+    text = "id,at,price\n1,2026-01-02,5\n2,?,5\n3,2026-01-02,5\n4,?,5\n"
+    received = ask(source, text, file="orders-2026-01-01.csv")
+    assert ids(received) == ["2", "4"]
+    assert received.undated == 2
+
+
+def test_neighbours_are_found_across_the_pieces_of_a_file(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers, "_PIECE", 64)
+    rows = [f"a{i},2026-01-01T00:{i:02},5" for i in range(9)]
+    rows += [f"u{i},?,5" for i in range(9)] + ["b,2026-01-03,5"]
+    rows += [f"v{i},?,5" for i in range(9)] + ["c,2026-01-04,5", "w,?,5"]
+    received = ask(text="\n".join(["id,at,price", *rows]) + "\n")
+    assert ids(received) == [f"a{i}" for i in range(9)] + [f"u{i}" for i in range(9)]
+    assert (received.undated, received.seen) == (9, 30)
+
+
+def test_a_file_without_a_header_is_read_with_the_names_given(ask: Ask) -> None:
+    source = CSV.replace("csv,", "csv, header: [id, at, price],", 1)
+    received = ask(source, "1,2026-01-01,5\n2,2026-01-01,6\n")
+    assert ids(received) == ["1", "2"]
+    with pytest.raises(ContractError, match="Expected 3 columns, got 2"):
+        ask(source, "1,2026-01-01\n")
+    with pytest.raises(ContractError, match="has no rows"):
+        ask(source, "")
+
+
+def test_words_for_no_value_may_be_declared(ask: Ask) -> None:
+    source = CSV.replace("csv,", "csv, missing: [NA, '-'],", 1)
+    received = ask(source, "id,at,price,note\n1,2026-01-01,5,NA\n2,2026-01-01,6,-\n")
+    assert received.rows.column("note").to_pylist() == [None, None]
+
+
+def test_tabs_may_divide_columns(ask: Ask) -> None:
+    source = CSV.replace("csv,", 'csv, delimiter: "\\t",', 1)
+    assert ids(ask(source, "id\tat\tprice\n1\t2026-01-01\t5\n")) == ["1"]
+
+
+def test_times_may_be_written_as_the_spec_declares(ask: Ask) -> None:
+    source = CSV.replace("csv,", "csv, formats: {at: '%d/%m/%Y'},", 1)
+    received = ask(source, "id,at,price\n1,01/01/2026,5\n2,02/01/2026,6\n")
+    assert ids(received) == ["1"]
 
 
 @pytest.mark.parametrize(
@@ -123,12 +181,15 @@ def test_rows_whose_time_cannot_be_read_are_counted_with_an_example(ask: Ask) ->
         ("id,price\n1,5\n", "'at' (its event_time)"),
         ("at,price\n2026-01-01,5\n", "'id' (part of its key)"),
         ("id;at;price\n1;2026-01-01;5\n", "is its delimiter ';'?"),
+        ("Id,at,price,id\n1,2026-01-01,5,1\n", "does not tell apart what differs only in case"),
+        ("id,at,price,_landing\n1,2026-01-01,5,1\n", "the lake keeps that name"),
         ("id,at,price,id\n1,2026-01-01,5,1\n", "the column 'id' more than once"),
         ("id,at,price,_row\n1,2026-01-01,5,1\n", "the lake keeps that name"),
         ("id,at,price\n1,2026-01-01,5,6\n", "Row #2: Expected 3 columns, got 4: 1,2026-01-01,5,6"),
         ("id,at,price\n1,2026-01-01,5\n2,2026-01-01\n", "Row #3: Expected 3 columns, got 2"),
         (b"id,at,price\n1,2026-01-01,\xff\n", "encoding, for instance latin-1"),
         ("id,at,price\n1,01/02/2026,5\n", "the first is '01/02/2026'"),
+        ("id,at,price\n1,01/02/2026,5\n", "sources.orders.formats: {at: '%d/%m/%Y'}"),
     ],
 )  # fmt: skip
 def test_a_broken_csv_is_an_error_that_names_place_and_cause(
@@ -174,6 +235,11 @@ def test_parquet_gives_the_rows_of_the_partition(
     times = pd.to_datetime(["2026-01-01T00", "2026-01-01T23", "2026-01-02T00", None])
     frame = pd.DataFrame({"id": [1, 2, 3, 4], "at": times.tz_localize(zone), "price": 1.5})
     frame.to_parquet(product.folder / "orders.parquet")
+    received = receive(request(product))
+    assert ids(received) == ["1", "2"]
+    assert received.undated == 0
+    times = pd.to_datetime(["2026-01-01T00", None, "2026-01-02T00", None])
+    frame.assign(at=times.tz_localize(zone)).to_parquet(product.folder / "orders.parquet")
     received = receive(request(product))
     assert ids(received) == ["1", "2"]
     assert received.undated == 1

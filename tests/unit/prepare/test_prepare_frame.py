@@ -11,7 +11,7 @@ import pytest
 
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.frame import words
-from mlfactory.prepare.stage import Prepared, prepare
+from mlfactory.prepare.tables import Prepared, prepare
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product
 

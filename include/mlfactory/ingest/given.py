@@ -1,0 +1,145 @@
+"""A file that somebody gives: rows of a source, read and typed as its landed rows are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from mlfactory.ingest.cells import type_name
+from mlfactory.ingest.landing import land, settled_types
+from mlfactory.ingest.readers import receive
+from mlfactory.ingest.request import Request
+from mlfactory.ingest.times import UTC_TIME
+from mlfactory.lake.catalog import RESCUED, ROW, raw
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import SNAPSHOT
+from mlfactory.product.sources import CsvSource, ParquetSource, Source
+
+_PARQUET = (".parquet", ".pq")
+
+
+@dataclass(frozen=True)
+class Given:
+    """The rows of a file, in its order, with the columns of the source's table.
+
+    Attributes:
+        rows: every row of the file, numbered from 0, in the types that the lake has.
+        absent: columns of the table that the file lacks; they are null in `rows`.
+        ignored: columns of the file that the table does not have; they are not in `rows`.
+        reasons: why a row cannot be used, by its number, for those that cannot.
+    """
+
+    rows: pd.DataFrame
+    absent: tuple[str, ...]
+    ignored: tuple[str, ...]
+    reasons: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class _FileRequest(Request):
+    """The request for all rows of one file, whatever their times."""
+
+    @property
+    def where(self) -> str:
+        return f"{self.product.name}.{self.name}"
+
+
+def read_given(product: Product, name: str, file: Path) -> Given:
+    """Return the rows of `file`, which has the columns of the source `name`.
+
+    A CSV is read as the source's own (delimiter, encoding, formats), whatever kind that is; cells
+    are held to the types that the lake has for the columns.
+
+    Raises:
+        UsageError: if there is no such file, or nothing of the source was landed yet, so that no
+            column has a type.
+        ContractError: if the file cannot be read, or lacks its event time or key.
+    """
+    if not file.exists():
+        raise UsageError(f"there is no file {file}", remedy="correct the path")
+    standing = Lake(product.name).columns(raw(name))
+    if not standing:
+        raise UsageError(
+            f"{product.name}.{name}: nothing was landed yet, so nobody knows the types of its "
+            "columns",
+            remedy=f"mlfactory run {product.name} first",
+        )
+    source = product.spec.sources[name]
+    request = _request(product, name, file)
+    received = receive(request)
+    columns = [column for column in standing if column not in (ROW, RESCUED)]
+    given = received.rows.column_names
+    known = [column for column in columns if column in given]
+    types = settled_types(request, standing)
+    if source.event_time:
+        types[source.event_time] = UTC_TIME
+    landed = land(received.rows.select(known), types).rows
+    reasons = dict(_unusable(landed, source, types))
+    absent = tuple(column for column in columns if column not in given)
+    for column in absent:
+        landed = landed.append_column(column, pa.nulls(landed.num_rows, standing[column]))
+    return Given(
+        rows=landed.select(columns).to_pandas(),
+        absent=absent,
+        ignored=tuple(column for column in given if column not in columns),
+        reasons=reasons,
+    )
+
+
+def _request(product: Product, name: str, file: Path) -> Request:
+    source = product.spec.sources[name]
+    # without its event time a source gives all of its rows, of whatever partition
+    changed = {"event_time": None, "path": str(file.absolute())}
+    asked: Source
+    if file.suffix.lower() in _PARQUET or file.is_dir():
+        asked = ParquetSource(kind="parquet", path="", key=source.key, types=source.types)
+    elif isinstance(source, CsvSource):
+        asked = source
+    else:
+        asked = CsvSource(kind="csv", path="", key=source.key, types=source.types)
+    needed = {column: "part of its key" for column in source.key}
+    if source.event_time:
+        needed[source.event_time] = "its event_time"
+    calendar = product.calendar
+    now = calendar.parse(SNAPSHOT) if calendar.is_snapshot else calendar.containing(_now())
+    return _FileRequest(product, name, asked.model_copy(update=changed), now, needed)
+
+
+def _unusable(
+    rows: pa.Table, source: Source, types: Mapping[str, pa.DataType]
+) -> Iterator[tuple[int, str]]:
+    """Yield the rows that a validation would put into quarantine, with the first reason."""
+    frame = rows.select([*source.key, *_time(source), RESCUED]).to_pandas()
+    unread = frame[RESCUED].notna()
+    repeated = frame.duplicated(list(source.key)) if source.key else unread & False
+    null = frame[[*source.key, *_time(source)]].isna()
+    for row in frame.index[unread | repeated | null.any(axis=1)]:
+        if unread[row]:
+            cells: dict[str, str] = json.loads(frame.loc[row, RESCUED])
+            yield (
+                int(row),
+                "; ".join(
+                    f"{column}: '{text}' cannot be read as {type_name(types[column])}"
+                    for column, text in cells.items()
+                ),
+            )
+        elif null.loc[row].any():
+            yield int(row), f"'{null.columns[null.loc[row]][0]}' is empty"
+        else:
+            yield int(row), f"an earlier row has the same key {list(source.key)}"
+
+
+def _time(source: Source) -> list[str]:
+    return [source.event_time] if source.event_time and source.event_time not in source.key else []
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

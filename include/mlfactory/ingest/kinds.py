@@ -1,0 +1,116 @@
+"""Kinds of columns that typed sources have: which the lake keeps, and which become text."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlfactory.ingest.times import UTC_TIME
+
+_DIGITS_OF_INTEGER = 18
+"""Decimal digits that 64 bits hold whatever they are."""
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Tell whether a type is one of Arrow's types of text."""
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
+
+
+def storable(column: pa.ChunkedArray) -> pa.DataType:
+    """Return the type in which the lake keeps a column that comes with a type of its own.
+
+    Lists and structs are kept as such where all that they hold can be; what nothing else can hold,
+    such as ids, bytes and durations, becomes text.
+    """
+    kind = column.type
+    if pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > _DIGITS_OF_INTEGER:
+        return pa.int64() if _fits(column, pa.int64()) else pa.string()
+    found = _kept(kind)
+    if pa.types.is_nested(kind) and (_holds_bytes(kind) or not _fits(column, found)):
+        return pa.string()
+    return found
+
+
+def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column of any type as text; null where that cannot be told, as of odd bytes.
+
+    Ids of 16 bytes are written as such, other bytes of a fixed length in hexadecimal, bytes of any
+    length as the UTF-8 that they hold, lists and structs as JSON.
+    """
+    kind = column.type
+    if is_text(kind):
+        return pc.cast(column, pa.string())
+    if not pa.types.is_nested(kind) and not _is_bytes(kind):
+        try:
+            return pc.cast(column, pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    texts = [None if value is None else _text(value, kind) for value in column.to_pylist()]
+    return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _kept(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _kept(kind.value_type)
+    if pa.types.is_integer(kind):
+        return pa.int64()
+    if pa.types.is_decimal(kind):
+        whole = kind.scale <= 0 and kind.precision <= _DIGITS_OF_INTEGER
+        return pa.int64() if whole else pa.float64()
+    if pa.types.is_floating(kind):
+        return pa.float64()
+    if pa.types.is_timestamp(kind):
+        return UTC_TIME
+    if pa.types.is_date(kind):
+        return pa.date32()
+    if pa.types.is_boolean(kind):
+        return kind
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return pa.list_(_kept(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([(part.name, _kept(part.type)) for part in kind])
+    return pa.string()
+
+
+def _fits(column: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    try:
+        pc.cast(column, kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return False
+    return True
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return True
+    return bool(
+        pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+        or pa.types.is_binary_view(kind)
+        or pa.types.is_fixed_size_binary(kind)
+    )
+
+
+def _holds_bytes(kind: pa.DataType) -> bool:
+    if not pa.types.is_nested(kind):
+        return _is_bytes(kind)
+    return any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
+
+
+def _text(value: Any, kind: pa.DataType) -> str | None:
+    if isinstance(value, bytes):
+        if pa.types.is_fixed_size_binary(kind):
+            return value.hex()
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return None
+    if isinstance(value, uuid.UUID | str):
+        return str(value)
+    return json.dumps(value, default=str, ensure_ascii=False)

@@ -1,0 +1,125 @@
+"""What the build function is given beside the rows of the file: the lake, as it is known now."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import nearest
+from mlfactory.product.sources import Source
+
+
+def driving_source(product: Product, name: str | None) -> str:
+    """Return the source that the rows of a file are of: `name`, or the first that can be.
+
+    That is the first source with event times, of a product that has such, else the first of all.
+
+    Raises:
+        UsageError: if there is no source `name`.
+    """
+    sources = product.spec.sources
+    if name is None:
+        timed = [known for known, source in sources.items() if source.event_time]
+        return (timed or list(sources))[0]
+    if name not in sources:
+        raise UsageError(
+            f"product {product.name} has no source '{name}'{nearest(name, sources)}",
+            remedy=f"there are {list(sources)}",
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The accepted rows of the lake that belong to some events, by source.
+
+    Attributes:
+        gaps: partitions that the events' history needs and the lake does not have.
+    """
+
+    rows: Mapping[str, pd.DataFrame]
+    gaps: tuple[str, ...]
+
+
+def surroundings(product: Product, times: pd.Series | None) -> Surroundings:
+    """Return what the lake knows about events at `times`.
+
+    Of sources with event times these are the partitions of the events and `features.history`
+    before them; of registers, and of a product without times, what was landed last.
+
+    Args:
+        times: in UTC; None where the events have none.
+    """
+    own, before = _keys(product, times)
+    found = {}
+    for name, source in product.spec.sources.items():
+        timed = source.event_time is not None and times is not None
+        found[name] = (
+            _accepted(product, name, sorted({*own, *before})) if timed else newest(product, name)
+        )
+    gaps = tuple(key for key in before if not _passed(product, key))
+    return Surroundings(found, gaps)
+
+
+def newest(product: Product, name: str) -> pd.DataFrame:
+    """Return the accepted rows of the newest partition that a source has."""
+    return _accepted(product, name, Lake(product.name).partitions(raw(name))[-1:])
+
+
+def without_like(lake: pd.DataFrame, rows: pd.DataFrame, source: Source) -> pd.DataFrame:
+    """Return the rows of the lake less those whose key a row of the file has: it replaces them."""
+    key = list(source.key)
+    if not key or lake.empty:
+        return lake
+    known = pd.MultiIndex.from_frame(rows[key])
+    return lake[~pd.MultiIndex.from_frame(lake[key]).isin(known)]
+
+
+def beside(lake: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the lake, and those of the file after them."""
+    if lake.empty:
+        return rows.reset_index(drop=True)
+    return pd.concat([lake, rows[list(lake.columns)]], ignore_index=True)
+
+
+def _keys(product: Product, times: pd.Series | None) -> tuple[list[str], list[str]]:
+    """Return the partitions of the events, and those before them that their history lies in."""
+    if times is None:
+        return [], []
+    calendar, history = product.calendar, product.spec.features.history
+    hours = times.dt.floor("h").unique()
+    own = {slot.key: slot for slot in (calendar.containing(hour.to_pydatetime()) for hour in hours)}
+    before = {
+        slot.key
+        for last in own.values()
+        for slot in calendar.span(calendar.containing(last.start - history), last)
+        if slot.key not in own and (calendar.first is None or slot.start >= calendar.first)
+    }
+    return sorted(own), sorted(before)
+
+
+def _accepted(product: Product, name: str, keys: Sequence[str]) -> pd.DataFrame:
+    lake = Lake(product.name)
+    usable = [key for key in keys if _passed(product, key)]
+    rows = lake.read(raw(name), usable)
+    bad = lake.read(QUARANTINE, usable, columns=[PARTITION, "source", "row"])
+    bad = bad[bad["source"] == name]
+    if len(bad) and len(rows):
+        marked = pd.MultiIndex.from_frame(bad[[PARTITION, "row"]])
+        rows = rows[~pd.MultiIndex.from_frame(rows[[PARTITION, ROW]]).isin(marked)]
+    if len(rows):
+        rows = rows.sort_values([PARTITION, ROW], kind="stable")
+    helpers = [column for column in (PARTITION, ROW, RESCUED) if column in rows]
+    return rows.drop(columns=helpers).reset_index(drop=True)
+
+
+def _passed(product: Product, key: str) -> bool:
+    validation: Mapping[str, object] = read_manifest(product.name, "validate", key).get("facts", {})
+    return bool(validation) and validation.get("verdict") != "stop"

@@ -1,0 +1,201 @@
+"""The tables that a built frame becomes: features of the partition, and labels landed in it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+from mlfactory.lake.labels import AVAILABLE_AT, LABEL, event_partitions
+from mlfactory.prepare.frame import check_columns, check_key, event_times, labels, numbers, words
+from mlfactory.product.errors import BuildError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+_log = logging.getLogger(__name__)
+
+_TIME = pa.timestamp("us", "UTC")
+_FEW = 20
+"""Rows below which one value in all of them is no surprise."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The tables of a partition, in the order of the key.
+
+    Attributes:
+        labels: of the partition's own events, and after them of earlier ones whose label fell due
+            in the partition: only now are the rows there that it is told from.
+        earlier: how many of the labels are of earlier events.
+        constant: the features that have one value only.
+    """
+
+    features: pa.Table
+    labels: pa.Table
+    earlier: int = 0
+    constant: tuple[str, ...] = ()
+
+
+def prepare(product: Product, partition: Partition, frame: pd.DataFrame) -> Prepared:
+    """Split a built frame into the features and labels of `partition`, checked and typed.
+
+    Raises:
+        BuildError: if it is not what the product's spec promises.
+    """
+    spec, where = product.spec, where_of(product, partition)
+    check_columns(frame, spec, where)
+    frame = _with_keys_of_one_type(product, frame.reset_index(drop=True))
+    time = spec.features.event_time
+    earlier = frame.iloc[:0]
+    if time is not None:
+        frame = frame.assign(**{time: event_times(frame, time, where)})
+        frame, earlier = _split(product, partition, frame, time)
+    check_key(frame, spec.features.key, where)
+    frame = frame.sort_values(list(spec.features.key), kind="stable", ignore_index=True)
+    features = _features(product, frame, where)
+    own = _labels(product, frame, where, None)
+    late = _labels(product, earlier, where, partition)
+    _tell_of_labels(product, where, frame, own)
+    landed = pa.concat_tables([own, late]).combine_chunks()
+    return Prepared(features, landed, late.num_rows, _constant(features))
+
+
+def where_of(product: Product, partition: Partition) -> str:
+    """Return what every error of the stage begins with."""
+    return f"{product.name}, partition {partition}"
+
+
+def _with_keys_of_one_type(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with keys of whole numbers, or of text where they are anything else."""
+    features = product.spec.features
+    # a key that is a category as well is text in features, and has to be in labels
+    as_text = {*features.categorical, *features.sensitive}
+    texts = {
+        name: words(frame[name])
+        for name in features.key
+        if name != features.event_time
+        and (name in as_text or not pd.api.types.is_integer_dtype(frame[name]))
+    }
+    return frame.assign(**texts)
+
+
+def _split(
+    product: Product, partition: Partition, frame: pd.DataFrame, column: str
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of the partition, and the earlier ones whose label fell due in it.
+
+    The others are its history, and were built before.
+    """
+    times = frame[column]
+    known = (times >= partition.start - product.spec.features.history) & (times < partition.end)
+    if len(frame) and not known.any():
+        raise BuildError(
+            f"{where_of(product, partition)}: no event time in '{column}' lies in the partition; "
+            f"they go from {times.min()} to {times.max()}",
+            remedy="compare features.event_time with the event_time of the sources: both are UTC",
+        )
+    if not known.all():
+        _log.warning(
+            "%s %s: %d rows are left out, as their '%s' lies outside of the partition and its "
+            "history; the first is %s",
+            product.name,
+            partition,
+            int((~known).sum()),
+            column,
+            times[~known].iloc[0],
+        )
+    inside = (times >= partition.start) & (times < partition.end)
+    due = times + product.spec.label.arrives_after
+    earlier = known & ~inside & (due >= partition.start) & (due < partition.end)
+    return frame[inside].reset_index(drop=True), _told_once(product, frame[earlier], column)
+
+
+def _told_once(product: Product, earlier: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return earlier events without those whose key names several, in the order of their time."""
+    if earlier.empty:
+        return earlier.reset_index(drop=True)
+    key = list(product.spec.features.key)
+    named = earlier[key].assign(__of=event_partitions(product.calendar, earlier[column]))
+    once = ~named.duplicated(keep=False) & earlier[key].notna().all(axis="columns")
+    return earlier[once].sort_values([column, *key], kind="stable", ignore_index=True)
+
+
+def _features(product: Product, frame: pd.DataFrame, where: str) -> pa.Table:
+    spec = product.spec.features
+    columns = _named(product, frame)
+    for name in spec.numeric:
+        columns[name] = pa.array(numbers(frame[name], name, where), pa.float64(), from_pandas=True)
+    for name in (*spec.categorical, *spec.sensitive):
+        columns[name] = pa.array(words(frame[name]), pa.string(), from_pandas=True)
+    if spec.group is not None and spec.group not in columns:
+        columns[spec.group] = pa.array(words(frame[spec.group]), pa.string(), from_pandas=True)
+    return pa.table(columns)
+
+
+def _labels(
+    product: Product, frame: pd.DataFrame, where: str, landing: Partition | None
+) -> pa.Table:
+    """Return the labels of the rows that have one.
+
+    Args:
+        landing: the partition in which the labels of earlier events landed: it is at its end that
+            they are known, as they may be told from its last row. None for a partition's own.
+    """
+    label, time = product.spec.label, product.spec.features.event_time
+    found = labels(frame[label.column], label, where)
+    known = found.notna()
+    count = int(known.sum())
+    kind = pa.string() if label.kind == "multiclass" else pa.float64()
+    arrived: pa.Array
+    if time is None:
+        # of a snapshot nobody knows when a label arrived, and all of them are there
+        arrived = pa.nulls(count, _TIME)
+    elif landing is not None:
+        arrived = pa.array([landing.end] * count, _TIME)
+    else:
+        arrived = pa.array(frame.loc[known, time] + label.arrives_after, _TIME, from_pandas=True)
+    return pa.table(
+        {
+            **_named(product, frame[known]),
+            LABEL: pa.array(found[known], kind, from_pandas=True),
+            AVAILABLE_AT: arrived,
+        }
+    )
+
+
+def _named(product: Product, frame: pd.DataFrame) -> dict[str, pa.Array]:
+    """Return the columns that name an event: its key, and its time if it has one."""
+    columns: dict[str, pa.Array] = {}
+    features = product.spec.features
+    for name in features.key:
+        kind = pa.int64() if pd.api.types.is_integer_dtype(frame[name]) else pa.string()
+        columns[name] = pa.array(frame[name], kind, from_pandas=True)
+    if features.event_time is not None:
+        name = features.event_time
+        columns[name] = pa.array(frame[name], _TIME, from_pandas=True)
+    return columns
+
+
+def _tell_of_labels(product: Product, where: str, frame: pd.DataFrame, own: pa.Table) -> None:
+    name = product.spec.label.column
+    if frame.shape[0] and not own.num_rows:
+        _log.warning("%s: none of the %d rows has a label in '%s'", where, len(frame), name)
+    values = own.column(LABEL).unique()
+    if own.num_rows >= _FEW and len(values) == 1:
+        _log.warning(
+            "%s: the label '%s' is constant: it is %r in all %d rows that have one. If that is "
+            "wrong, compare what build asks for with what the source holds: text stays text "
+            "('Yes' is not True)",
+            where,
+            name,
+            values[0].as_py(),
+            own.num_rows,
+        )
+
+
+def _constant(features: pa.Table) -> tuple[str, ...]:
+    if features.num_rows < _FEW:
+        return ()
+    return tuple(name for name in features.column_names if len(features.column(name).unique()) == 1)

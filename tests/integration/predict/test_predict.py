@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.integration.predict.bakeries import DAYS, orders
+from typer.testing import CliRunner
+
+from mlfactory import predict
+from mlfactory.cli.main import app
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ContractError, UsageError
+from mlfactory.product.loader import Product
+
+
+@pytest.fixture
+def new(tmp_path: Path) -> pd.DataFrame:
+    """Give orders of the day after the last, whose outcome nobody knows."""
+    frame = orders(days=4).iloc[360:].reset_index(drop=True)
+    return frame.drop(columns="returned")
+
+
+def write(tmp_path: Path, frame: pd.DataFrame, name: str = "new.csv") -> Path:
+    path = tmp_path / name
+    if name.endswith(".csv"):
+        frame.to_csv(path, index=False, sep=";")
+    else:
+        frame.to_parquet(path, index=False)
+    return path
+
+
+def key_of(product: Product, row: pd.Series) -> str:
+    return str(row["id"]) if product.spec.features.key == ("id",) else f"E{row['id']}"
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_new_rows_are_scored_in_the_order_of_the_file(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path, name: str
+) -> None:
+    shuffled = new.sample(frac=1, random_state=1)
+    done = predict.run(bakery, write(tmp_path, shuffled, name))
+    table = done.table
+    assert (done.rows, done.scored, done.version) == (len(new), len(new), "1")
+    assert list(table["row"]) == list(range(1, len(new) + 1))
+    key = bakery.spec.features.key[0]
+    assert list(table[key].astype(str)) == [key_of(bakery, row) for _, row in shuffled.iterrows()]
+    assert table["score"].between(0, 1).all() and table["score"].nunique() > 100
+    assert table["decision"].isin([0, 1]).all() and table["reason"].isna().all()
+    # dear orders come back more often, which the model knows
+    dear = (shuffled["amount"] > 200).to_numpy()
+    assert table["score"][dear].mean() > table["score"][~dear].mean() + 0.2
+    assert any("lacks returned" in note for note in done.notes)
+
+
+def test_rows_of_the_lake_are_answered_as_the_batch_answers_them(
+    bakery: Product, tmp_path: Path
+) -> None:
+    """History, register, threshold and the text Yes and No are the same on both ways."""
+    batch = Lake("bakery").read("predictions", [DAYS[-1]])
+    file = orders()
+    file = file[file["at"].str.startswith(DAYS[-1])]
+    table = predict.run(bakery, write(tmp_path, file)).table
+    key = bakery.spec.features.key[0]
+    both = batch.merge(table, on=key, suffixes=("_batch", ""))
+    assert len(both) == len(batch) == len(file)
+    assert np.array_equal(both["score"], both["score_batch"])
+    assert (both["decision"] == both["prediction"]).all()
+    assert both["decision"].nunique() == 2
+
+
+def test_every_row_that_cannot_be_scored_says_why(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    file = new.head(8).astype(object)
+    file.loc[1, "amount"] = "a lot"
+    file.loc[2, "at"] = "some day"
+    file.loc[3, "id"] = None
+    file.loc[4, "id"] = file.loc[0, "id"]
+    file.loc[5, "amount"] = 950
+    file.loc[6, "customer"] = "nobody"
+    done = predict.run(bakery, write(tmp_path, file))
+    told = dict(zip(done.table["row"], done.table["reason"].fillna(""), strict=True))
+    assert told[2] == "amount: 'a lot' cannot be read as integer"
+    assert told[3] == "at: 'some day' cannot be read as datetime"
+    assert told[4] == "'id' is empty"
+    assert told[5] == "an earlier row has the same key ['id']"
+    assert told[6] == "build made no event of it"
+    # an unknown customer has no loyalty, which the model can live with
+    assert told[1] == told[7] == told[8] == ""
+    assert (done.rows, done.scored, len(done.table)) == (8, 3, 8)
+    assert done.table["score"].notna().sum() == 3
+
+
+def test_a_file_of_which_no_row_can_be_scored_is_still_answered(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    done = predict.run(bakery, write(tmp_path, new.head(3).assign(at="never")))
+    assert (done.rows, done.scored) == (3, 0)
+    assert done.table["reason"].str.contains("cannot be read as datetime").all()
+
+
+def test_a_column_that_features_are_made_of_may_not_be_absent(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    with pytest.raises(ContractError) as caught:
+        predict.run(bakery, write(tmp_path, new.rename(columns={"amount": "amuont"})))
+    assert "lacks the column 'amount' (did you mean 'amuont'?)" in caught.value.problem
+    assert "of which build makes" in caught.value.problem
+    # what no feature is made of may be
+    done = predict.run(bakery, write(tmp_path, new.drop(columns="note")))
+    assert done.scored == len(new)
+
+
+@pytest.mark.parametrize("absent", ["at", "id"])
+def test_time_and_key_are_needed(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path, absent: str
+) -> None:
+    with pytest.raises(ContractError, match=f"lacks the column '{absent}'"):
+        predict.run(bakery, write(tmp_path, new.drop(columns=absent)))
+
+
+def test_a_broken_file_is_refused_by_its_line(bakery: Product, tmp_path: Path) -> None:
+    path = tmp_path / "new.csv"
+    path.write_text("id;at;customer;amount;express;note\n1;2026-01-04T00:00:00Z;c1;5;No;x\n2;3\n")
+    with pytest.raises(ContractError, match="Expected 6 columns, got 2"):
+        predict.run(bakery, path)
+
+
+def test_what_there_is_not_is_told(bakery: Product, new: pd.DataFrame, tmp_path: Path) -> None:
+    file = write(tmp_path, new)
+    with pytest.raises(UsageError, match=r"no source 'order' \(did you mean 'orders'\?\)"):
+        predict.run(bakery, file, source="order")
+    with pytest.raises(UsageError, match="no version 7"):
+        predict.run(bakery, file, version="7")
+    with pytest.raises(UsageError, match="there is no file"):
+        predict.run(bakery, tmp_path / "none.csv")
+
+
+def test_the_command_writes_a_file_or_shows_the_first_rows(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    file, runner = write(tmp_path, new), CliRunner()
+    shown = runner.invoke(app, ["predict", "bakery", str(file)])
+    assert shown.exit_code == 0, shown.output
+    assert "120 of 120 rows scored by version 1" in shown.stdout
+    for name in ("out.csv", "out.parquet"):
+        out = tmp_path / name
+        done = runner.invoke(app, ["predict", "bakery", str(file), "--out", str(out)])
+        assert done.exit_code == 0, done.output
+        table = pd.read_csv(out) if name.endswith("csv") else pd.read_parquet(out)
+        assert len(table) == 120 and table["score"].notna().all()
+    for arguments, says in (
+        (["--out", str(tmp_path / "out.xlsx")], "let its name end in .csv or .parquet"),
+        (["--out", str(tmp_path / "no" / "out.csv")], "there is no folder"),
+    ):
+        refused = runner.invoke(app, ["predict", "bakery", str(file), *arguments])
+        assert refused.exit_code == 1 and says in refused.stderr
+
+
+def test_a_refused_file_leaves_the_output_as_it_was(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.csv"
+    out.write_text("mine")
+    file = write(tmp_path, new.drop(columns="at"))
+    done = CliRunner().invoke(app, ["predict", "bakery", str(file), "--out", str(out)])
+    assert done.exit_code == 1 and "lacks the column 'at'" in done.stderr
+    assert out.read_text() == "mine"
