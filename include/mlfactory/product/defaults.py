@@ -1,6 +1,6 @@
 """What a spec leaves unsaid, by how its time is cut: a month of rows is not an hour of rows.
 
-A window holds its seasons several times: of hours four weeks, of days eight, of weeks half a year.
+A window holds its seasons several times: of hours and days eight weeks, of weeks half a year.
 Its newest quarter or less is held out, so that progress can be told from chance: days follow one
 another, and few of them say little. Each product trains again now and then whatever its figures
 say, because a trigger that never fires would leave a model for ever.
@@ -36,7 +36,7 @@ class Defaults:
 
 
 DEFAULTS: dict[Every, Defaults] = {
-    "hour": Defaults(672, 168, every=336, cooldown=24, budget=Budget(6, 336), season=168),
+    "hour": Defaults(1344, 336, every=336, cooldown=24, budget=Budget(6, 336), season=168),
     "day": Defaults(56, 14, every=28, cooldown=7, budget=Budget(6, 56), season=7),
     "week": Defaults(26, 4, every=13, cooldown=2, budget=Budget(6, 26), season=0),
     "month": Defaults(6, 1, every=6, cooldown=1, budget=Budget(6, 12), season=0),

@@ -150,13 +150,13 @@ class Train(Strict):
     window: Partitions | None = Field(
         None,
         ge=2,
-        description="Newest partitions a training sees; by default 672 hours, 56 days, 26 weeks "
+        description="Newest partitions a training sees; by default 1344 hours, 56 days, 26 weeks "
         "or 6 months",
     )
     holdout: Holdout | None = Field(
         None,
         description="Newest labelled data, never trained on: by default a quarter of the window, "
-        "at most 168 hours, 14 days, 4 weeks or 1 month; a share for a snapshot, 25%",
+        "at most 336 hours, 14 days, 4 weeks or 1 month; a share for a snapshot, 25%",
     )
     min_rows: int = Field(100, ge=20, description="Labelled rows below which nothing is trained")
     min_holdout: int = Field(

@@ -3,84 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
-import pandas as pd
+from collections import Counter
+from dataclasses import replace
 
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate, SliceGate
-from mlfactory.product.metrics import LATENCY, merit
-from mlfactory.promote.latency import Latency
+from mlfactory.product.metrics import LATENCY
+from mlfactory.promote.comparing import beats, naive, slices
+from mlfactory.promote.evidence import Evidence, GateResult, State, Terms
 from mlfactory.report.numbers import written
-from mlfactory.statistics.comparison import paired_difference
-from mlfactory.statistics.estimate import interval
-from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.estimate import Estimate, interval
 
-SLICE_ROWS = 50
-"""Rows below which the figure of a slice is mostly chance."""
-
-_SLICE_CONFIDENCE = 0.95
+BUILT_IN = ("servable", "fresh", "holdout", "naive")
 
 
-@dataclass(frozen=True)
-class GateResult:
-    """How a candidate fared at one gate.
-
-    Attributes:
-        figure: what was measured; None where nothing could be.
-        bound: what it was held against.
-        low: lower end of what the figure may truly be; likewise `high`.
-        compared: whether it is a comparison that was made, so that to fail it is to be no better.
-    """
-
-    name: str
-    passed: bool
-    figure: float | None
-    bound: float | None
-    low: float | None
-    high: float | None
-    why: str
-    compared: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Evidence:
-    """All that the gates judge by.
-
-    Attributes:
-        reference: the champion's or the baseline's answers; None without a fair comparison.
-        reference_name: for people.
-        unfair: why there is no fair comparison.
-        slices: columns of the held-out rows, by name.
-        latency: None if the version does not serve.
-        trouble: why the version does not serve; nothing if it does.
-        cutoff: key of the candidate's, which sort as time does; likewise the champion's.
-    """
-
-    candidate: Outcome
-    reference: Outcome | None
-    reference_name: str
-    unfair: str
-    slices: Mapping[str, pd.Series]
-    latency: Latency | None
-    trouble: str
-    cutoff: str
-    champion_cutoff: str | None
-    seed: int
-
-
-def judged(gates: tuple[Gate, ...], evidence: Evidence) -> tuple[GateResult, ...]:
+def judged(gates: tuple[Gate, ...], evidence: Evidence, terms: Terms) -> tuple[GateResult, ...]:
     """Put a candidate through the built-in gates and those of the spec."""
-    own = [_pass_through(gate, evidence) for gate in gates]
-    return (servable(evidence), fresh(evidence), *own)
+    return (
+        servable(evidence),
+        fresh(evidence),
+        holdout(evidence, terms),
+        naive(_counted(gates, terms), evidence),
+        *(_pass_through(gate, evidence, terms) for gate in gates),
+    )
 
 
 def servable(evidence: Evidence) -> GateResult:
     """Require that the version loads from the registry and answers as it did at training."""
     works = not evidence.trouble
     why = evidence.trouble or "loads from the registry, its digest fits, and it answers as trained"
-    return GateResult("servable", works, float(works), 1.0, None, None, why)
+    return GateResult("servable", _state(works), float(works), 1.0, None, None, why)
 
 
 def fresh(evidence: Evidence) -> GateResult:
@@ -92,12 +43,39 @@ def fresh(evidence: Evidence) -> GateResult:
         why = f"cut-off {evidence.cutoff}, the champion's is {evidence.champion_cutoff}"
     else:
         why = f"cut-off {evidence.cutoff} is older than the champion's, {evidence.champion_cutoff}"
-    return GateResult("fresh", newer, float(newer), 1.0, None, None, why)
+    return GateResult("fresh", _state(newer), float(newer), 1.0, None, None, why)
+
+
+def holdout(evidence: Evidence, terms: Terms) -> GateResult:
+    """Require held-out rows enough, in all and of the second most frequent class.
+
+    What fewer say is chance; of several classes the rarer ones are measured with the others.
+    """
+    truth = evidence.candidate
+    if truth.rows < terms.min_holdout:
+        why = (
+            f"{truth.rows:,} held-out rows have a label, and {terms.min_holdout:,} are asked "
+            "(train.min_holdout); hold out more (train.holdout)"
+        )
+        return _holdout("cannot_tell", truth.rows, terms.min_holdout, why)
+    if truth.kind != "regression":
+        counts = [count for _, count in Counter(truth.y.tolist()).most_common(2)]
+        rarer = counts[1] if len(counts) > 1 else 0
+        if rarer < terms.least_of_a_class:
+            why = (
+                f"all but {rarer:,} of {truth.rows:,} held-out rows have one and the same label, "
+                f"and {terms.least_of_a_class:,} others are asked; hold out more (train.holdout)"
+            )
+            return _holdout("cannot_tell", rarer, terms.least_of_a_class, why)
+    why = f"{truth.rows:,} held-out rows with a label"
+    return _holdout("passed", truth.rows, terms.min_holdout, why)
 
 
 def bound(gate: BoundGate, evidence: Evidence) -> GateResult:
-    """Require a figure of the held-out rows to keep a bound."""
+    """Require a figure of the held-out rows to keep a bound; of a bias, its size."""
     estimate = interval(evidence.candidate, gate.metric)
+    if gate.metric == "bias":
+        estimate = _size(estimate)
     result = _within(gate, estimate.value, f"on {evidence.candidate.rows:,} held-out rows")
     return replace(result, low=_known(estimate.low), high=_known(estimate.high))
 
@@ -111,58 +89,26 @@ def latency(gate: BoundGate, evidence: Evidence) -> GateResult:
     return _within(gate, taken.p99, times)
 
 
-def beats(gate: BeatsGate, evidence: Evidence) -> GateResult:
-    """Require the candidate to be better than its reference beyond chance, on the same rows."""
-    name = f"{gate.metric}.beats_champion"
-    if evidence.reference is None:
-        return GateResult(name, False, None, 0.0, None, None, evidence.unfair)
-    difference = paired_difference(evidence.candidate, evidence.reference, gate.metric)
-    least = difference.at_least(gate.confidence)
-    ours, theirs = (measure(one, gate.metric) for one in (evidence.candidate, evidence.reference))
-    passed = least > 0
-    why = (
-        f"{gate.metric} {written(ours)} against {written(theirs)} of {evidence.reference_name}: "
-        f"better by {written(difference.value)}, by at least {written(least)} with "
-        f"confidence {gate.confidence:.0%}"
-    )
-    figure, low = _known(difference.value), _known(least)
-    return GateResult(name, passed, figure, 0.0, low, None, why, compared=True)
+def _counted(gates: tuple[Gate, ...], terms: Terms) -> str:
+    """Return the metric by which a candidate must be no worse than the naive answer.
+
+    It is the cost where errors have one, else what the spec compares with the champion.
+    """
+    if terms.main_metric == "cost":
+        return "cost"
+    return next((gate.metric for gate in gates if isinstance(gate, BeatsGate)), terms.main_metric)
 
 
-def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
-    """Require that no slice loses more than a bound against the reference."""
-    name = f"{gate.metric}.slice.{gate.slice}"
-    most = gate.drop_at_most
-    if evidence.reference is None:
-        return GateResult(name, False, None, most, None, None, evidence.unfair)
-    drops, left_out = _drops(gate, evidence, evidence.reference)
-    rest = f"; {left_out} left out (under {SLICE_ROWS} rows, or undefined)" if left_out else ""
-    if not drops:
-        why = f"no slice of {gate.slice} can be judged{rest}"
-        return GateResult(name, True, None, most, None, None, why)
-    worst = max(drops, key=lambda value: drops[value])
-    rows = _rows_of(evidence.slices[gate.slice], worst)
-    certain = paired_difference(
-        evidence.candidate.take(rows),
-        evidence.reference.take(rows),
-        gate.metric,
-    ).at_least(_SLICE_CONFIDENCE)
-    drop = drops[worst]
-    said = f"loses {written(drop)}" if drop > 0 else f"gains {written(-drop)}"
-    why = (
-        f"{gate.slice}={worst} fares worst of {len(drops)} slices: it {said} against "
-        f"{evidence.reference_name}, {written(most)} may be lost{rest}"
-    )
-    # the drop is the improvement's opposite, so its upper end is the lower end of that
-    return GateResult(name, drop <= most, drop, most, None, _known(-certain), why)
-
-
-def _pass_through(gate: Gate, evidence: Evidence) -> GateResult:
+def _pass_through(gate: Gate, evidence: Evidence, terms: Terms) -> GateResult:
     if isinstance(gate, BeatsGate):
-        return beats(gate, evidence)
+        return beats(gate, evidence, terms)
     if isinstance(gate, SliceGate):
         return slices(gate, evidence)
     return latency(gate, evidence) if gate.metric == LATENCY else bound(gate, evidence)
+
+
+def _holdout(state: State, rows: int, asked: int, why: str) -> GateResult:
+    return GateResult("holdout", state, float(rows), float(asked), None, None, why)
 
 
 def _within(gate: BoundGate, figure: float, where: str) -> GateResult:
@@ -175,27 +121,17 @@ def _within(gate: BoundGate, figure: float, where: str) -> GateResult:
         why = f"{gate.metric} is undefined {where}; {words}"
     else:
         why = f"{gate.metric} is {written(figure)} {where}; {words}"
-    return GateResult(name, passed, _known(figure), limit, None, None, why)
+    return GateResult(name, _state(passed), _known(figure), limit, None, None, why)
 
 
-def _drops(gate: SliceGate, evidence: Evidence, reference: Outcome) -> tuple[dict[str, float], int]:
-    """Return by how much each slice is worse, and how many slices cannot tell."""
-    values = evidence.slices[gate.slice]
-    drops: dict[str, float] = {}
-    left_out = 0
-    for value, count in values.value_counts().items():
-        rows = _rows_of(values, str(value))
-        models = (evidence.candidate, reference)
-        ours, theirs = (merit(gate.metric, measure(one.take(rows), gate.metric)) for one in models)
-        if count < SLICE_ROWS or math.isnan(theirs - ours):
-            left_out += 1
-        else:
-            drops[str(value)] = theirs - ours
-    return drops, left_out
+def _size(signed: Estimate) -> Estimate:
+    """Return the estimate of a figure's size from that of the figure."""
+    ends = sorted((abs(signed.low), abs(signed.high)))
+    return Estimate(abs(signed.value), 0.0 if signed.low < 0 < signed.high else ends[0], ends[1])
 
 
-def _rows_of(values: pd.Series, value: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    return np.asarray(values == value)
+def _state(passed: bool) -> State:
+    return "passed" if passed else "failed"
 
 
 def _known(value: float) -> float | None:

@@ -14,8 +14,9 @@ from mlfactory.lake.revisions import code_revision
 from mlfactory.product.errors import IntegrityError
 from mlfactory.product.gates import BoundGate, SliceGate
 from mlfactory.product.loader import Product
-from mlfactory.product.metrics import LATENCY
-from mlfactory.promote.gates import Evidence
+from mlfactory.product.metrics import LATENCY, metrics_for
+from mlfactory.product.spec import ProductSpec
+from mlfactory.promote.evidence import Evidence
 from mlfactory.promote.heldout import Said, asked, every_class, outcome, recorded
 from mlfactory.promote.latency import measure_latency
 from mlfactory.promote.reference import reference_for
@@ -23,6 +24,8 @@ from mlfactory.promote.training import HOLDOUT_FILE, Trained
 from mlfactory.registry.models import LoadedModel, load_version
 from mlfactory.registry.runs import read_frame
 from mlfactory.registry.versions import register
+from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.naive import naive_of, naive_outcome
 
 _MISSING = "missing"
 _MOST_LEVELS = 12
@@ -60,10 +63,13 @@ def gather(product: Product, trained: Trained, version: str, champion: Entry | N
     reference = reference_for(product, trained, champion, held_out, classes)
     others = [reference.said] if reference.said is not None else []
     known = every_class(held_out, candidate, *others)
+    ours = outcome(spec, held_out, candidate, known)
+    reference_outcome = outcome(spec, held_out, others[0], known) if others else None
     timed = any(isinstance(gate, BoundGate) and gate.metric == LATENCY for gate in spec.gates)
     return Evidence(
-        candidate=outcome(spec, held_out, candidate, known),
-        reference=None if not others else outcome(spec, held_out, others[0], known),
+        candidate=ours,
+        reference=reference_outcome,
+        constant=_constants(spec, ours),
         reference_name=reference.name,
         unfair=reference.problem,
         slices=_slices(held_out, [g.slice for g in spec.gates if isinstance(g, SliceGate)]),
@@ -71,7 +77,6 @@ def gather(product: Product, trained: Trained, version: str, champion: Entry | N
         trouble=served.trouble or _other_answers(served.model, held_out, candidate),
         cutoff=trained.cutoff,
         champion_cutoff=champion.partition if champion else None,
-        seed=spec.train.seed,
     )
 
 
@@ -114,6 +119,14 @@ def _other_answers(model: LoadedModel | None, held_out: pd.DataFrame, said: Said
 
 def _same(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
     return one.shape == other.shape and np.allclose(one, other, rtol=_DIGITS, atol=_DIGITS)
+
+
+def _constants(spec: ProductSpec, ours: Outcome) -> dict[str, Outcome]:
+    # of the held-out rows themselves, until the training says what the fitted ones were like
+    names = np.array(ours.classes)[ours.y.astype(int)] if ours.classes else ours.y
+    known = naive_of(names, ours.kind)
+    metrics = metrics_for(ours.kind, costs=spec.business is not None)
+    return {metric: naive_outcome(ours, metric, known) for metric in metrics}
 
 
 def _slices(held_out: pd.DataFrame, columns: Sequence[str]) -> dict[str, pd.Series]:

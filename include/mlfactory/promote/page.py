@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlfactory.promote.gates import GateResult
+from mlfactory.promote.evidence import GateResult
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
 
@@ -16,9 +16,12 @@ def gates_page(
 ) -> str:
     """Return a self-contained HTML page of how a candidate was judged."""
     page = Page(title, "Every gate with its figure, its bound and its reason")
-    failed = sum(not result.passed for result in results)
-    note = f"{len(results)} gates" if passed else f"{failed} of {len(results)} gates failed"
-    page.states([("gates", "passed" if passed else "failed", note)])
+    failed = sum(result.state == "failed" for result in results)
+    unclear = sum(result.state == "cannot_tell" for result in results)
+    note = f"{len(results)} gates" if passed else f"of {len(results)} gates {failed} failed"
+    note += f", {unclear} cannot tell" if unclear else ""
+    state = "passed" if passed else "failed" if failed else "cannot_tell"
+    page.states([("gates", state, note)])
     page.facts(facts)
     page.section("Gates")
     page.table(_COLUMNS, [_row(result) for result in results], state_column="result")
@@ -55,7 +58,9 @@ def gates_tags(results: Sequence[GateResult]) -> dict[str, str]:
 def reason(passed: bool, results: Sequence[GateResult]) -> str:
     """Return why a candidate is promoted or rejected, in one sentence for the ledger."""
     if not passed:
-        return "; ".join(f"{gate.name} failed: {gate.why}" for gate in results if not gate.passed)
+        return "; ".join(
+            f"{gate.name} {_outcome(gate)}: {gate.why}" for gate in results if not gate.passed
+        )
     compared = [gate.why for gate in results if gate.compared]
     told = f": {compared[0]}" if compared else ""
     return f"passed all {len(results)} gates{told}"
@@ -64,7 +69,7 @@ def reason(passed: bool, results: Sequence[GateResult]) -> str:
 def _row(result: GateResult) -> tuple[object, ...]:
     return (
         result.name,
-        _outcome(result),
+        result.state,
         result.figure,
         result.bound,
         result.low,
@@ -74,7 +79,7 @@ def _row(result: GateResult) -> tuple[object, ...]:
 
 
 def _outcome(result: GateResult) -> str:
-    return "passed" if result.passed else "failed"
+    return result.state.replace("_", " ")
 
 
 def _short(result: GateResult) -> str:

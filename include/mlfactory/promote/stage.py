@@ -12,11 +12,13 @@ from mlfactory.lake.manifests import manifest
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
-from mlfactory.promote.gates import Evidence, GateResult, judged
+from mlfactory.promote.evidence import Evidence, GateResult
+from mlfactory.promote.gates import judged
 from mlfactory.promote.judging import gather, register_version
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.promote.reference import champion_beside
 from mlfactory.promote.settling import move_aliases, standing_decision
+from mlfactory.promote.terms import HOLDOUT, terms_of
 from mlfactory.promote.training import (
     GATES_FILE,
     Trained,
@@ -64,7 +66,8 @@ def judge(product: Product, training_id: str) -> JudgeResult:
         version = register_version(product, trained)
         champion = champion_beside(product, version)
         evidence = gather(product, trained, version, champion)
-        results = judged(product.spec.gates, evidence)
+        terms = terms_of(product, training_id, trained.holdout_partitions)
+        results = judged(product.spec.gates, evidence, terms)
         table = _table(trained, version, champion, evidence, results)
         _publish(product, trained, table, results)
         write_json(product_store(product.name), training_file(training_id, GATES_FILE), table)
@@ -175,6 +178,7 @@ def _decision(product: Product, trained: Trained, table: dict[str, Any]) -> ledg
             "digest": tags["digest"],
             "run_id": trained.run_id,
             "seen_through": trained.seen_through,
+            HOLDOUT: list(trained.holdout_partitions),
             "champion": table["champion"],
             "challenger": table["challenger"],
             "gates": table["gates"],

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from mlfactory.report.numbers import is_number, written, written_column
 
 GOOD = frozenset({"ok", "pass", "passed", "promoted", "champion", "success"})
-DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger"})
+DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger", "cannot_tell"})
 BAD = frozenset({"alert", "stop", "fail", "failed", "rejected", "critical", "error"})
 
 _LARGEST_SVG = 120_000

@@ -41,6 +41,10 @@ ENOUGH = 10.0
 """Days (or groups, or rows) without memory that tell as much: with fewer nothing can be told."""
 
 
+FEW_DAYS = 14.0
+"""With fewer days than these even days without memory look as if they might have some."""
+
+
 @dataclass(frozen=True, eq=False)
 class Noise:
     """What chance does to a figure: a mixture of t distributions around 0.
@@ -51,6 +55,7 @@ class Noise:
         freedom: degrees of freedom.
         units: how many days, groups or rows were summed.
         effective: how many without memory, and of one size, would tell as much.
+        least: below how many units of this kind nothing is ever told.
     """
 
     weights: Floats
@@ -58,6 +63,7 @@ class Noise:
     freedom: float
     units: int
     effective: float
+    least: float = ENOUGH
 
     @property
     def tells(self) -> bool:
@@ -66,10 +72,11 @@ class Noise:
 
     @property
     def needed(self) -> float:
-        """Return how many units of this kind it takes to tell; infinity if there are none."""
+        """Return how many units of this kind it takes to tell."""
         if self.tells:
             return float(self.units)
-        return float(self.units * ENOUGH / self.effective) if self.effective > 0 else np.inf
+        told = self.units * ENOUGH / self.effective if self.effective > 0 else 0.0
+        return max(self.least, float(told))
 
     def beyond(self, distance: float) -> float:
         """Return the probability that chance alone makes a figure larger by `distance` or more.
@@ -108,13 +115,13 @@ def noise(influences: Floats, blocks: Ints | None, groups: Ints | None) -> Noise
         return _of_groups(influences, groups)
     sums = _summed(influences, blocks)
     if len(sums) < 2:
-        return _unknown(len(sums))
+        return _unknown(len(sums), FEW_DAYS)
     found = _of_days(sums)
     return found if groups is None else _with_groups(found, influences, blocks, groups)
 
 
-def _unknown(units: int) -> Noise:
-    return Noise(np.ones(1), np.full(1, np.nan), 1.0, units, float(min(units, 1)))
+def _unknown(units: int, least: float = ENOUGH) -> Noise:
+    return Noise(np.ones(1), np.full(1, np.nan), 1.0, units, float(min(units, 1)), least)
 
 
 def _summed(influences: Floats, codes: Ints) -> Floats:
@@ -146,7 +153,7 @@ def _of_days(sums: Floats) -> Noise:
     squares = (contrasts / spectra[:, 1:]).sum(axis=1)
     errors = np.sqrt(squares / (days - 1) * spectra[:, 0] * days)
     if not np.any(squares > 0):
-        return Noise(priors, errors, days - 1, days, float(days))
+        return Noise(priors, errors, days - 1, days, float(days), FEW_DAYS)
     likelihood = -np.log(spectra[:, 1:]).sum(axis=1) / 2 - (days - 1) / 2 * np.log(squares)
     weights = priors * np.exp(likelihood - likelihood.max())
     weights /= weights.sum()
@@ -154,7 +161,7 @@ def _of_days(sums: Floats) -> Noise:
     if effective < ENOUGH:
         weights = np.zeros_like(weights)
         weights[np.argmax(errors)] = 1.0
-    return Noise(weights, errors, days - 1, days, effective)
+    return Noise(weights, errors, days - 1, days, effective, FEW_DAYS)
 
 
 def _with_groups(found: Noise, influences: Floats, blocks: Ints, groups: Ints) -> Noise:
@@ -168,6 +175,7 @@ def _with_groups(found: Noise, influences: Floats, blocks: Ints, groups: Ints) -
         max(min(found.freedom, alike - 1), 1.0),
         found.units,
         min(found.effective, alike),
+        FEW_DAYS,
     )
 
 

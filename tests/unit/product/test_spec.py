@@ -35,7 +35,7 @@ def test_the_shortest_spec_has_a_default_for_all_else(spec: Make) -> None:
 @pytest.mark.parametrize(
     ("every", "window", "held_out", "passed", "cooldown", "budget"),
     [
-        ("hour", 672, 168, 336, 24, "6 per 336 partitions"),
+        ("hour", 1344, 336, 336, 24, "6 per 336 partitions"),
         ("day", 56, 14, 28, 7, "6 per 56 partitions"),
         ("week", 26, 4, 13, 2, "6 per 26 partitions"),
         ("month", 6, 1, 6, 1, "6 per 12 partitions"),

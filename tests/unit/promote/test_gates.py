@@ -7,12 +7,19 @@ import pandas as pd
 import pytest
 
 from mlfactory.product.gates import BeatsGate, BoundGate, SliceGate
-from mlfactory.promote.gates import Evidence, judged
+from mlfactory.product.metrics import metrics_for
+from mlfactory.promote.comparing import spent
+from mlfactory.promote.evidence import Evidence, GateResult, Terms
+from mlfactory.promote.gates import BUILT_IN, judged
 from mlfactory.promote.latency import Latency
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.naive import naive_of, naive_outcome
 
 ROWS = 400
+TERMS = Terms("day", "roc_auc", min_holdout=100, least_of_a_class=20)
+OF_VALUES = replace(TERMS, main_metric="mae")
+WITH_COSTS = replace(TERMS, main_metric="cost")
 
 
 def answers(skill: float, seed: int = 0) -> Outcome:
@@ -26,25 +33,52 @@ def answers(skill: float, seed: int = 0) -> Outcome:
     return Outcome("binary", y, scores, decisions, costs=(60.0, 12.0), blocks=blocks)
 
 
-@pytest.fixture
-def evidence() -> Evidence:
-    regions = np.repeat(["north", "south", "east"], [200, 180, 20])
+def noisy(by: float) -> Outcome:
+    """Return answers that are little better than those of skill 0.1, if at all."""
+    near = answers(0.11)
+    return replace(near, scores=near.scores + np.random.default_rng(4).normal(0, by, ROWS))
+
+
+def constants(of: Outcome) -> dict[str, Outcome]:
+    """Return the same rows answered by the best constant of each metric."""
+    known = naive_of(of.y, of.kind)
+    metrics = metrics_for(of.kind, costs=of.costs is not None)
+    return {metric: naive_outcome(of, metric, known) for metric in metrics}
+
+
+def made(candidate: Outcome, reference: Outcome | None = None) -> Evidence:
     return Evidence(
-        candidate=answers(0.3),
-        reference=answers(0.1),
-        reference_name="champion 1",
+        candidate=candidate,
+        reference=reference,
+        constant=constants(candidate),
+        reference_name="champion 1" if reference else "the naive answer",
         unfair="",
-        slices={"region": pd.Series(regions)},
-        latency=Latency(2.0, 9.0, 200),
+        slices={},
+        latency=None,
         trouble="",
         cutoff="2024-01-03",
         champion_cutoff="2024-01-02",
-        seed=7,
     )
 
 
-def only(gate: BoundGate | BeatsGate | SliceGate, evidence: Evidence):
-    return judged((gate,), evidence)[-1]
+@pytest.fixture
+def evidence() -> Evidence:
+    regions = np.tile(np.repeat(["north", "south", "east"], [10, 9, 1]), 20)
+    return replace(
+        made(answers(0.3), answers(0.1)),
+        slices={"region": pd.Series(regions)},
+        latency=Latency(2.0, 9.0, 200),
+    )
+
+
+def only(
+    gate: BoundGate | BeatsGate | SliceGate, evidence: Evidence, terms: Terms = TERMS
+) -> GateResult:
+    return judged((gate,), evidence, terms)[-1]
+
+
+def built_in(name: str, evidence: Evidence, terms: Terms = TERMS) -> GateResult:
+    return judged((), evidence, terms)[BUILT_IN.index(name)]
 
 
 def test_a_bound_is_kept_or_broken_by_the_figure_itself(evidence):
@@ -52,14 +86,14 @@ def test_a_bound_is_kept_or_broken_by_the_figure_itself(evidence):
     assert kept.passed and kept.bound == 0.6
     assert kept.low < kept.figure < kept.high
     broken = only(BoundGate(metric="brier", at_most=0.01), evidence)
-    assert not broken.passed and broken.name == "brier.at_most"
+    assert broken.state == "failed" and broken.name == "brier.at_most"
     assert "at most 0.01 is asked" in broken.why
 
 
 def test_a_figure_that_is_undefined_fails(evidence):
     silent = replace(evidence.candidate, decisions=np.zeros(ROWS))
     result = only(BoundGate(metric="precision", at_least=0.0), replace(evidence, candidate=silent))
-    assert (result.passed, result.figure) == (False, None)
+    assert (result.state, result.figure) == ("failed", None)
     assert "undefined" in result.why
 
 
@@ -75,7 +109,7 @@ def test_the_better_model_beats_and_the_same_one_does_not(evidence):
     better = only(gate, evidence)
     assert better.passed and better.compared and better.low > 0
     same = only(gate, replace(evidence, reference=evidence.candidate))
-    assert (same.passed, same.compared, same.figure) == (False, True, 0.0)
+    assert (same.state, same.compared, same.figure) == ("failed", True, 0.0)
     worse = replace(evidence, candidate=evidence.reference, reference=evidence.candidate)
     assert only(gate, worse).figure == pytest.approx(-better.figure)
 
@@ -89,68 +123,228 @@ def test_the_better_model_beats_and_the_same_one_does_not(evidence):
 )
 def test_without_a_fair_comparison_comparing_gates_fail_and_say_why(evidence, gate):
     result = only(gate, replace(evidence, reference=None, unfair="champion 1 cannot be asked"))
-    assert (result.passed, result.compared) == (False, False)
+    assert (result.state, result.compared) == ("failed", False)
     assert result.why == "champion 1 cannot be asked"
 
 
-def test_the_worst_slice_decides_and_small_ones_are_left_out(evidence):
-    y, south = evidence.candidate.y, np.asarray(evidence.slices["region"] == "south")
+def test_few_days_cannot_tell_and_the_gate_says_which_holdout_could(evidence):
+    days = np.asarray(evidence.candidate.blocks) % 3
+    short = replace(
+        evidence,
+        candidate=replace(noisy(0.1), blocks=days),
+        reference=replace(answers(0.1), blocks=days),
+    )
+    gate = BeatsGate(metric="roc_auc", beats="champion", confidence=0.95)
+    for every, words in {
+        "day": "a hold-out of 3 days is too short, 14 days can tell",
+        "hour": "a hold-out of 3 days (72 hours) is too short, 14 days (336 hours) can tell",
+        "week": "a hold-out of 3 days (1 week) is too short, 14 days (2 weeks) can tell",
+        "month": "a hold-out of 3 days (1 month) is too short, 14 days (1 month) can tell",
+    }.items():
+        result = only(gate, short, replace(TERMS, every=every))
+        assert (result.state, result.passed, result.compared) == ("cannot_tell", False, True)
+        assert words in result.why
+    one_day = replace(
+        short,
+        candidate=replace(short.candidate, blocks=days * 0),
+        reference=replace(short.reference, blocks=days * 0),
+    )
+    result = only(gate, one_day)
+    assert (result.state, result.low) == ("cannot_tell", None)
+    assert "how much of it is chance cannot be told" in result.why
+
+
+def test_rows_of_the_same_few_customers_cannot_tell(evidence):
+    groups = np.arange(ROWS, dtype=np.intp) % 4
+    same = [replace(one, blocks=None, groups=groups) for one in (noisy(0.1), answers(0.1))]
+    result = only(
+        BeatsGate(metric="roc_auc", beats="champion"),
+        replace(evidence, candidate=same[0], reference=same[1]),
+        replace(TERMS, every="snapshot"),
+    )
+    assert result.state == "cannot_tell"
+    assert "a hold-out of 4 groups is too short, 10 groups can tell" in result.why
+
+
+def test_an_improvement_that_is_not_shown_says_how_many_days_would_show_it(evidence):
+    near = replace(evidence, candidate=noisy(0.05), reference=answers(0.1))
+    result = only(BeatsGate(metric="brier", beats="champion"), near)
+    assert result.state == "failed" and result.figure > 0 > result.low
+    assert "not beyond chance with confidence 95%; a difference as large on 79 days" in result.why
+
+
+def test_more_is_asked_each_time_the_same_rows_judge_again(evidence):
+    gate = BeatsGate(metric="cost", beats="champion", confidence=0.95)
+    first, third = (only(gate, evidence, replace(TERMS, tries=tries)) for tries in (0.0, 2.0))
+    assert third.low < first.low
+    assert (
+        "these rows have judged 2 candidates before, so 99.58% is asked instead of 95%" in third.why
+    )
+    assert "before" not in first.why
+
+
+def test_twenty_tries_of_equals_on_the_same_rows_stay_near_the_promise():
+    shares = [spent(0.05, tries) for tries in range(20)]
+    assert shares[0] == 0.05 and shares[1] == pytest.approx(0.0125)
+    assert sum(shares) < 0.075
+    assert spent(0.05, 0.2) == 0.05 > spent(0.05, 0.7)
+    promoted = 0
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        y, champion, blocks = rng.normal(size=600), rng.normal(size=600), np.arange(600) // 20
+        reference = Outcome("regression", y, champion, champion, blocks=blocks)
+        for tries in range(20):
+            guess = 0.7 * champion + 0.714 * rng.normal(size=600)
+            evidence = made(Outcome("regression", y, guess, guess, blocks=blocks), reference)
+            gate = BeatsGate(metric="mae", beats="champion", confidence=0.95)
+            if only(gate, evidence, replace(TERMS, tries=float(tries))).passed:
+                promoted += 1
+                break
+    assert promoted / 150 < 0.12
+
+
+def test_a_slice_that_is_worse_beyond_chance_stops_and_small_ones_are_named(evidence):
+    south = np.asarray(evidence.slices["region"] == "south")
     scores = np.where(south, 1 - evidence.candidate.scores, evidence.candidate.scores)
-    broken = replace(evidence, candidate=replace(evidence.candidate, scores=scores, y=y))
+    broken = replace(evidence, candidate=replace(evidence.candidate, scores=scores))
     gate = SliceGate(metric="roc_auc", slice="region", drop_at_most=0.03)
     result = only(gate, broken)
-    assert not result.passed and result.figure > 0.03
+    assert result.state == "failed" and result.figure > 0.03
     assert "region=south fares worst of 2 slices: it loses" in result.why
-    assert "1 left out (under 50 rows, or undefined)" in result.why
-    assert result.high >= result.figure
+    assert "1 cannot be judged (under 50 rows, of one day, or undefined): east" in result.why
+    assert result.low <= result.figure <= result.high
     assert only(gate, evidence).passed
     assert "it gains" in only(gate, evidence).why
 
 
-def test_where_every_slice_is_small_nothing_is_judged(evidence):
+@pytest.mark.parametrize(("slices", "rows"), [(3, 500), (20, 100)])
+def test_an_equal_model_is_rarely_stopped_however_many_slices(slices: int, rows: int):
+    stopped = []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=slices * rows)
+        ours, theirs = (
+            Outcome("regression", y, y + error, y + error)
+            for error in rng.normal(size=(2, slices * rows))
+        )
+        names = pd.Series(np.repeat(np.arange(slices), rows).astype(str))
+        evidence = replace(made(ours, theirs), slices={"shop": names})
+        gate = SliceGate(metric="mae", slice="shop", drop_at_most=0.0)
+        stopped.append(only(gate, evidence, OF_VALUES).state == "failed")
+    assert np.mean(stopped) <= 0.09
+
+
+def test_a_slice_that_is_much_worse_is_found_among_twenty():
+    rng = np.random.default_rng(0)
+    y, names = rng.normal(size=2000), np.repeat(np.arange(20), 100)
+    ours, theirs = rng.normal(size=(2, 2000)) * np.where(names == 7, [[2.0], [1.0]], 1.0) + y
+    evidence = replace(
+        made(*(Outcome("regression", y, guess, guess) for guess in (ours, theirs))),
+        slices={"shop": pd.Series(names.astype(str))},
+    )
+    result = only(SliceGate(metric="mae", slice="shop", drop_at_most=0.1), evidence, OF_VALUES)
+    assert result.state == "failed" and "shop=7 fares worst of 20 slices" in result.why
+
+
+def test_where_every_slice_is_small_nothing_can_be_told(evidence):
     few = replace(evidence, slices={"region": pd.Series(np.arange(ROWS).astype(str))})
     result = only(SliceGate(metric="roc_auc", slice="region", drop_at_most=0.0), few)
-    assert result.passed and result.figure is None
-    assert result.why.startswith("no slice of region can be judged; 400 left out")
+    assert (result.state, result.figure, result.compared) == ("cannot_tell", None, False)
+    assert result.why.startswith("no slice of region can be judged; 400 cannot be judged")
+    assert result.why.endswith(", ...")
 
 
 def test_the_built_in_gates_are_always_there(evidence):
-    assert [gate.name for gate in judged((), evidence)] == ["servable", "fresh"]
-    assert all(gate.passed for gate in judged((), replace(evidence, champion_cutoff=None)))
-    broken = judged((), replace(evidence, trouble="its digest differs", cutoff="2024-01-01"))
-    assert [gate.passed for gate in broken] == [False, False]
-    assert [gate.why for gate in broken] == [
+    assert [gate.name for gate in judged((), evidence, TERMS)] == list(BUILT_IN)
+    assert all(gate.passed for gate in judged((), replace(evidence, champion_cutoff=None), TERMS))
+    changed = replace(evidence, trouble="its digest differs", cutoff="2024-01-01")
+    broken = judged((), changed, TERMS)
+    assert [gate.passed for gate in broken] == [False, False, True, True]
+    assert [gate.why for gate in broken][:2] == [
         "its digest differs",
         "cut-off 2024-01-01 is older than the champion's, 2024-01-02",
     ]
 
 
 def test_a_same_cut_off_is_fresh(evidence):
-    assert judged((), replace(evidence, champion_cutoff="2024-01-03"))[1].passed
+    assert built_in("fresh", replace(evidence, champion_cutoff="2024-01-03")).passed
+
+
+def test_a_handful_of_held_out_rows_promotes_nobody(evidence):
+    few = replace(evidence, candidate=evidence.candidate.take(np.arange(25)))
+    result = built_in("holdout", few)
+    assert (result.state, result.figure, result.bound) == ("cannot_tell", 25, 100)
+    assert "25 held-out rows have a label, and 100 are asked (train.min_holdout)" in result.why
+
+
+def test_a_handful_of_rows_of_one_class_promotes_nobody(evidence):
+    kept = np.append(np.flatnonzero(evidence.candidate.y == 0), [0])
+    kept = np.unique(np.append(kept, np.flatnonzero(evidence.candidate.y == 1)[:19]))
+    result = built_in("holdout", replace(evidence, candidate=evidence.candidate.take(kept)))
+    assert result.state == "cannot_tell" and result.figure < 20
+    assert "held-out rows have one and the same label, and 20 others are asked" in result.why
+
+
+def test_a_model_that_costs_more_than_doing_nothing_is_not_promoted(evidence):
+    # to say 1 always costs 12 for each of the half that is not
+    silent = replace(evidence.candidate, decisions=np.zeros(ROWS))
+    result = built_in("naive", replace(evidence, candidate=silent), WITH_COSTS)
+    assert (result.state, result.figure, result.bound) == ("failed", 30.0, 6.0)
+    assert result.why == "cost is 30, that of the best answer without a model 6"
+
+
+def test_what_counts_is_what_the_spec_compares_unless_errors_have_a_cost(evidence):
+    gates = (BeatsGate(metric="recall", beats="champion"),)
+    by_gate, by_cost = (judged(gates, evidence, terms)[3] for terms in (TERMS, WITH_COSTS))
+    assert by_gate.why.startswith("recall is") and by_cost.why.startswith("cost is")
+    assert built_in("naive", evidence).why.startswith("roc_auc is")
+
+
+def test_a_first_champion_is_compared_with_the_best_constant_of_the_metric(evidence):
+    first = replace(made(evidence.candidate), champion_cutoff=None)
+    for metric in ("precision", "roc_auc", "brier"):
+        result = only(BeatsGate(metric=metric, beats="champion"), first)
+        assert result.passed and "of the naive answer" in result.why
+    assert only(BeatsGate(metric="recall", beats="champion"), first).state == "failed"
 
 
 def test_a_bias_is_compared_by_its_size():
     y = np.arange(200.0)
-    low = Outcome("regression", y, y - 5, y - 5)
-    high = Outcome("regression", y, y + 1, y + 1)
-    evidence = Evidence(high, low, "champion 1", "", {}, None, "", "b", "a", 7)
-    assert only(BeatsGate(metric="bias", beats="champion"), evidence).passed
+    rng = np.random.default_rng(0)
+    low, high = (y + rng.normal(by, 0.1, 200) for by in (-5.0, 1.0))
+    worse, better = (Outcome("regression", y, one, one) for one in (low, high))
+    assert only(BeatsGate(metric="bias", beats="champion"), made(better, worse), OF_VALUES).passed
+    within = only(BoundGate(metric="bias", at_most=2), made(worse), OF_VALUES)
+    assert within.state == "failed" and within.figure == pytest.approx(5, abs=0.1)
+    assert 4.5 < within.low < within.figure < within.high < 5.5
+    assert only(BoundGate(metric="bias", at_most=2), made(better), OF_VALUES).passed
 
 
 def test_the_table_is_the_same_as_page_markdown_and_tags(evidence):
-    results = judged((BeatsGate(metric="cost", beats="champion"),), evidence)
-    page = gates_page("shop", True, {"candidate": "<b>"}, results)
+    few = replace(evidence, slices={"region": pd.Series(np.arange(ROWS).astype(str))})
+    gates = (
+        BeatsGate(metric="cost", beats="champion"),
+        SliceGate(metric="roc_auc", slice="region", drop_at_most=0.0),
+    )
+    results = judged(gates, few, TERMS)
+    page = gates_page("shop", False, {"candidate": "<b>"}, results)
     assert "cost.beats_champion" in page and "&lt;b&gt;" in page
+    assert "of 6 gates 1 failed, 1 cannot tell" in page
     table = gates_markdown(results)
-    assert table.count("\n") == 4
+    assert table.count("\n") == 7
     assert "| fresh | passed | 1 | 1 | — |" in table
-    assert gates_tags(results)["gate.servable"] == "passed 1 (bound 1)"
+    assert "| roc_auc.slice.region | cannot tell | — |" in table
+    tags = gates_tags(results)
+    assert tags["gate.servable"] == "passed 1 (bound 1)"
+    assert tags["gate.roc_auc.slice.region"] == "cannot tell — (bound 0)"
 
 
-def test_the_reason_names_every_failed_gate(evidence):
+def test_the_reason_names_every_gate_that_did_not_pass(evidence):
     results = judged(
-        (BoundGate(metric="brier", at_most=0.01),), replace(evidence, trouble="broken")
+        (BoundGate(metric="brier", at_most=0.01),), replace(evidence, trouble="broken"), TERMS
     )
     told = reason(False, results)
     assert told.startswith("servable failed: broken; brier.at_most failed: brier is")
-    assert reason(True, judged((), evidence)) == "passed all 2 gates"
+    assert reason(True, judged((), evidence, TERMS)) == "passed all 4 gates"
+    short = replace(evidence, candidate=evidence.candidate.take(np.arange(25)))
+    assert reason(False, judged((), short, TERMS)).startswith("holdout cannot tell: 25 held-out")

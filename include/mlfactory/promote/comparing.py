@@ -1,0 +1,186 @@
+"""The gates that compare: with the naive answer, with the champion, and slice by slice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from mlfactory.product.gates import BeatsGate, SliceGate
+from mlfactory.product.metrics import merit
+from mlfactory.product.partitions import Every
+from mlfactory.promote.evidence import Evidence, GateResult, State, Terms
+from mlfactory.report.numbers import written
+from mlfactory.statistics.comparison import PairedDifference, paired_difference
+from mlfactory.statistics.metrics import Outcome, measure
+
+SLICE_ROWS = 50
+"""Rows below which the figure of a slice is mostly chance."""
+
+SLICES_WRONGLY_STOPPED = 0.05
+"""How often chance alone may stop a candidate at a gate of slices, however many there are."""
+
+_DAYS: Mapping[Every, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365.25 / 12}
+_NAMED = 5
+_NEVER = 1000.0
+"""Times as large a hold-out as this one is nothing that anybody will wait for."""
+
+
+def naive(metric: str, evidence: Evidence) -> GateResult:
+    """Require the candidate to be no worse than the constant answer that is best for a metric."""
+    ours, theirs = (measure(one, metric) for one in (evidence.candidate, evidence.constant[metric]))
+    gain = merit(metric, ours) - merit(metric, theirs)
+    if math.isnan(gain):
+        why = f"{metric} is undefined on {evidence.candidate.rows:,} held-out rows"
+        return GateResult("naive", "cannot_tell", _known(ours), _known(theirs), None, None, why)
+    why = f"{metric} is {written(ours)}, that of the best answer without a model {written(theirs)}"
+    state: State = "passed" if gain >= 0 else "failed"
+    return GateResult("naive", state, ours, theirs, None, None, why)
+
+
+def beats(gate: BeatsGate, evidence: Evidence, terms: Terms) -> GateResult:
+    """Require the candidate to be better than its reference beyond chance, on the same rows."""
+    name = f"{gate.metric}.beats_champion"
+    reference = evidence.against(gate.metric)
+    if reference is None:
+        return GateResult(name, "failed", None, 0.0, None, None, evidence.unfair)
+    confidence = 1 - spent(1 - gate.confidence, terms.tries)
+    difference = paired_difference(evidence.candidate, reference, gate.metric)
+    ours, theirs = (measure(one, gate.metric) for one in (evidence.candidate, reference))
+    told = f"{gate.metric} {written(ours)} against {written(theirs)} of {evidence.reference_name}"
+    if math.isnan(difference.value):
+        why = f"{told}: undefined on {evidence.candidate.rows:,} held-out rows"
+        return GateResult(name, "cannot_tell", None, 0.0, None, None, why, compared=True)
+    least = difference.at_least(confidence)
+    state = _state_of(difference, least)
+    why = f"{told}: {_by_how_much(difference, least, confidence)}"
+    if terms.tries:
+        why += (
+            f"; these rows have judged {terms.tries:.3g} candidates before, so {confidence:.2%} "
+            f"is asked instead of {gate.confidence:.0%}"
+        )
+    why += _wanted(difference, confidence, evidence.candidate, terms.every, state)
+    figure, low = _known(difference.value), _known(least)
+    return GateResult(name, state, figure, 0.0, low, None, why, compared=True)
+
+
+def spent(chance: float, tries: float) -> float:
+    """Return the chance of a mistake that a judgement may take after earlier ones.
+
+    The first takes it all, and all later ones on the same rows half as much again together: the
+    n-th takes 1 / 2n(n-1) of it (alpha spending: Lan & DeMets 1983, Biometrika 70(3)).
+    """
+    number = tries + 1
+    return chance * min(1.0, 1 / (2 * number * tries)) if tries else chance
+
+
+def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
+    """Require that no slice is worse than its reference by more than a bound, beyond chance.
+
+    Every slice is asked, and the chance of a wrong stop is shared among them (Bonferroni), so
+    that the worst of many is not stopped for being the worst.
+    """
+    name = f"{gate.metric}.slice.{gate.slice}"
+    most = gate.drop_at_most
+    reference = evidence.against(gate.metric)
+    if reference is None:
+        return GateResult(name, "failed", None, most, None, None, evidence.unfair)
+    drops, unclear = _drops(gate, evidence, reference)
+    rest = _left_out(unclear)
+    if not drops:
+        why = f"no slice of {gate.slice} can be judged{rest}"
+        return GateResult(name, "cannot_tell", None, most, None, None, why)
+    # how likely chance makes of a drop that may be one that is as large as was seen
+    chances = {value: 1 - found.chance_of(-most) for value, found in drops.items()}
+    worst = min(drops, key=lambda value: chances[value])
+    tail = SLICES_WRONGLY_STOPPED / len(drops)
+    failed = chances[worst] < tail
+    found = drops[worst]
+    reach = found.noise.reach(tail)
+    drop = -found.value
+    said = f"loses {written(drop)}" if drop > 0 else f"gains {written(-drop)}"
+    beyond = "" if failed or drop <= most else ", which chance explains"
+    why = (
+        f"{gate.slice}={worst} fares worst of {len(drops)} slices: it {said} against "
+        f"{evidence.reference_name}, {written(most)} may be lost{beyond}{rest}"
+    )
+    low, high = _known(drop - reach), _known(drop + reach)
+    return GateResult(name, "failed" if failed else "passed", drop, most, low, high, why)
+
+
+def _state_of(difference: PairedDifference, least: float) -> State:
+    if least > 0:
+        return "passed"
+    return "failed" if difference.noise.tells else "cannot_tell"
+
+
+def _by_how_much(difference: PairedDifference, least: float, confidence: float) -> str:
+    way = "better" if difference.value >= 0 else "worse"
+    size = f"{way} by {written(abs(difference.value))}"
+    if math.isnan(least):
+        return f"{size}, and how much of it is chance cannot be told"
+    sure = f"{confidence:.2%}".replace(".00%", "%")
+    if least > 0:
+        return f"{size}, by at least {written(least)} with confidence {sure}"
+    return f"{size}, which is not beyond chance with confidence {sure}"
+
+
+def _wanted(
+    difference: PairedDifference, confidence: float, rows: Outcome, every: Every, state: State
+) -> str:
+    """Say which hold-out would tell, or would show a difference of this size."""
+    if state == "passed":
+        return ""
+    noise = difference.noise
+    if state == "cannot_tell":
+        have = _amount(noise.units, rows, every)
+        return f"; a hold-out of {have} is too short, {_amount(noise.needed, rows, every)} can tell"
+    wanted = difference.units_to_show(confidence)
+    if not wanted < _NEVER * noise.units:
+        return ""
+    return f"; a difference as large on {_amount(wanted, rows, every)} would be"
+
+
+def _amount(units: float, rows: Outcome, every: Every) -> str:
+    """Write an amount of days, entities or rows as what a spec can hold out."""
+    count = math.ceil(units)
+    if rows.blocks is None:
+        return f"{count:,} {'rows' if rows.groups is None else 'groups'}"
+    partitions = math.ceil(units / _DAYS[every])
+    unit = every if partitions == 1 else f"{every}s"
+    days = "day" if count == 1 else "days"
+    return f"{count:,} {days}" if every == "day" else f"{count:,} {days} ({partitions:,} {unit})"
+
+
+def _drops(
+    gate: SliceGate, evidence: Evidence, reference: Outcome
+) -> tuple[dict[str, PairedDifference], list[str]]:
+    """Compare slice by slice; return the comparisons, and the slices that cannot be judged."""
+    values = evidence.slices[gate.slice]
+    drops: dict[str, PairedDifference] = {}
+    unclear: list[str] = []
+    for value, count in values.value_counts().items():
+        rows = np.asarray(values == value)
+        if count >= SLICE_ROWS:
+            ours, theirs = evidence.candidate.take(rows), reference.take(rows)
+            found = paired_difference(ours, theirs, gate.metric)
+            if not math.isnan(found.chance_of(0.0)):
+                drops[str(value)] = found
+                continue
+        unclear.append(str(value))
+    return drops, unclear
+
+
+def _left_out(unclear: list[str]) -> str:
+    if not unclear:
+        return ""
+    named = ", ".join(unclear[:_NAMED]) + (", ..." if len(unclear) > _NAMED else "")
+    return (
+        f"; {len(unclear)} cannot be judged (under {SLICE_ROWS} rows, of one day, or undefined): "
+        f"{named}"
+    )
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)
