@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -12,11 +14,15 @@ from mlfactory.cli.local_files import write_text
 from mlfactory.cli.output import say
 from mlfactory.product.errors import SpecError, UsageError
 from mlfactory.product.loader import Product, load_product, load_products, schema_of
+from mlfactory.product.trial import code_mistakes
 from mlfactory.settings import settings
 
 
 def check_products(name: str | None, console: Console, errors: Console) -> bool:
     """Print a line for each product that is right and every mistake of those that are not.
+
+    Also what a product may say and will be surprised by, which is no mistake. The product's code
+    is imported, each product's in a process of its own.
 
     Args:
         name: the one product to check; all if None.
@@ -27,7 +33,7 @@ def check_products(name: str | None, console: Console, errors: Console) -> bool:
     Raises:
         UsageError: if there is no such product, or none at all.
     """
-    products, wrong = _load(name)
+    products, wrong = _tried(*_load(name))
     if not products and not wrong:
         raise UsageError(
             f"there is no product in {settings().products}",
@@ -39,6 +45,8 @@ def check_products(name: str | None, console: Console, errors: Console) -> bool:
         line.append("OK", style="bold green")
         line.append(f"  {summary(found)}", style="not bold")
         say(console, line)
+        for warning in found.warnings:
+            say(console, f"  {warning}", "yellow")
     for error in wrong:
         say(errors, str(error), "red")
     return not wrong
@@ -83,6 +91,20 @@ def _load(name: str | None) -> tuple[list[Product], list[SpecError]]:
         return [load_product(name)], []
     except SpecError as error:
         return [], [error]
+
+
+def _tried(
+    products: list[Product], wrong: list[SpecError]
+) -> tuple[list[Product], list[SpecError]]:
+    """Part the products whose code cannot be imported from the others."""
+    right = []
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for product, mistakes in zip(products, pool.map(code_mistakes, products), strict=True):
+            if mistakes:
+                wrong.append(SpecError(product.name, mistakes))
+            else:
+                right.append(product)
+    return right, wrong
 
 
 def _count(number: int, thing: str) -> str:

@@ -6,7 +6,6 @@ are text here: what type they are is decided when they are landed.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import zipfile
@@ -80,7 +79,6 @@ def receive(request: Request) -> Received:
 
 
 def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
-    _check_encoding(request, source)
     with _explained(request, file), _opened(request, file) as stream:
         header = list(source.header) if source.header else _header(stream, source)
     if not header:
@@ -235,16 +233,6 @@ def _as_received(frame: pd.DataFrame) -> pa.Table:
             texts = frame[name].map(str).where(frame[name].notna(), None)
             columns[str(name)] = pa.array(texts, pa.string(), from_pandas=True)
     return pa.table(columns)
-
-
-def _check_encoding(request: Request, source: CsvSource) -> None:
-    try:
-        codecs.lookup(source.encoding)
-    except LookupError:
-        raise ContractError(
-            f"{request.where}: '{source.encoding}' is not an encoding",
-            remedy=f"set sources.{request.name}.encoding to one, such as utf-8 or latin-1",
-        ) from None
 
 
 def _header(stream: Any, source: CsvSource) -> list[str]:

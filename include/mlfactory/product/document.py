@@ -9,25 +9,12 @@ from typing import Any
 import yaml
 
 from mlfactory.product.errors import Mistake
+from mlfactory.product.yaml12 import Loader
 
-try:
-    from yaml import CSafeLoader as _SafeLoader
-except ImportError:  # a PyYAML built without libyaml reads the same, slower
-    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
-
-
-class _Loader(_SafeLoader):
-    """Reads a date that does not exist as a mistake with its line."""
-
-
-def _date(loader: _Loader, node: yaml.ScalarNode) -> Any:
-    try:
-        return loader.construct_yaml_timestamp(node)
-    except ValueError as error:
-        raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from None
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _date)
+_MOST_BYTES = 1_000_000
+_MOST_NODES = 50_000
+_DEEPEST = 30
+"""No spec needs as much; aliases of aliases (`*a`) unfold to more than any machine holds."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +32,10 @@ class Document:
         node, line = self.root, 1
         for part in path:
             if isinstance(node, yaml.MappingNode):
-                pairs = {key.value: (key, value) for key, value in node.value}
-                if part not in pairs:
+                pairs = {str(key.value): (key, value) for key, value in node.value}
+                if str(part) not in pairs:
                     continue  # missing, or the name of a model that pydantic put into the path
-                key, node = pairs[part]
+                key, node = pairs[str(part)]
                 line = key.start_mark.line + 1
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
                 if part >= len(node.value):
@@ -62,10 +49,10 @@ class Document:
         node, text = self.root, ""
         for part in path:
             if isinstance(node, yaml.MappingNode):
-                pairs = {key.value: value for key, value in node.value}
-                if part in pairs:
+                pairs = {str(key.value): value for key, value in node.value}
+                if str(part) in pairs:
                     text += f".{part}" if text else str(part)
-                    node = pairs[part]
+                    node = pairs[str(part)]
             elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
                 text += f"[{part}]"
                 node = node.value[part] if part < len(node.value) else None
@@ -74,28 +61,62 @@ class Document:
 
 def read_document(file: Path) -> Document:
     """Read a YAML file; what is wrong with it as YAML is in the document's `mistakes`."""
+
+    def wrong(line: int, message: str) -> Document:
+        return Document(file, None, None, (Mistake(file, line, "", message),))
+
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
+        if len(content) > _MOST_BYTES:
+            return wrong(0, f"is {len(content):,} bytes long; no spec is longer than 1,000,000")
+        text = content.decode("utf-8-sig")
     except FileNotFoundError:
-        return Document(file, None, None, (Mistake(file, 0, "", "there is no such file"),))
+        return wrong(0, "there is no such file")
     except UnicodeDecodeError as error:
-        mistake = Mistake(file, 0, "", f"is not UTF-8 text: {error.reason}")
-        return Document(file, None, None, (mistake,))
-    loader = _Loader(text)
+        return wrong(0, f"is not UTF-8 text: {error.reason}")
+    except OSError as error:
+        return wrong(0, f"cannot be read: {error.strerror or error}")
+    try:
+        return _parsed(file, text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return wrong(mark.line + 1 if mark else 0, str(error.problem or error.context))
+    except yaml.YAMLError as error:
+        return wrong(0, " ".join(str(error).split()))
+    except RecursionError:
+        return wrong(0, "is nested too deeply")
+
+
+def _parsed(file: Path, text: str) -> Document:
+    loader = Loader(text)
     try:
         root = loader.get_single_node()
         if not isinstance(root, yaml.MappingNode):
             mistake = Mistake(file, 1, "", "expected keys and values, like 'name: my_product'")
             return Document(file, None, None, (mistake,))
-        content = loader.construct_document(root)
-        return Document(file, content, root, tuple(_repeated_keys(file, root)), text)
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 0
-        return Document(file, None, None, (Mistake(file, line, "", str(error.problem)),))
-    except yaml.YAMLError as error:
-        return Document(file, None, None, (Mistake(file, 0, "", str(error)),))
+        if problem := _too_much(root):
+            return Document(file, None, None, (Mistake(file, 0, "", problem),))
+        repeated = _repeated_keys(file, root)
+        return Document(file, loader.construct_document(root), root, tuple(repeated), text)
     finally:
         loader.dispose()
+
+
+def _too_much(root: yaml.Node) -> str:
+    """Say why the document is more than a spec can be, with aliases unfolded; or nothing."""
+    waiting, count = [(root, 1)], 0
+    while waiting:
+        node, depth = waiting.pop()
+        count += 1
+        if depth > _DEEPEST:
+            return f"is nested more than {_DEEPEST} deep, or holds itself by an alias"
+        if count > _MOST_NODES:
+            return f"holds more than {_MOST_NODES:,} values once its aliases are unfolded"
+        if isinstance(node, yaml.MappingNode):
+            waiting += [(part, depth + 1) for pair in node.value for part in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            waiting += [(part, depth + 1) for part in node.value]
+    return ""
 
 
 def _repeated_keys(file: Path, node: yaml.Node) -> list[Mistake]:
@@ -103,11 +124,11 @@ def _repeated_keys(file: Path, node: yaml.Node) -> list[Mistake]:
     if isinstance(node, yaml.MappingNode):
         seen: dict[str, int] = {}
         for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                where = f"the key stands already in line {seen[key.value]}"
-                found.append(Mistake(file, line, str(key.value), where))
-            seen[key.value] = line
+            line, name = key.start_mark.line + 1, str(key.value)
+            if isinstance(key, yaml.ScalarNode) and name in seen:
+                where = f"the key stands already in line {seen[name]}"
+                found.append(Mistake(file, line, name, where))
+            seen[name] = line
             found += _repeated_keys(file, value)
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:

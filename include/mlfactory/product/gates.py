@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from mlfactory.product.base import Strict
+from mlfactory.product.base import Name, Strict, keys_of
 
 
 class BoundGate(Strict):
@@ -39,12 +39,14 @@ class SliceGate(Strict):
     """No slice may lose more than a bound against the champion (or the naive baseline)."""
 
     metric: str
-    slice: str = Field(description="Column whose every value is a slice")
+    slice: Name = Field(description="Column whose every value is a slice")
     drop_at_most: float = Field(ge=0)
 
 
-def _kind_of_gate(value: Any) -> str:
-    keys = set(value) if isinstance(value, dict) else set(type(value).model_fields)
+def _kind_of_gate(value: Any) -> str | None:
+    keys = keys_of(value)
+    if keys is None:
+        return None
     if keys & {"beats", "confidence"}:
         return "BeatsGate"
     if keys & {"slice", "drop_at_most"}:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,9 +16,10 @@ from pydantic_core import ErrorDetails
 
 from mlfactory.product.consistency import inconsistencies
 from mlfactory.product.document import Document, read_document
-from mlfactory.product.errors import Mistake, SpecError, UsageError
-from mlfactory.product.mistakes import nearest
+from mlfactory.product.errors import BuildError, Mistake, SpecError, UsageError
+from mlfactory.product.mistakes import Found, nearest
 from mlfactory.product.partitions import Calendar
+from mlfactory.product.rules.advice import advice
 from mlfactory.product.shared import code_files
 from mlfactory.product.spec import ProductSpec
 from mlfactory.settings import settings
@@ -37,6 +38,8 @@ class Product:
     folder: Path
     spec_text: str = ""
     """What `product.yaml` said when it was read, comments and all."""
+    warnings: tuple[Mistake, ...] = ()
+    """What the spec may say and will be surprised by."""
 
     @property
     def name(self) -> str:
@@ -60,7 +63,13 @@ class Product:
 
         By their place below the folder of products: `rain/features.py`, `_shared/columns.py`.
         """
-        return code_files(self.folder)
+        try:
+            return code_files(self.folder)
+        except OSError as error:
+            raise BuildError(
+                f"{error.filename} cannot be read: {error.strerror}",
+                remedy="let the user that runs the factory read it",
+            ) from error
 
     @cached_property
     def code_hash(self) -> str:
@@ -110,6 +119,17 @@ def load_folder(folder: Path) -> Product:
     Raises:
         SpecError: if its files are wrong; carries every mistake.
     """
+    try:
+        return _load(folder)
+    except SpecError:
+        raise
+    except Exception as error:
+        # whatever a product's files make the reading of them raise is about this product alone
+        told = f"cannot be read: {type(error).__name__}: {error}"
+        raise SpecError(folder.name, [Mistake(folder / SPEC_FILE, 0, "", told)]) from error
+
+
+def _load(folder: Path) -> Product:
     document = read_document(folder / SPEC_FILE)
     if document.content is None:
         raise SpecError(folder.name, document.mistakes)
@@ -120,16 +140,21 @@ def load_folder(folder: Path) -> Product:
         mistakes += _mistakes(document, error)
         mistakes += _inconsistencies_of_the_rest(document, error, folder)
         raise SpecError(folder.name, mistakes) from None
-    mistakes += _inconsistencies(document, spec, folder)
+    mistakes += _located(document, inconsistencies(spec, folder))
     if mistakes:
         raise SpecError(folder.name, mistakes)
-    return Product(spec, folder, document.text)
+    return Product(spec, folder, document.text, tuple(_located(document, advice(spec))))
 
 
-def _inconsistencies(document: Document, spec: ProductSpec, folder: Path) -> list[Mistake]:
+def mistakes_at(product: Product, found: Iterable[Found]) -> list[Mistake]:
+    """Return what was found about a product with its places in `product.yaml`."""
+    return _located(read_document(product.folder / SPEC_FILE), found)
+
+
+def _located(document: Document, found: Iterable[Found]) -> list[Mistake]:
     return [
         Mistake(document.file, document.line(path), document.key(path), message)
-        for path, message in inconsistencies(spec, folder)
+        for path, message in found
     ]
 
 
@@ -152,7 +177,7 @@ def _inconsistencies_of_the_rest(
             error = next_error
     if rest is None:
         return []
-    found = _inconsistencies(document, rest, folder)
+    found = _located(document, inconsistencies(rest, folder))
     return [mistake for mistake in found if mistake.line not in wrong]
 
 
@@ -184,6 +209,10 @@ def _explain(detail: ErrorDetails, path: tuple[str | int, ...]) -> str:
         return f"is not a key here{nearest(name, valid)}; there are {valid}"
     if kind == "missing":
         return "is missing"
+    if kind == "union_tag_not_found":
+        example = "{metric: roc_auc, at_least: 0.6}" if "gates" in path else "{drift: alert}"
+        given = "nothing" if detail["input"] is None else f"'{str(detail['input'])[:80]}'"
+        return f"expected keys and values, like {example}, got {given}"
     if kind in ("literal_error", "union_tag_invalid"):
         context: dict[str, Any] = detail.get("ctx", {})
         expected = str(context.get("expected") or context.get("expected_tags"))
@@ -216,6 +245,8 @@ def _deeper(
         found = properties[part]
     elif isinstance(node.get("additionalProperties"), dict):
         found = node["additionalProperties"]
+    elif "patternProperties" in node:
+        found = next(iter(node["patternProperties"].values()))
     else:
         # the tag of a union: its models are told apart by the keys they have in common with it
         found = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 LabelKind = Literal["binary", "multiclass", "regression"]
@@ -23,6 +24,9 @@ class Metric:
     needs_costs: bool
     baseline: Constant
     """The constant answer that does best by this metric, on the rows it is taken from."""
+    low: float
+    high: float
+    """Where its figures lie; of a bias, its size."""
 
 
 def _metric(
@@ -31,8 +35,10 @@ def _metric(
     best: Constant,
     higher: bool = True,
     costs: bool = False,
+    low: float = 0.0,
+    high: float = 1.0,
 ) -> Metric:
-    return Metric(name, frozenset(kinds), higher, costs, best)
+    return Metric(name, frozenset(kinds), higher, costs, best, low, high)
 
 
 METRICS: dict[str, Metric] = {
@@ -40,20 +46,20 @@ METRICS: dict[str, Metric] = {
     for metric in (
         _metric("roc_auc", "binary", best="shares"),
         _metric("average_precision", "binary", best="shares"),
-        _metric("log_loss", "binary", "multiclass", best="shares", higher=False),
+        _metric("log_loss", "binary", "multiclass", best="shares", higher=False, high=inf),
         _metric("brier", "binary", best="shares", higher=False),
         _metric("accuracy", "binary", "multiclass", best="most_frequent"),
         _metric("precision", "binary", best="always"),
         _metric("recall", "binary", best="always"),
         _metric("f1", "binary", best="always"),
-        _metric("cost", "binary", best="cheaper", higher=False, costs=True),
+        _metric("cost", "binary", best="cheaper", higher=False, costs=True, high=inf),
         _metric("balanced_accuracy", "multiclass", best="most_frequent"),
         _metric("f1_macro", "multiclass", best="most_frequent"),
-        _metric("mae", "regression", best="median", higher=False),
-        _metric("rmse", "regression", best="mean", higher=False),
-        _metric("r2", "regression", best="mean"),
-        _metric("median_absolute_error", "regression", best="shorth", higher=False),
-        _metric("bias", "regression", best="mean", higher=False),
+        _metric("mae", "regression", best="median", higher=False, high=inf),
+        _metric("rmse", "regression", best="mean", higher=False, high=inf),
+        _metric("r2", "regression", best="mean", low=-inf),
+        _metric("median_absolute_error", "regression", best="shorth", higher=False, high=inf),
+        _metric("bias", "regression", best="mean", higher=False, high=inf),
     )
 }
 

@@ -13,6 +13,13 @@ Every = Literal["hour", "day", "week", "month", "snapshot"]
 SNAPSHOT = "snapshot"
 """The only key of a product whose data has no event time."""
 
+EARLIEST_YEAR, LATEST_YEAR = 1900, 2200
+"""Event times before and after are mistakes, and the calendar's arithmetic ends somewhere."""
+
+_HOURS: dict[str, int] = {"hour": 1, "day": 24, "week": 7 * 24}
+_ORIGIN = datetime(1900, 1, 1, tzinfo=UTC)
+"""The first of a month, and a Monday."""
+
 _LONGEST = datetime.max.replace(tzinfo=UTC)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
@@ -55,13 +62,17 @@ class Calendar:
                 )
             return Partition(_EARLIEST, _LONGEST, SNAPSHOT)
         try:
-            moment = datetime.fromisoformat(key)
-        except ValueError:
+            moment = as_utc(datetime.fromisoformat(key))
+        except (ValueError, OverflowError):
             example = self._name(self.first or datetime(2026, 1, 1, tzinfo=UTC))
             raise UsageError(
                 f"'{key}' is not a partition key", remedy=f"write it like '{example}'"
             ) from None
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+            raise UsageError(
+                f"'{key}' is not between the years {EARLIEST_YEAR} and {LATEST_YEAR}",
+                remedy="choose a partition in which there can be data",
+            )
         partition = self.containing(moment)
         if partition.start != moment:
             raise UsageError(
@@ -77,21 +88,23 @@ class Calendar:
 
     def containing(self, moment: datetime) -> Partition:
         """Return the partition that holds `moment` (UTC)."""
-        start = moment.replace(minute=0, second=0, microsecond=0)
-        if self.every != "hour":
-            start = start.replace(hour=0)
-        if self.every == "week":
-            start -= timedelta(days=start.weekday())
-        if self.every == "month":
-            start = start.replace(day=1)
-        return Partition(start, self._next(start), self._name(start))
+        return self._at(self._place(moment))
 
     def shift(self, partition: Partition, by: int) -> Partition:
-        """Return the partition `by` places later (earlier when negative)."""
-        start = partition.start
-        for _ in range(abs(by)):
-            start = self._next(start) if by > 0 else self.containing(start - timedelta(1e-4)).start
-        return self.containing(start)
+        """Return the partition `by` places later (earlier when negative); a snapshot stays.
+
+        Raises:
+            UsageError: if it lies beyond the ends of time.
+        """
+        if self.is_snapshot:
+            return partition
+        try:
+            return self._at(self._place(partition.start) + by)
+        except (OverflowError, ValueError):
+            raise UsageError(
+                f"there is no partition {by:+,} {self.every}s from {partition}",
+                remedy=f"stay between the years {EARLIEST_YEAR} and {LATEST_YEAR}",
+            ) from None
 
     def back(self, partition: Partition, count: int) -> list[Partition]:
         """Return the newest `count` partitions up to and with `partition`, oldest first.
@@ -100,46 +113,56 @@ class Calendar:
         """
         if self.is_snapshot:
             return [partition] if count else []
-        found: list[Partition] = []
-        current = partition
-        while len(found) < count and (self.first is None or current.start >= self.first):
-            found.append(current)
-            current = self.shift(current, -1)
-        return found[::-1]
+        last = self._place(partition.start)
+        oldest = last - count + 1
+        if self.first is not None:
+            # of a first moment within a partition, the one that begins after it is the oldest
+            first = self._place(self.first)
+            oldest = max(oldest, first if self._at(first).start == self.first else first + 1)
+        return [self._at(place) for place in range(oldest, last + 1)]
 
     def span(self, first: Partition, last: Partition) -> list[Partition]:
         """Return every partition from `first` to `last`, both included, oldest first."""
         if self.is_snapshot:
             return [first]
-        found = []
-        current = first
-        while current.start <= last.start:
-            found.append(current)
-            current = self.shift(current, 1)
-        return found
+        places = range(self._place(first.start), self._place(last.start) + 1)
+        return [self._at(place) for place in places]
 
     def ordinal(self, partition: Partition) -> int:
         """Return how many partitions lie between the product's first and `partition`."""
         if self.is_snapshot:
             return 0
         first = self.first or datetime(1970, 1, 1, tzinfo=UTC)
-        if self.every == "month":
-            return (partition.start.year - first.year) * 12 + partition.start.month - first.month
-        size = {"hour": 3600, "day": 86400, "week": 604800}[self.every]
-        start = self.containing(first).start
-        return int((partition.start - start).total_seconds() // size)
+        return self._place(partition.start) - self._place(first)
 
-    def _next(self, start: datetime) -> datetime:
+    def is_over(self, partition: Partition, now: datetime) -> bool:
+        """Tell whether no event of `partition` can come any more at `now`; of a snapshot, always.
+
+        What is decided about a partition rests on what was known at its end, so nothing can be
+        before.
+        """
+        return self.is_snapshot or partition.end <= now
+
+    def newest_over(self, now: datetime) -> Partition:
+        """Return the newest partition that is over at `now`."""
+        if self.is_snapshot:
+            return self.parse(SNAPSHOT)
+        return self.shift(self.containing(now), -1)
+
+    def _place(self, moment: datetime) -> int:
+        """Return how many partitions begin from 1900 up to `moment`, but the first."""
         if self.every == "month":
-            return (start + timedelta(days=32)).replace(day=1)
-        return (
-            start
-            + {
-                "hour": timedelta(hours=1),
-                "day": timedelta(days=1),
-                "week": timedelta(weeks=1),
-            }[self.every]
-        )
+            return (moment.year - _ORIGIN.year) * 12 + moment.month - 1
+        return (moment - _ORIGIN) // timedelta(hours=_HOURS[self.every])
+
+    def _at(self, place: int) -> Partition:
+        start = self._start(place)
+        return Partition(start, self._start(place + 1), self._name(start))
+
+    def _start(self, place: int) -> datetime:
+        if self.every == "month":
+            return datetime(_ORIGIN.year + place // 12, place % 12 + 1, 1, tzinfo=UTC)
+        return _ORIGIN + place * timedelta(hours=_HOURS[self.every])
 
     def _name(self, start: datetime) -> str:
         return start.strftime("%Y-%m-%dT%H:00" if self.every == "hour" else "%Y-%m-%d")

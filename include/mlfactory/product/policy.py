@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from mlfactory.product.base import Strict
+from mlfactory.product.base import Strict, keys_of
 from mlfactory.product.quantities import (
     Allowance,
     Duration,
@@ -80,8 +80,10 @@ class PerformanceTrigger(Strict):
     in_: Times = Field(KOfN(1, 1), alias="in")
 
 
-def _kind_of_trigger(value: Any) -> str:
-    keys = set(value) if isinstance(value, dict) else set(type(value).model_fields)
+def _kind_of_trigger(value: Any) -> str | None:
+    keys = keys_of(value)
+    if keys is None:
+        return None
     if "drift" in keys:
         return "DriftTrigger"
     return "PerformanceTrigger" if "performance" in keys else "EveryTrigger"

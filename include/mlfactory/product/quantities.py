@@ -13,6 +13,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
+LONGEST = timedelta(days=100 * 365)
+MOST_PARTITIONS = 100_000
+"""More than eleven years of hours."""
+
+_DIGITS = 18
 _UNITS = {"minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
@@ -44,14 +49,14 @@ def _phrase(
     make: Callable[[re.Match[str]], Any],
     passes: type | tuple[type, ...],
 ) -> tuple[BeforeValidator, WithJsonSchema]:
-    compiled = re.compile(rf"^{pattern}$")
+    compiled = re.compile(rf"^{pattern}$", re.ASCII)
 
     def read(value: Any) -> Any:
         if isinstance(value, passes) and not isinstance(value, bool):
             return value
         match = compiled.match(str(value).strip())
         if match is None:
-            raise ValueError(f"expected something like '{example}', got '{value}'")
+            raise ValueError(f"expected something like '{example}', got '{str(value)[:80]}'")
         return make(match)
 
     schema = {"type": "string", "pattern": compiled.pattern, "examples": [example]}
@@ -59,7 +64,7 @@ def _phrase(
 
 
 def _k_of_n(match: re.Match[str]) -> KOfN:
-    found = KOfN(int(match[1]), int(match[2]))
+    found = KOfN(_amount(match[1]), _amount(match[2]))
     if not 1 <= found.k <= found.n:
         raise ValueError(f"'{found}' asks for more than there are")
     return found
@@ -72,6 +77,20 @@ def _percentage(match: re.Match[str]) -> float:
     return value
 
 
+def _amount(text: str) -> int:
+    found = int(text[:_DIGITS])
+    if len(text) >= _DIGITS or found > MOST_PARTITIONS:
+        raise ValueError(f"at most {MOST_PARTITIONS:,} partitions can be asked for")
+    return found
+
+
+def _duration(match: re.Match[str]) -> timedelta:
+    seconds = int(match[1][:_DIGITS]) * _UNITS[match[2]]
+    if len(match[1]) >= _DIGITS or seconds > LONGEST.total_seconds():
+        raise ValueError(f"'{match[0][:40]}' is more than {LONGEST.days // 365} years")
+    return timedelta(seconds=seconds)
+
+
 def _write_duration(value: timedelta) -> str:
     seconds = int(value.total_seconds())
     for unit, size in reversed(_UNITS.items()):
@@ -82,7 +101,7 @@ def _write_duration(value: timedelta) -> str:
 
 Partitions = Annotated[
     int,
-    *_phrase(r"(\d+) partitions?", "6 partitions", lambda m: int(m[1]), ()),
+    *_phrase(r"(\d+) partitions?", "6 partitions", lambda m: _amount(m[1]), ()),
     PlainSerializer(lambda v: f"{v} partition{'s' if v != 1 else ''}"),
 ]
 """A number of partitions; always at least 0."""
@@ -92,7 +111,7 @@ Duration = Annotated[
     *_phrase(
         r"(\d+) (minute|hour|day|week)s?",
         "30 days",
-        lambda m: timedelta(seconds=int(m[1]) * _UNITS[m[2]]),
+        _duration,
         timedelta,
     ),
     PlainSerializer(_write_duration),
@@ -112,7 +131,7 @@ Allowance = Annotated[
     *_phrase(
         r"(\d+) per (\d+) partitions?",
         "6 per 12 partitions",
-        lambda m: Budget(int(m[1]), int(m[2])),
+        lambda m: Budget(_amount(m[1]), _amount(m[2])),
         Budget,
     ),
     PlainSerializer(str),

@@ -49,13 +49,13 @@ def shared_packages(content: bytes, place: Path) -> set[str]:
     package = (ROOT_PACKAGE, *place.parts[:-1])
     found = set()
     for node in ast.walk(tree):
-        for module in _imported(node, package):
+        for module in imported_by(node, package):
             if len(module) > 1 and module[0] == ROOT_PACKAGE and module[1].startswith("_"):
                 found.add(module[1])
     return found
 
 
-def _imported(node: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def imported_by(node: ast.AST, package: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Yield the modules that a statement imports, as the parts of their absolute names."""
     if isinstance(node, ast.Import):
         for alias in node.names:

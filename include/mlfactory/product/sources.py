@@ -5,22 +5,22 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from mlfactory.product.base import Strict
+from mlfactory.product.base import Name, Strict
 from mlfactory.product.quantities import Duration
 
 ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
 
 
 class _Source(Strict):
-    event_time: str | None = Field(
+    event_time: Name | None = Field(
         None, description="Column with the time of the event; without it the source is a snapshot"
     )
-    key: tuple[str, ...] = Field(
+    key: tuple[Name, ...] = Field(
         (), description="Columns that name a row; a second row of the same key is quarantined"
     )
-    types: dict[str, ColumnType] = Field(
+    types: dict[Name, ColumnType] = Field(
         default_factory=dict,
         description="Types of columns; those not named keep the type of the first landing",
     )
@@ -34,16 +34,16 @@ class CsvSource(_Source):
     """A CSV file, plain or compressed, read in chunks."""
 
     kind: Literal["csv"]
-    path: str = Field(
+    path: Name = Field(
         description="File path, relative to the product's folder; `package://<package>/<file>` "
         "reads a file of an installed package; `{partition}` is replaced by the partition's key"
     )
     delimiter: str = ","
     encoding: str = "utf-8"
-    header: tuple[str, ...] | None = Field(
+    header: tuple[Name, ...] | None = Field(
         None, min_length=1, description="Names of the columns of a file that has no header line"
     )
-    formats: dict[str, str] = Field(
+    formats: dict[Name, str] = Field(
         default_factory=dict,
         description="How times are written, by column, as strptime has it: '%d/%m/%Y'; "
         "ISO 8601 by default",
@@ -52,12 +52,30 @@ class CsvSource(_Source):
         (), description="Words that mean no value, beside the empty cell: ['NA', '-']"
     )
 
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        # unquoted, YAML reads a backslash and a t
+        value = "\t" if value == "\\t" else value
+        if len(value) != 1 or value in '"\r\n\0':
+            raise ValueError("expected one character, like ';' or \\t for a tab")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        try:
+            "".encode(value)
+        except (LookupError, ValueError):
+            raise ValueError("expected the name of an encoding, like 'utf-8' or 'cp1252'") from None
+        return value
+
 
 class ParquetSource(_Source):
     """A Parquet file or a folder of them."""
 
     kind: Literal["parquet"]
-    path: str = Field(description="As for csv")
+    path: Name = Field(description="As for csv")
 
 
 class PythonSource(_Source):

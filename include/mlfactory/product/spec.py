@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
-from mlfactory.product.base import Strict
+from mlfactory.product.base import Name, Strict
 from mlfactory.product.defaults import DEFAULTS, HOLDOUT_SHARE, Defaults
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate
 from mlfactory.product.metrics import DEFAULT_METRIC, LATENCY, LabelKind
-from mlfactory.product.partitions import Calendar, Every, as_utc
+from mlfactory.product.partitions import EARLIEST_YEAR, LATEST_YEAR, Calendar, Every, as_utc
 from mlfactory.product.policy import (
     TRIGGERS_BY_FIGURES,
     EveryTrigger,
@@ -21,6 +22,9 @@ from mlfactory.product.policy import (
 )
 from mlfactory.product.quantities import Budget, Duration, Fraction, Partitions
 from mlfactory.product.sources import Source
+
+SourceName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")]
+"""A plain word: tables and manifests are named for it."""
 
 Candidate = Literal[
     "logistic_regression", "ridge", "hist_gradient_boosting", "extra_trees", "random_forest"
@@ -40,12 +44,29 @@ class Owner(Strict):
     email: str | None = None
 
 
+def _as_date(value: Any) -> Any:
+    """Refuse numbers, which pydantic would take for seconds since 1970, and years without data."""
+    if isinstance(value, str):
+        for kind in (date, datetime):
+            with suppress(ValueError):
+                value = kind.fromisoformat(value)
+                break
+    if not isinstance(value, date):
+        raise ValueError(f"expected a date, like 2026-01-01, got '{str(value)[:40]}'")
+    if not EARLIEST_YEAR <= value.year <= LATEST_YEAR:
+        raise ValueError(f"expected a year from {EARLIEST_YEAR} to {LATEST_YEAR}, got '{value}'")
+    return value
+
+
+Moment = Annotated[date | datetime, BeforeValidator(_as_date)]
+
+
 class PartitionBy(Strict):
     """How event time is cut."""
 
     every: Every
-    start: date | datetime | None = Field(None, description="Start of the oldest partition (UTC)")
-    end: date | datetime | None = Field(
+    start: Moment | None = Field(None, description="Start of the oldest partition (UTC)")
+    end: Moment | None = Field(
         None, description="Where the data ends (UTC); without it the schedule goes on for ever"
     )
 
@@ -89,11 +110,11 @@ class Features(Strict):
     """What the model is given, and the function that makes it."""
 
     build: str = Field("features:build", pattern=r"^[A-Za-z_]\w*:[A-Za-z_]\w*$")
-    key: tuple[str, ...] = Field(min_length=1, description="Columns that name an event")
-    event_time: str | None = None
-    numeric: tuple[str, ...] = ()
-    categorical: tuple[str, ...] = ()
-    sensitive: tuple[str, ...] = Field(
+    key: tuple[Name, ...] = Field(min_length=1, description="Columns that name an event")
+    event_time: Name | None = None
+    numeric: tuple[Name, ...] = ()
+    categorical: tuple[Name, ...] = ()
+    sensitive: tuple[Name, ...] = Field(
         (), description="Never given to a model; figures are reported for each of their values"
     )
     history: Duration = Field(
@@ -102,7 +123,7 @@ class Features(Strict):
     history_required: bool = Field(
         False, description="Refuse a partition whose history was not all ingested, instead of warn"
     )
-    group: str | None = Field(
+    group: Name | None = Field(
         None,
         description="Column of the built frame with the entity (customer, machine) whose rows "
         "belong together: held out as a whole, and counted as one where chance is judged",
@@ -124,7 +145,7 @@ class Features(Strict):
 class Label(Strict):
     """What is predicted, and when its truth is known."""
 
-    column: str
+    column: Name
     kind: LabelKind
     arrives_after: Duration = Field(timedelta(0), description="Time from the event to its label")
 
@@ -139,8 +160,11 @@ class Search(Strict):
 
 Holdout = Annotated[
     str,
-    BeforeValidator(str),
-    Field(pattern=r"^(\d+ partitions?|\d+(\.\d+)?\s*%)$", examples=["1 partition", "25%"]),
+    BeforeValidator(lambda value: str(value).strip()),
+    Field(
+        pattern=r"^([0-9]{1,6} partitions?|[0-9]{1,3}(\.[0-9]{1,9})?\s*%)$",
+        examples=["1 partition", "25%"],
+    ),
 ]
 
 
@@ -164,7 +188,7 @@ class Train(Strict):
     )
     candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
     search: Search = Search()
-    seed: int = 7
+    seed: int = Field(7, ge=0, lt=2**31)
 
     @field_validator("candidates")
     @classmethod
@@ -200,7 +224,7 @@ class ProductSpec(Strict):
     title: str = ""
     owner: Owner = Owner()
     partition: PartitionBy
-    sources: dict[str, Source] = Field(min_length=1)
+    sources: dict[SourceName, Source] = Field(min_length=1)
     expect: Expect = Expect()
     features: Features
     label: Label

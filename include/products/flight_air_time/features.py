@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-# a product is loaded by its path, so what two products share is loaded by its path as well
-_spec = importlib.util.spec_from_file_location(
-    "flights_columns", Path(__file__).parents[1] / "_flights" / "columns.py"
-)
-columns = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(columns)
+from .._flights import columns
 
 SCHEDULE = (
     "flight_id",

@@ -5,18 +5,11 @@ One row per scheduled flight, cancelled ones too: nobody knows at that moment th
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 
-# a product is loaded by its path, so what two products share is loaded by its path as well
-_spec = importlib.util.spec_from_file_location(
-    "flights_columns", Path(__file__).parents[1] / "_flights" / "columns.py"
-)
-columns = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(columns)
+from .._flights import columns
 
 LATE = 15
 """Minutes after schedule from which the industry counts an arrival as late."""

@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from mlfactory.product.mistakes import Found, nearest
-from mlfactory.product.sources import CsvSource
-from mlfactory.product.spec import ProductSpec
+from mlfactory.product.sources import CsvSource, Source
+from mlfactory.product.spec import Expect, ProductSpec
+
+OUR_COLUMNS = ("partition", "_row", "_rescued", "_landing", "_seen_at")
+"""What raw tables have beside the source's own columns."""
 
 _A_MOMENT = datetime(2021, 11, 23, 14, 35, 56)
 
 
 def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
     """Yield every part of a source that does not fit the others."""
+    yield from _names(spec)
     for name, source in spec.sources.items():
+        yield from _columns(name, source)
         times = {source.event_time: f"the event_time of {name}"} if source.event_time else {}
         if isinstance(source, CsvSource):
             for column, spelling in source.formats.items():
@@ -29,6 +34,47 @@ def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
                     ("sources", name, "types", column),
                     f"is {role}, which is read as datetime; got '{declared}'",
                 )
+
+
+def _names(spec: ProductSpec) -> Iterator[Found]:
+    spelled: dict[str, str] = {}
+    for name in spec.sources:
+        other = spelled.setdefault(name.lower(), name)
+        if other != name:
+            yield (
+                ("sources", name),
+                f"'{name}' and '{other}' differ in case only, which files do not always tell apart",
+            )
+        if name in Expect.model_fields:
+            yield ("sources", name), f"the section expect has '{name}' for something else"
+
+
+def _columns(name: str, source: Source) -> Iterator[Found]:
+    """Yield names of columns that a table of the lake cannot have beside its own or each other."""
+    places: dict[tuple[str | int, ...], str] = {}
+    header = source.header or () if isinstance(source, CsvSource) else ()
+    for part, columns in (("header", header), ("key", source.key)):
+        places |= {(part, position): column for position, column in enumerate(columns)}
+    if source.event_time is not None:
+        places["event_time",] = source.event_time
+    places |= {("types", column): column for column in source.types}
+    spelled: dict[str, str] = {}
+    for place, column in places.items():
+        if column.lower() in OUR_COLUMNS:
+            yield (
+                ("sources", name, *place),
+                f"the lake keeps the name '{column.lower()}' for a column of its own; "
+                "rename it in the source, or read it with a python source",
+            )
+        other = spelled.setdefault(column.lower(), column)
+        if other != column:
+            yield (
+                ("sources", name, *place),
+                f"'{column}' and '{other}' differ in case only, which tables do not tell apart",
+            )
+    for position, column in enumerate(source.key):
+        if column in source.key[:position]:
+            yield ("sources", name, "key", position), f"'{column}' stands already in the key"
 
 
 def _problem_of_format(spelling: str) -> str:

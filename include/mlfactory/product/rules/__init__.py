@@ -1,0 +1,1 @@
+"""What must fit together in a spec: each module yields what does not, about one of its sections."""

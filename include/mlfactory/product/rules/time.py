@@ -1,0 +1,50 @@
+"""How time is cut: what a snapshot cannot have, and what all others need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlfactory.product.mistakes import Found
+from mlfactory.product.partitions import as_utc
+from mlfactory.product.spec import ProductSpec
+
+
+def time_mistakes(spec: ProductSpec) -> Iterator[Found]:
+    """Yield what is wrong about partitions and event times."""
+    timed = [name for name, source in spec.sources.items() if source.event_time]
+    if spec.partition.calendar.is_snapshot:
+        for name in timed:
+            yield (
+                ("sources", name, "event_time"),
+                "a snapshot product has no event time; choose partition.every: hour, day, "
+                "week or month, or remove the key",
+            )
+        if spec.features.event_time:
+            yield ("features", "event_time"), "a snapshot product has no event time"
+        for part in ("start", "end"):
+            if getattr(spec.partition, part) is not None:
+                yield ("partition", part), "a snapshot product has no time: remove the key"
+        return
+    yield from _bounds(spec)
+    if not timed:
+        yield ("sources",), "at least one source needs an event_time, or partition.every: snapshot"
+    if spec.features.event_time is None:
+        yield ("features",), "event_time is missing: the column of the built frame with its time"
+
+
+def _bounds(spec: ProductSpec) -> Iterator[Found]:
+    first = spec.partition.calendar.first
+    if first is None:
+        yield ("partition",), "start is missing: the start of the oldest partition, as a date"
+        return
+    aligned = spec.partition.calendar.containing(first)
+    if aligned.start != first:
+        yield (
+            ("partition", "start"),
+            f"is not the start of a {spec.partition.every}; the nearest is {aligned.key}",
+        )
+    if spec.partition.end is not None and as_utc(spec.partition.end) < aligned.end:
+        yield (
+            ("partition", "end"),
+            f"the data ends before the first partition does, at {aligned.end:%Y-%m-%d %H:%M}",
+        )
