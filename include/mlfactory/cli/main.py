@@ -220,6 +220,33 @@ def predict(
 
 
 @app.command()
+def reset(
+    product: ProductName,
+    source: Annotated[
+        str | None, typer.Option("--source", help="Remove only what landed of this source.")
+    ] = None,
+    registry: Annotated[
+        bool, typer.Option("--registry", help="Remove its versions and runs from MLflow, too.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although runs of it are under way in Airflow.")
+    ] = False,
+) -> None:
+    """Let a product, or one of its sources, start over: says what it would remove, and asks.
+
+    Needed where a column that has landed changes its type or is gone for good.
+    """
+    from mlfactory.cli.reset import reset_product
+
+    def ask(question: str) -> bool:
+        return yes or typer.confirm(question)
+
+    if not reset_product(product, source, Console(), ask, registry=registry, force=force):
+        raise typer.Exit(1)
+
+
+@app.command()
 def up() -> None:
     """Start Airflow and MLflow on this machine, and tell where they are."""
     from mlfactory.cli.demo import tell_addresses

@@ -91,8 +91,8 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
             raise ContractError(
                 f"{request.where}: sources.{request.name} says that '{name}' is "
                 f"{type_name(kind)}, and the lake holds it as {type_name(types[name])}",
-                remedy=f"declare it {type_name(types[name])}, or remove {request.table} and "
-                "ingest its partitions again",
+                remedy=f"declare it {type_name(types[name])}, or let the source start over: "
+                f"{request.reset}",
             )
     return types
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlfactory.lake.catalog import RAW_HELPERS, raw
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.catalog import RAW_HELPERS
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
@@ -40,9 +39,9 @@ class Request:
         return f"{self.product.name}.{self.name}, partition {self.partition}"
 
     @property
-    def table(self) -> str:
-        """Return the address of the source's table in the lake."""
-        return Lake(self.product.name).address(raw(self.name))
+    def reset(self) -> str:
+        """Return the command that lets the source start over."""
+        return f"mlfactory reset {self.product.name} --source {self.name}"
 
     def check(self, columns: Sequence[str], place: str) -> None:
         """Make sure that `columns`, found at `place`, can be landed.
@@ -91,8 +90,8 @@ class Request:
         if landed:
             named = ", ".join(f"'{name}'" for name in landed)
             remedies.append(
-                f"add the column {named} to the file (it may be empty), or remove {self.table} "
-                "and ingest its partitions again"
+                f"add the column {named} to the file (it may be empty), or let the source start "
+                f"over without it: {self.reset}"
             )
         return "; ".join(remedies)
 

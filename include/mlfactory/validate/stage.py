@@ -110,7 +110,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         raise ContractError(
             f"{product.name}, partition {partition}: the data breaks its contract:\n    "
             + "\n    ".join(judgement.reasons),
-            remedy=f"{_other_types(product, lake, counts)}mend the data, or the rules in "
+            remedy=f"{_other_types(product, counts)}mend the data, or the rules in "
             f"product.yaml; every row is shown in {store.address(address)}",
         )
     return ValidateResult(
@@ -164,7 +164,7 @@ def _check_source(product: Product, lake: Lake, name: str, landed: pa.Table) -> 
     )
 
 
-def _other_types(product: Product, lake: Lake, counts: Mapping[str, Count]) -> str:
+def _other_types(product: Product, counts: Mapping[str, Count]) -> str:
     """Return how to give columns the type they need whose unread cells alone exceed the budget."""
     remedies = []
     for name, count in counts.items():
@@ -175,9 +175,9 @@ def _other_types(product: Product, lake: Lake, counts: Mapping[str, Count]) -> s
             if unread.cells > allowed
         )
         if types:
-            table = lake.address(raw(name))
+            reset = f"mlfactory reset {product.name} --source {name}"
             remedies.append(
-                f"declare sources.{name}.types: {{{types}}} and remove {table} to land it anew, or "
+                f"declare sources.{name}.types: {{{types}}} and land it anew ({reset}), or "
             )
     return "".join(remedies)
 

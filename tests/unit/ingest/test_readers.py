@@ -205,8 +205,8 @@ def test_a_broken_csv_is_an_error_that_names_place_and_cause(
 def test_a_column_of_earlier_partitions_must_still_be_there(ask: Ask) -> None:
     with pytest.raises(ContractError, match="'colour' \\(landed in other partitions\\)") as caught:
         ask(text=ROWS, standing=("id", "colour", "_row", "_rescued"))
-    assert "add the column 'colour' to the file (it may be empty), or remove /" in str(caught.value)
-    assert "/shop/raw_orders and ingest its partitions again" in str(caught.value)
+    assert "add the column 'colour' to the file (it may be empty), or let the" in str(caught.value)
+    assert "mlfactory reset shop --source orders" in str(caught.value)
     assert "change product.yaml" not in str(caught.value)
 
 
