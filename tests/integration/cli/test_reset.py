@@ -30,7 +30,9 @@ def build(sources):
     return bottles.assign(price=bottles["price"].astype(float))
 """
 
-BOTTLES = "id,price,sold\n" + "".join(f"{i},{i % 40},{int((i % 40 > 20) != (i % 7 == 0))}\n" for i in range(400))
+BOTTLES = "id,price,sold\n" + "".join(
+    f"{i},{i % 40},{int((i % 40 > 20) != (i % 7 == 0))}\n" for i in range(400)
+)
 
 
 @pytest.fixture
