@@ -12,11 +12,12 @@ import pandas as pd
 import pyarrow as pa
 
 from mlfactory.ingest.cells import type_name
-from mlfactory.ingest.landing import land, settled_types
+from mlfactory.ingest.landing import land, settled_types, spellings_of
 from mlfactory.ingest.readers import receive
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
-from mlfactory.lake.catalog import RESCUED, ROW, raw
+from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, raw
+from mlfactory.lake.rows import as_frame
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
@@ -75,19 +76,19 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     source = product.spec.sources[name]
     request = _request(product, name, file)
     received = receive(request)
-    columns = [column for column in standing if column not in (ROW, RESCUED)]
+    columns = [column for column in standing if column not in RAW_HELPERS]
     given = received.rows.column_names
     known = [column for column in columns if column in given]
     types = settled_types(request, standing)
     if source.event_time:
         types[source.event_time] = UTC_TIME
-    landed = land(received.rows.select(known), types).rows
+    landed = land(received.rows.select(known), types, spellings_of(request)).rows
     reasons = dict(_unusable(landed, source, types))
     absent = tuple(column for column in columns if column not in given)
     for column in absent:
         landed = landed.append_column(column, pa.nulls(landed.num_rows, standing[column]))
     return Given(
-        rows=landed.select(columns).to_pandas(),
+        rows=as_frame(landed.select(columns)),
         absent=absent,
         ignored=tuple(column for column in given if column not in columns),
         reasons=reasons,

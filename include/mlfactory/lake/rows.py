@@ -102,7 +102,7 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, str]) -> p
     if LANDING not in rows.column_names:
         raise ContractError(
             f"{where}: its rows were landed by an older revision, which did not name landings",
-            remedy=f"remove {lake.address(raw(source))} and ingest its partitions again",
+            remedy=f"mlfactory reset {product.name} --source {source}, then ingest them again",
         )
     rows = rows.sort_by([(PARTITION, "ascending"), (ROW, "ascending")])
     known = pa.array(list(landings)), pa.array(list(landings.values()), pa.string())

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
-from mlfactory.lake.catalog import PARTITION, QUARANTINE, RESCUED, ROW, raw
-from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.catalog import raw
+from mlfactory.lake.rows import accepted_of, standings
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
@@ -58,19 +58,22 @@ def surroundings(product: Product, times: pd.Series | None) -> Surroundings:
         times: in UTC; None where the events have none.
     """
     own, before = _keys(product, times)
-    found = {}
-    for name, source in product.spec.sources.items():
-        timed = source.event_time is not None and times is not None
-        found[name] = (
-            _accepted(product, name, sorted({*own, *before})) if timed else newest(product, name)
-        )
-    gaps = tuple(key for key in before if not _passed(product, key))
+    judged = standings(product, sorted({*own, *before}))
+    found = {
+        name: newest(product, name)
+        if times is None or source.event_time is None
+        else accepted_of(product, name, list(judged.values()))
+        for name, source in product.spec.sources.items()
+    }
+    gaps = tuple(key for key in before if judged[key].state != "accepted")
     return Surroundings(found, gaps)
 
 
 def newest(product: Product, name: str) -> pd.DataFrame:
-    """Return the accepted rows of the newest partition that a source has."""
-    return _accepted(product, name, Lake(product.name).partitions(raw(name))[-1:])
+    """Return the rows of the newest partition of a source that passed its validation."""
+    judged = standings(product, Lake(product.name).partitions(raw(name)))
+    usable = [each for each in judged.values() if each.state == "accepted"]
+    return accepted_of(product, name, usable[-1:])
 
 
 def without_like(lake: pd.DataFrame, rows: pd.DataFrame, source: Source) -> pd.DataFrame:
@@ -103,23 +106,3 @@ def _keys(product: Product, times: pd.Series | None) -> tuple[list[str], list[st
         if slot.key not in own and (calendar.first is None or slot.start >= calendar.first)
     }
     return sorted(own), sorted(before)
-
-
-def _accepted(product: Product, name: str, keys: Sequence[str]) -> pd.DataFrame:
-    lake = Lake(product.name)
-    usable = [key for key in keys if _passed(product, key)]
-    rows = lake.read(raw(name), usable)
-    bad = lake.read(QUARANTINE, usable, columns=[PARTITION, "source", "row"])
-    bad = bad[bad["source"] == name]
-    if len(bad) and len(rows):
-        marked = pd.MultiIndex.from_frame(bad[[PARTITION, "row"]])
-        rows = rows[~pd.MultiIndex.from_frame(rows[[PARTITION, ROW]]).isin(marked)]
-    if len(rows):
-        rows = rows.sort_values([PARTITION, ROW], kind="stable")
-    helpers = [column for column in (PARTITION, ROW, RESCUED) if column in rows]
-    return rows.drop(columns=helpers).reset_index(drop=True)
-
-
-def _passed(product: Product, key: str) -> bool:
-    validation: Mapping[str, object] = read_manifest(product.name, "validate", key).get("facts", {})
-    return bool(validation) and validation.get("verdict") != "stop"

@@ -17,8 +17,7 @@ name: bakery
 partition: {every: day, start: 2026-01-01}
 sources:
   orders:
-    {kind: csv, path: orders.csv, event_time: at, key: [id], delimiter: ";",
-    types: {express: string, returned: string}}
+    {kind: csv, path: orders.csv, event_time: at, key: [id], delimiter: ";"}
   customers: {kind: csv, path: customers.csv, key: [customer]}
 expect:
   quarantine_budget: 10%
