@@ -31,7 +31,8 @@ features:
   history: 1 day
 label: {column: label, kind: binary}
 business: {false_negative: 3, false_positive: 1}
-train: {min_rows: 50, candidates: [logistic_regression], search: {trials: 1}}
+train: {window: 2 partitions, holdout: 1 partition, min_rows: 50, candidates: [logistic_regression],
+  search: {trials: 1}}
 promote: {gates: []}
 """
 
@@ -57,7 +58,7 @@ DERIVED = FEATURES.replace(
 )
 
 
-def orders(days: int = 3, rows: int = 120) -> pd.DataFrame:
+def orders(days: int = 3, rows: int = 480) -> pd.DataFrame:
     """Return orders whose amount decides whether they come back, mostly."""
     random = np.random.default_rng(3)
     count = days * rows

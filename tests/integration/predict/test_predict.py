@@ -18,7 +18,7 @@ from mlfactory.product.loader import Product
 @pytest.fixture
 def new(tmp_path: Path) -> pd.DataFrame:
     """Give orders of the day after the last, whose outcome nobody knows."""
-    frame = orders(days=4).iloc[360:].reset_index(drop=True)
+    frame = orders(days=4).iloc[1440:].head(120).reset_index(drop=True)
     return frame.drop(columns="returned")
 
 
