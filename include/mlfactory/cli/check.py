@@ -45,11 +45,16 @@ def check_products(name: str | None, console: Console, errors: Console) -> bool:
         line.append("OK", style="bold green")
         line.append(f"  {summary(found)}", style="not bold")
         say(console, line)
-        for warning in found.warnings:
-            say(console, f"  {warning}", "yellow")
+        tell_warnings(found, console)
     for error in wrong:
         say(errors, str(error), "red")
     return not wrong
+
+
+def tell_warnings(product: Product, console: Console) -> None:
+    """Print what the product's spec may say and will be surprised by."""
+    for warning in product.warnings:
+        say(console, f"  {warning}", "yellow")
 
 
 def summary(product: Product) -> str:

@@ -139,11 +139,13 @@ def run(
     Data, predictions, monitoring, and a training where the policy asks for one: the same functions
     that the DAGs call.
     """
+    from mlfactory.cli.check import tell_warnings
     from mlfactory.cli.cycle import run_partitions
     from mlfactory.cycle.job import Budget
     from mlfactory.product.loader import load_product
 
     found = load_product(product)
+    tell_warnings(found, Console(stderr=True))
     run_partitions(
         found,
         _span(found, partition, to or partition),

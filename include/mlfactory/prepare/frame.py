@@ -147,9 +147,13 @@ def _zeros_and_ones(values: pd.Series, name: str, where: str) -> pd.Series:
     found = as_float(values)
     wrong = values.notna() & ~found.isin([0.0, 1.0])
     if wrong.any():
+        found_values = sorted({str(value) for value in values.dropna().unique()})
+        shown = ", ".join(map(repr, found_values[:5])) + (", ..." if len(found_values) > 5 else "")
+        # which of them is meant nobody can tell from here, and a guess would turn the classes round
         remedy = (
-            f"make it 0 or 1 in build, like (frame[{name!r}] == {_first(values, wrong)!r})"
-            ".astype(int), and null (None or nan) where it is not known"
+            f"make it 0 or 1 in build: choose which of its values ({shown}) is to be predicted, "
+            f"and write (frame[{name!r}] == <that value>).astype(float), with "
+            f".where(frame[{name!r}].notna()) to leave unknown what is not known"
         )
         expected = "0 or 1 (or True or False), as a binary label must be"
         _refuse(values, wrong, name, expected, where, remedy=remedy)

@@ -170,6 +170,8 @@ def _named(product: Product, frame: pd.DataFrame) -> dict[str, pa.Array]:
     columns: dict[str, pa.Array] = {}
     features = product.spec.features
     for name in features.key:
+        if name == features.event_time:
+            continue  # kept as the time it is, below
         kind = pa.int64() if pd.api.types.is_integer_dtype(frame[name]) else pa.string()
         columns[name] = pa.array(frame[name], kind, from_pandas=True)
     if features.event_time is not None:

@@ -116,7 +116,7 @@ def test_words_of_whole_numbers_do_not_depend_on_gaps() -> None:
         ({"price": pd.to_datetime(["2026-01-01"] * 3)}, "numeric in product.yaml and datetime64"),
         ({"bad": [1, 2, 0]}, "'bad' holds 2, which is not 0 or 1"),
         ({"bad": [1, "yes", 0]}, "'bad' holds 'yes', which is not 0 or 1 (or True or False)"),
-        ({"bad": [1, "yes", 0]}, "in build, like (frame['bad'] == 'yes').astype(int)"),
+        ({"bad": ["no", "yes", "no"]}, "which of its values ('no', 'yes') is to be predicted"),
         ({"at": [datetime(2026, 1, 2), None, None]}, "2 of 3 rows have no event time in 'at'"),
         ({"at": [1, 2, 3]}, "the event time 'at' is int64"),
         ({"at": ["2026-03-01"] * 3}, "no event time in 'at' lies in the partition"),
@@ -177,3 +177,10 @@ def test_a_file_that_cannot_be_imported_is_explained(make_product: MakeProduct) 
     product = make_product(SPEC.format(kind="binary"), text)
     with pytest.raises(BuildError, match=r"No module named 'no_such_module'.*features\.py:1"):
         call_build(product, "shop", {})
+
+
+def test_the_event_time_alone_may_be_the_key(make_product: MakeProduct) -> None:
+    product = make_product(SPEC.format(kind="binary").replace("key: [id]", "key: [at]"))
+    prepared = prepare(product, product.calendar.parse("2026-01-02"), built())
+    assert pa.types.is_timestamp(prepared.features.schema.field("at").type)
+    assert prepared.labels.schema.field("at") == prepared.features.schema.field("at")
