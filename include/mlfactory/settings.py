@@ -59,6 +59,9 @@ class Settings(BaseSettings):
         description="Where MLflow's artifacts are kept; <home>/mlflow/artifacts by default, or "
         "below a lake on S3",
     )
+    versions_kept_days: int = Field(
+        365, ge=7, description="How long a version of a table can be read after it was replaced"
+    )
     mlflow_uri: str | None = Field(
         None, description="MLflow tracking and registry; the SQLite file below <home> by default"
     )

@@ -125,7 +125,8 @@ def state(product: Product) -> dict[str, Any]:
     store = product_store(product.name)
     rows = {}
     for table in TABLES:
-        frame = lake.read(table)
+        # the ids of landings are another each time
+        frame = lake.read(table).drop(columns=["_landing", "landing"], errors="ignore")
         rows[table] = frame.to_json(orient="records", date_format="iso", double_precision=9)
     return {
         "rows": rows,

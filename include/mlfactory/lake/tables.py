@@ -7,6 +7,8 @@ again, leaves the same rows. The table's version is the version of the data.
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +16,24 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, SchemaMismatchError
 
 from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.delta import (
+    find_table,
+    forget_table,
+    make_table,
+    remember_table,
+    rows_of,
+    table_as_of,
+)
 from mlfactory.lake.store import product_store
-from mlfactory.product.errors import ContractError
+from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 
 _log = logging.getLogger(__name__)
 
-_COMMIT_ATTEMPTS = 5
+_WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
+"""Seconds, more or less, before what another writer was faster than is written again."""
 
 
 class Lake:
@@ -42,37 +53,47 @@ class Lake:
         return f"{self.root}/{table}"
 
     def replace(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> int:
-        """Make `frame` the rows of `partition`, in one commit, and return the table's version.
+        """Make `frame` the rows of `partition`, in one commit, and return the version it made.
 
         The column `partition` is added. An empty frame empties the partition. A column that the
         table does not have yet is added to it, one that the frame lacks is null.
 
         Raises:
             ContractError: if a column cannot be stored in the type the table has for it.
+            ServiceError: if other writers were faster again and again.
         """
         rows = self._as_arrow(table, frame, partition)
-        existing = self._open(table)
-        if existing is not None:
-            rows = _cast(rows, pa.schema(existing.schema().to_arrow()), table)
-        for attempt in range(_COMMIT_ATTEMPTS):
+        quoted = partition.replace("'", "''")
+        for wait in (*_WAITS, None):
             try:
+                delta = find_table(self.address(table)) or self._made(table, rows.schema)
                 write_deltalake(
-                    self.address(table),
-                    rows,
-                    storage_options=self._options(),
+                    delta,
+                    _cast(rows, pa.schema(delta.schema().to_arrow()), table),
                     mode="overwrite",
                     partition_by=[PARTITION],
-                    predicate=f"{PARTITION} = '{partition}'" if existing is not None else None,
-                    schema_mode="merge" if existing is not None else None,
+                    predicate=f"{PARTITION} = '{quoted}'",
+                    schema_mode="merge",
                 )
-                break
-            except CommitFailedError:
+            except (CommitFailedError, SchemaMismatchError) as error:
                 # another writer committed first; its partition is not ours, so ours still holds
-                if attempt == _COMMIT_ATTEMPTS - 1:
-                    raise
+                forget_table(self.address(table))
+                if wait is None:
+                    raise ServiceError(
+                        f"{self.address(table)}: partition {partition} could not be written, for "
+                        f"other writers were always faster: {error}",
+                        remedy="try again when fewer write",
+                    ) from error
                 _log.info("%s: another writer was faster, writing %s again", table, partition)
-                existing = self._open(table)
-        return self.version(table) or 0
+                time.sleep(wait * (0.5 + random.random()))  # noqa: S311 - no secret
+            except BaseException:
+                # what the handle knows of a write that did not end is not to be trusted
+                forget_table(self.address(table))
+                raise
+            else:
+                remember_table(self.address(table), delta)
+                return delta.version()
+        raise AssertionError("the last wait is None")
 
     def read(
         self,
@@ -89,7 +110,8 @@ class Lake:
         asked for.
 
         Raises:
-            ContractError: if the table did not have one of `columns` at that version.
+            IntegrityError: if the version that is asked for does not exist, or no longer.
+            ContractError: if the table, as of that version, lacks a column that is asked for.
         """
         rows = self.arrow(table, partitions, columns=columns, version=version)
         if rows is None:
@@ -112,10 +134,11 @@ class Lake:
         None if the table does not exist, or no partition is asked for.
 
         Raises:
-            ContractError: if the table did not have one of `columns` at that version.
+            IntegrityError: if the version that is asked for does not exist, or no longer.
+            ContractError: if the table, as of that version, lacks a column that is asked for.
         """
         delta = self._open(table, version)
-        if delta is None or (partitions is not None and not partitions):
+        if delta is None:
             return None
         wanted = list(columns) if columns is not None else None
         if wanted is not None and PARTITION not in wanted:
@@ -127,8 +150,9 @@ class Lake:
                 f"{unknown}; it has {known}",
                 remedy="run again the stage that writes it, if the columns were added since",
             )
-        chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
-        return delta.to_pyarrow_table(partitions=chosen, columns=wanted)
+        if partitions is not None and not partitions:
+            return None
+        return rows_of(delta, self.address(table), partitions, wanted)
 
     def newest(self, table: str, column: str) -> dict[str, Any]:
         """Return the largest value of a column in each partition, without reading a row.
@@ -138,13 +162,15 @@ class Lake:
         delta = self._open(table)
         if delta is None or column not in self.columns(table):
             return {}
-        files = pa.table(delta.get_add_actions(flatten=True)).to_pylist()
-        found: dict[str, Any] = {}
-        for file in files:
-            key, value = file[f"partition.{PARTITION}"], file.get(f"max.{column}")
-            if value is not None and (key not in found or value > found[key]):
-                found[key] = value
-        return found
+        files = pa.table(delta.get_add_actions(flatten=True))
+        key, value = f"partition.{PARTITION}", f"max.{column}"
+        if value not in files.column_names:
+            return {}
+        newest = files.select([key, value]).group_by(key).aggregate([(value, "max")])
+        found = zip(
+            newest.column(key).to_pylist(), newest.column(f"{value}_max").to_pylist(), strict=True
+        )
+        return {key: value for key, value in found if value is not None}
 
     def version(self, table: str) -> int | None:
         """Return the newest version of a table, None if it does not exist."""
@@ -156,13 +182,19 @@ class Lake:
         found = {table: self.version(table) for table in tables}
         return {table: version for table, version in found.items() if version is not None}
 
-    def columns(self, table: str, *, ours: bool = False) -> dict[str, pa.DataType]:
+    def columns(
+        self, table: str, *, ours: bool = False, version: int | None = None
+    ) -> dict[str, pa.DataType]:
         """Return the columns of a table and their types, none if it does not exist.
 
         Args:
             ours: name the column `partition` as well.
+            version: of the table; the newest by default.
+
+        Raises:
+            IntegrityError: if the version that is asked for does not exist, or no longer.
         """
-        delta = self._open(table)
+        delta = self._open(table, version)
         if delta is None:
             return {}
         schema = pa.schema(delta.schema().to_arrow())
@@ -176,17 +208,23 @@ class Lake:
         return sorted({part[PARTITION] for part in delta.partitions()})
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
-        try:
-            return DeltaTable(self.address(table), version=version, storage_options=self._options())
-        except TableNotFoundError:
-            return None
+        if version is None:
+            return find_table(self.address(table))
+        return table_as_of(self.address(table), version)
 
-    def _options(self) -> dict[str, str] | None:
-        if not self.root.startswith("s3://"):
-            return None
-        from mlfactory.lake.s3 import storage_options
+    def _made(self, table: str, schema: pa.Schema) -> DeltaTable:
+        """Make a table without rows, unless another writer did so first, and return it.
 
-        return storage_options()
+        A first write that brought its rows along would replace those of another first write.
+        """
+        make_table(self.address(table), schema)
+        delta = find_table(self.address(table))
+        if delta is None:
+            raise IntegrityError(
+                f"{self.address(table)} was removed while it was being made",
+                remedy="run the stage again",
+            )
+        return delta
 
     def _as_arrow(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> pa.Table:
         if isinstance(frame, pd.DataFrame):

@@ -49,7 +49,7 @@ def test_each_source_lands_with_its_types_and_row_numbers(shop: Product) -> None
     assert result == ingest.IngestResult(
         rows={"orders": 40, "prices": 80},
         rescued={"orders": 0, "prices": 0},
-        versions={"raw_orders": 0, "raw_prices": 0},
+        versions=Lake("shop").versions("raw_orders", "raw_prices"),
         state="ok",
     )
     orders = raw(shop, "orders")

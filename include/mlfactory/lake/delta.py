@@ -1,0 +1,246 @@
+"""How Delta tables are opened: each once a process, always at what is newest, or at a version.
+
+To open a table takes several requests; to ask an opened one for what is new takes two. A handle is
+used again only while the commit that it stands at is still there, word for word: a table which was
+removed and begun anew has another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.store import store_at
+from mlfactory.product.errors import FactoryError, IntegrityError, ServiceError, UsageError
+from mlfactory.settings import settings
+
+_EXISTS = "already exists"
+_REFUSED = ("403", "401", "privileges")
+_COMMITS_A_CHECKPOINT = 10
+"""So many commits at most are read one by one when a table is opened; 100 is the library's own."""
+
+_SMALL = 64 * 1024 * 1024
+"""Bytes of files that are fetched whole; more are read in parts."""
+
+_KEY = f"partition.{PARTITION}"
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """A handle, the credentials it was opened with, and the commit at which it stands."""
+
+    delta: DeltaTable
+    options: dict[str, str] | None
+    version: int
+    commit: bytes | None
+
+
+_opened: dict[str, _Opened] = {}
+
+
+def find_table(address: str) -> DeltaTable | None:
+    """Return a table at its newest version, None if it does not exist."""
+    options = _options(address)
+    known = _opened.get(address)
+    if known is not None and known.options == options and _stands(address, known):
+        with told(address):
+            known.delta.update_incremental()
+        if known.delta.version() != known.version:
+            remember_table(address, known.delta)
+        return known.delta
+    forget_table(address)
+    with told(address):
+        try:
+            delta = DeltaTable(address, storage_options=options)
+        except TableNotFoundError:
+            return None
+    remember_table(address, delta)
+    return delta
+
+
+def remember_table(address: str, delta: DeltaTable) -> None:
+    """Let a handle be used again from where it stands now."""
+    version = delta.version()
+    commit = store_at(address).find(_commit_file(version))
+    _opened[address] = _Opened(delta, _options(address), version, commit)
+
+
+def forget_table(address: str) -> None:
+    """Let the table be opened anew when it is asked for next."""
+    _opened.pop(address, None)
+
+
+def table_as_of(address: str, version: int) -> DeltaTable:
+    """Return a table as of a version.
+
+    Raises:
+        IntegrityError: it has no such version, or no longer.
+    """
+    newest = find_table(address)
+    if newest is None or newest.version() < version:
+        there = "there is no such table" if newest is None else f"it is at {newest.version()}"
+        raise _gone(address, version, there)
+    if newest.version() == version:
+        return newest
+    try:
+        with told(address):
+            return DeltaTable(address, version=version, storage_options=_options(address))
+    except IntegrityError as error:
+        raise _gone(address, version, "its log no longer tells") from error
+
+
+def make_table(address: str, schema: pa.Schema) -> None:
+    """Make a table without rows, unless there is one."""
+    days = f"interval {settings().versions_kept_days} days"
+    with told(address):
+        try:
+            DeltaTable.create(
+                address,
+                schema,
+                mode="ignore",
+                partition_by=[PARTITION],
+                configuration={
+                    "delta.logRetentionDuration": days,
+                    "delta.deletedFileRetentionDuration": days,
+                    "delta.enableExpiredLogCleanup": "true",
+                    "delta.checkpointInterval": str(_COMMITS_A_CHECKPOINT),
+                },
+                storage_options=_options(address),
+            )
+        except CommitFailedError:
+            return  # another writer made it in this moment
+        except DeltaError as error:
+            if _EXISTS not in str(error):
+                raise
+
+
+def rows_of(
+    delta: DeltaTable, address: str, partitions: Sequence[str] | None, columns: list[str] | None
+) -> pa.Table:
+    """Return rows of an opened table.
+
+    Raises:
+        IntegrityError: the files of that version are gone.
+    """
+    files = pa.table(delta.get_add_actions(flatten=True))
+    if partitions is not None:
+        files = files.filter(pc.is_in(files[_KEY], pa.array(partitions, pa.string())))
+    small = (pc.sum(files["size_bytes"]).as_py() or 0) <= _SMALL
+    # what other tools may do to a table, such as marking rows as deleted, takes a newer protocol
+    if small and delta.protocol().min_reader_version == 1:
+        return _rows_of_small(delta, address, files, columns)
+    chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
+    try:
+        with told(address):
+            return delta.to_pyarrow_table(partitions=chosen, columns=columns)
+    except FileNotFoundError as error:
+        raise _gone(address, delta.version(), "its files were removed") from error
+
+
+def _rows_of_small(
+    delta: DeltaTable, address: str, files: pa.Table, columns: list[str] | None
+) -> pa.Table:
+    """Return the rows of files by fetching each whole.
+
+    The library looks at every file of the table to choose a few, and asks S3 several times for
+    parts of each: what a partition costs would grow with the table's history.
+    """
+    schema = pa.schema(delta.schema().to_arrow())
+    if columns is not None:
+        schema = pa.schema([schema.field(name) for name in columns])
+    # the log has paths as they stand in a URI
+    keys = {
+        unquote(path): key
+        for path, key in zip(files["path"].to_pylist(), files[_KEY].to_pylist(), strict=True)
+    }
+    contents = store_at(address).read_many(keys)
+    if len(contents) < len(keys):
+        raise _gone(address, delta.version(), "its files were removed")
+    tables = [schema.empty_table()]
+    for path, content in contents.items():
+        file = pq.ParquetFile(pa.BufferReader(content))
+        found = file.read([name for name in schema.names if name in file.schema_arrow.names])
+        own = {name: found.column(name) for name in found.column_names}
+        rows = file.metadata.num_rows
+        own[PARTITION] = pa.chunked_array([pa.array([keys[path]] * rows, pa.string())])
+        tables.append(
+            pa.table(
+                [
+                    own[field.name].cast(field.type)
+                    if field.name in own
+                    else pa.nulls(rows, field.type)
+                    for field in schema
+                ],
+                schema=schema,
+            )
+        )
+    return pa.concat_tables(tables)
+
+
+@contextmanager
+def told(address: str) -> Iterator[None]:
+    """Turn what delta-rs raises about a damaged table or S3 into errors that say what to do."""
+    try:
+        yield
+    except (CommitFailedError, FileNotFoundError, FactoryError):
+        raise
+    except DeltaError as error:
+        raise IntegrityError(
+            f"{address} cannot be read: {_first_line(error)}",
+            remedy="put its folder _delta_log back from a copy, or remove the table and run its "
+            "partitions again",
+        ) from error
+    except OSError as error:
+        if not address.startswith("s3://"):
+            raise
+        if "404" in str(error) and "NoSuchKey" in str(error):
+            raise FileNotFoundError(_first_line(error)) from error
+        if any(sign in str(error) for sign in _REFUSED):
+            raise UsageError(
+                f"S3 refuses {address}: {_first_line(error)}",
+                remedy="see whose credentials are used, and whether they may list, read, write and "
+                "delete there",
+            ) from error
+        raise ServiceError(
+            f"S3 failed for {address}: {_first_line(error)}", remedy="try again later"
+        ) from error
+
+
+def _stands(address: str, known: _Opened) -> bool:
+    """Tell whether the commit at which a handle stands is still that of the table."""
+    if known.commit is None or known.delta.version() != known.version:
+        return False
+    return store_at(address).find(_commit_file(known.version)) == known.commit
+
+
+def _commit_file(version: int) -> str:
+    return f"_delta_log/{version:020d}.json"
+
+
+def _options(address: str) -> dict[str, str] | None:
+    if not address.startswith("s3://"):
+        return None
+    from mlfactory.lake.s3 import storage_options
+
+    return storage_options()
+
+
+def _gone(address: str, version: int, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{address} has no version {version}: {why}",
+        remedy="versions are kept for MLFACTORY_VERSIONS_KEPT_DAYS; what was pinned to this one "
+        "cannot be done again, so begin it anew",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
