@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.compose import make_column_transformer
-from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import FixedThresholdClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from mlfactory.lake.catalog import training_file
-from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.registry import answers, models, runs
+from tests.integration.left_trainings import leave, pinned
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -38,6 +36,8 @@ BUSINESS
 promote: {gates: GATES}
 """
 
+TRUTH = "(truth)"
+
 BINARY_GATES = """[
   {metric: roc_auc, at_least: 0.6},
   {metric: roc_auc, beats: champion, confidence: 0.9},
@@ -55,6 +55,7 @@ class Shop:
 
     product: Product
     rows: int = 240
+    more: Sequence[str] = ()
     _days: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def day(self, number: int) -> Partition:
@@ -79,7 +80,10 @@ class Shop:
                 }
             )
             frame["at"] = frame["at"].astype("datetime64[us, UTC]")
-            self._days[day.key] = frame.assign(label=self._label(late, amount))
+            for name in self.more:
+                frame[name] = random.normal(size=self.rows)
+            # the truth has a name that no feature has
+            self._days[day.key] = frame.assign(**{TRUTH: self._label(late, amount)})
             Lake("shop").replace("features", frame, day.key)
 
     def train(self, cutoff: int, *, fit: list[int], name: str = "test", by: str = "amount") -> str:
@@ -89,21 +93,26 @@ class Shop:
         rows = pd.concat([self._days[key] for key in keys], ignore_index=True)
         held_out = self._days[self.day(cutoff).key].copy()
         inputs = list(self.product.spec.features.inputs)
-        model = self._model(by).fit(rows[inputs], rows["label"])
-        baseline = self._baseline().fit(rows[inputs], rows["label"])
-        for who, estimator in (("candidate", model), ("baseline", baseline)):
-            scores = answers.answer_scores(estimator, held_out[inputs])
-            held_out[f"{who}_scores"] = list(scores)
-            held_out[f"{who}_decisions"] = answers.answer_decisions(
-                estimator, held_out[inputs], scores
-            )
-        held_out["block"] = held_out["at"].dt.hour
-        run_id = runs.training_run(self.product, self.day(cutoff).key, training_id)
-        example = rows[inputs].head(10)
-        uri = models.log_model(run_id, model, example, model.predict(example))
-        runs.log_frame(run_id, held_out, "holdout.parquet")
-        classes = answers.class_names(model)
-        self._leave(training_id, cutoff, keys, run_id, uri, list(classes or []) or None)
+        model = self._model(by).fit(rows[inputs], rows[TRUTH])
+        training = pinned(
+            self.product,
+            training_id,
+            self.day(cutoff).key,
+            keys,
+            features_version=Lake("shop").version("features"),
+        )
+        leave(
+            self.product,
+            training,
+            model,
+            rows.drop(columns=TRUTH),
+            rows[TRUTH],
+            held_out.drop(columns=TRUTH),
+            held_out[TRUTH],
+            0.2 if self.product.spec.label.kind == "binary" else None,
+            # one day tells nothing of chance; here its hours stand for days
+            blocks=held_out["at"].dt.hour,
+        )
         return training_id
 
     def _label(self, late: np.ndarray, amount: np.ndarray) -> Any:
@@ -121,38 +130,3 @@ class Shop:
         )
         model = make_pipeline(prepare, Ridge() if kind == "regression" else LogisticRegression())
         return FixedThresholdClassifier(model, threshold=0.2) if kind == "binary" else model
-
-    def _baseline(self) -> Any:
-        kind = self.product.spec.label.kind
-        return DummyRegressor(strategy="median") if kind == "regression" else DummyClassifier()
-
-    def _leave(
-        self,
-        training_id: str,
-        cutoff: int,
-        fit: list[str],
-        run_id: str,
-        uri: str,
-        classes: list[str] | None,
-    ) -> None:
-        store = product_store("shop")
-        key = self.day(cutoff).key
-        snapshot = {
-            "product": "shop",
-            "partition": key,
-            "training_id": training_id,
-            "reason": "test",
-            "features_version": Lake("shop").version("features"),
-            "labels_version": 0,
-            "fit_partitions": fit,
-            "holdout_partitions": [key],
-            "seed": 7,
-        }
-        write_json(store, training_file(training_id, "snapshot.json"), snapshot)
-        fitted: dict[str, Any] = {
-            "run_id": run_id,
-            "model_uri": uri,
-            "candidate": "logistic_regression",
-        }
-        fitted |= {"classes": classes, "threshold": 0.2}
-        write_json(store, training_file(training_id, "fit.json"), fitted)

@@ -32,6 +32,7 @@ RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
 LEDGER = "ledger"
 MANIFESTS = "manifests"
 TRAININGS = "trainings"
+CLAIMS = "claims"
 REPORTS = "reports"
 VALIDATION = "validation"
 DATA_DOCS = "data_docs"
@@ -84,3 +85,8 @@ def ledger_file(number: int) -> str:
 def training_file(training_id: str, name: str) -> str:
     """Return a file of a training."""
     return f"{TRAININGS}/{training_id}/{name}"
+
+
+def claim_file(what: str, name: str) -> str:
+    """Return the file by which machines agree on something that exists once, such as a run."""
+    return f"{CLAIMS}/{what}/{name}"

@@ -9,6 +9,7 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
+from mlfactory.trainings.heldout import HeldOut
 
 SCORE = "score"
 """The probability of 1, the predicted value, or the probability of the class that was chosen."""
@@ -20,17 +21,13 @@ ANSWER = "prediction"
 """The class that was chosen, of a model with several."""
 
 
-def from_held_out(spec: ProductSpec, held_out: pd.DataFrame) -> pd.DataFrame:
+def from_held_out(spec: ProductSpec, held_out: HeldOut) -> pd.DataFrame:
     """Return score, class and block of the rows a model was judged by at its training."""
-    scores = held_out["candidate_scores"]
+    said = held_out.said
     if spec.label.kind != "multiclass":
-        return pd.DataFrame({SCORE: scores, "block": held_out["block"]})
+        return pd.DataFrame({SCORE: said.scores, "block": held_out.blocks})
     return pd.DataFrame(
-        {
-            SCORE: [max(chances) for chances in scores],
-            ANSWER: held_out["candidate_decisions"],
-            "block": held_out["block"],
-        }
+        {SCORE: said.scores.max(axis=1), ANSWER: said.decisions, "block": held_out.blocks}
     )
 
 

@@ -26,9 +26,11 @@ from mlfactory.product.loader import Product
 from mlfactory.product.metrics import METRICS, metrics_for
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
+from mlfactory.registry.answers import Answers
 from mlfactory.statistics.estimate import Estimate, interval
-from mlfactory.statistics.metrics import Outcome, measure, named_outcome
-from mlfactory.statistics.statistic import Ints
+from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.trainings import outcomes
+from mlfactory.trainings.blocks import days
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
@@ -114,31 +116,16 @@ def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = 
     Args:
         classes: of a multiclass model, in the order of its probabilities.
     """
-    spec = product.spec
-    event_time = spec.features.event_time
-    blocks = _days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None
-    if spec.label.kind == "multiclass":
-        truth, said = (rows[name].astype(str).tolist() for name in ("label", "prediction"))
-        scores = np.stack(rows["probabilities"].to_list())
-        return named_outcome(truth, scores, said, classes, blocks=blocks)
-    costs = None
-    if spec.business and spec.label.kind == "binary":
-        costs = (spec.business.false_negative, spec.business.false_positive)
-    return Outcome(
-        kind=spec.label.kind,
-        y=rows["label"].to_numpy(dtype=np.float64),
-        scores=rows["score"].to_numpy(dtype=np.float64),
-        decisions=rows["prediction"].to_numpy(dtype=np.float64),
-        costs=costs,
-        blocks=blocks,
+    several = product.spec.label.kind == "multiclass"
+    scores = np.stack(rows["probabilities"].to_list()) if several else rows["score"].to_numpy()
+    event_time = product.spec.features.event_time
+    return outcomes.outcome_of(
+        product.spec,
+        rows["label"],
+        Answers(scores, rows["prediction"].to_numpy()),
+        known=classes,
+        blocks=days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None,
     )
-
-
-def _days(times: pd.Series) -> Ints:
-    """Return (rows,) the day of each row, in UTC."""
-    stamps = times.dt.tz_convert("UTC").dt.tz_localize(None)
-    codes: Ints = stamps.to_numpy().astype("datetime64[D]").astype(np.intp)
-    return codes
 
 
 def verdict(spec: ProductSpec, value: float) -> tuple[str, float | None]:

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import training_file
-from mlfactory.lake.store import product_store, read_json
-from mlfactory.lake.tables import Lake
 from mlfactory.monitor.answers import from_held_out
 from mlfactory.monitor.findings import NO_MODEL, SEEN
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.models import load_version
-from mlfactory.registry.runs import read_frame
 from mlfactory.registry.versions import tags_of
+from mlfactory.trainings.files import REFERENCE, load_fitted, load_frame, load_training
+from mlfactory.trainings.heldout import load_held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,24 +45,16 @@ def reference_for(product: Product, partition: Partition) -> Reference | None:
     reign = ledger.champion_for(product, partition)
     if reign is None:
         return None
-    tags = tags_of(product.name, reign.version)
-    store, training = product_store(product.name), tags["training_id"]
-    pinned = read_json(store, training_file(training, "snapshot.json"))
-    partitions = tuple(pinned["fit_partitions"])
-    features = Lake(product.name).read(
-        "features", partitions, columns=columns(product), version=int(tags["features_version"])
-    )
-    fitted = read_json(store, training_file(training, "fit.json"))
-    held_out = read_frame(fitted["run_id"], "holdout.parquet")
-    threshold = tags.get("threshold")
+    training = load_training(product.name, tags_of(product.name, reign.version)["training_id"])
+    fitted = load_fitted(product.name, training.training_id)
     return Reference(
         reign=reign,
-        training_id=training,
+        training_id=training.training_id,
         reason=_reason(product, reign),
-        partitions=partitions,
-        features=features,
-        answers=from_held_out(product.spec, held_out),
-        threshold=float(threshold) if threshold else None,
+        partitions=training.fit_partitions,
+        features=load_frame(product.name, training.training_id, REFERENCE),
+        answers=from_held_out(product.spec, load_held_out(product.name, training.training_id)),
+        threshold=fitted.threshold.value if fitted.threshold else None,
     )
 
 

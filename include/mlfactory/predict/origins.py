@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 
-from mlfactory.prepare.frame import words
+from mlfactory.lake.kinds import words
 from mlfactory.product.errors import BuildError
 
 Keys = pd.MultiIndex

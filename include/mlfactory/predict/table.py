@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from mlfactory.prepare.frame import words
+from mlfactory.lake.kinds import words
 from mlfactory.prepare.given import Built
 from mlfactory.product.spec import ProductSpec
 

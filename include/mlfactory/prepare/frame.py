@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from mlfactory.lake.kinds import as_float, words
 from mlfactory.product.errors import BuildError
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.spec import Label, ProductSpec
@@ -123,15 +124,6 @@ def numbers(values: pd.Series, name: str, where: str) -> pd.Series:
     return found
 
 
-def words(values: pd.Series) -> pd.Series:
-    """Return a column as text, null where it is null; whole numbers are written without a point.
-
-    A column of whole numbers with a gap is float in pandas, and must not read `3.0` in one
-    partition and `3` in the next.
-    """
-    return values.astype(object).map(_word, na_action="ignore").astype("str")
-
-
 def labels(values: pd.Series, label: Label, where: str) -> pd.Series:
     """Return labels as float64, or as text if there are several classes; null is no label.
 
@@ -182,16 +174,5 @@ def _first(values: pd.Series, chosen: pd.Series) -> Any:
     return _plain(values.iloc[int(np.flatnonzero(chosen)[0])])
 
 
-def as_float(values: pd.Series) -> pd.Series:
-    """Return a column as float64, nan where it is null or no number."""
-    found: pd.Series = pd.to_numeric(values.astype(object), errors="coerce").astype("float64")
-    return found
-
-
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _word(value: Any) -> str:
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value)) if whole else str(value)

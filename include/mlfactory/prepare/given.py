@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from mlfactory.lake.kinds import as_float, words
 from mlfactory.prepare.build import call_build
-from mlfactory.prepare.frame import as_float, check_columns, numbers, words
+from mlfactory.prepare.frame import check_columns, numbers
 from mlfactory.product.loader import Product
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.lake.kinds import words
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL, event_partitions
-from mlfactory.prepare.frame import check_columns, check_key, event_times, labels, numbers, words
+from mlfactory.prepare.frame import check_columns, check_key, event_times, labels, numbers
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition

@@ -1,20 +1,22 @@
-"""Whom a candidate must beat: the champion on the same rows, or a naive baseline in its place."""
+"""Whom a candidate must beat: the champion on the same rows, or the best constant in its place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import IntegrityError, UsageError
+from mlfactory.lake.store import Absent
+from mlfactory.product.errors import ContractError, IntegrityError, UsageError
 from mlfactory.product.loader import Product
-from mlfactory.promote.heldout import Said, asked, recorded
-from mlfactory.promote.training import HOLDOUT_FILE, Trained, find_trained
-from mlfactory.registry.models import LoadedModel, load_version
-from mlfactory.registry.runs import read_frame
+from mlfactory.registry.answers import Answers
+from mlfactory.registry.models import load_version
+from mlfactory.trainings.files import FIT_KEYS, find_training, load_frame
+from mlfactory.trainings.heldout import LABEL, HeldOut
+from mlfactory.trainings.records import Training
+
+CONSTANT = "the best constant answer"
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,13 +25,29 @@ class Reference:
 
     Attributes:
         name: for people.
-        said: what it says about the held-out rows; None if no fair comparison can be made.
+        said: what the champion says about the held-out rows; None if a constant takes its place,
+            or no fair comparison can be made.
+        classes: the champion's, where there are several.
         problem: why there is no fair comparison.
     """
 
     name: str
-    said: Said | None
+    said: Answers | None = None
+    classes: tuple[str, ...] | None = None
     problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a registered version says about held-out rows.
+
+    Attributes:
+        lost: why it can never answer again, for its files or its columns.
+    """
+
+    said: Answers | None = None
+    classes: tuple[str, ...] | None = None
+    lost: str = ""
 
 
 def champion_beside(product: Product, version: str) -> ledger.Entry | None:
@@ -46,68 +64,72 @@ def champion_beside(product: Product, version: str) -> ledger.Entry | None:
 
 
 def reference_for(
-    product: Product,
-    trained: Trained,
-    champion: ledger.Entry | None,
-    held_out: pd.DataFrame,
-    classes: Sequence[str],
+    product: Product, trained: Training, champion: ledger.Entry | None, held_out: HeldOut
 ) -> Reference:
     """Return whom the candidate is compared with, and what that one says.
 
-    A champion that can no longer serve, for its files or its columns, makes way for the baseline.
-
-    Args:
-        classes: of the recorded scores, where there are several.
+    A champion that can no longer serve, for its files or its columns, makes way for the constant:
+    to insist on it would let no model in ever again.
     """
-    baseline = recorded(held_out, "baseline", classes)
     if champion is None:
-        return Reference("the naive baseline", baseline)
-    name = f"champion {champion.details['version']}"
+        return Reference(CONSTANT)
+    version = str(champion.details["version"])
+    name = f"champion {version}"
     try:
-        model = load_version(product.name, str(champion.details["version"]))
+        asked = ask(product, version, held_out)
     except UsageError as error:
-        return Reference(name, None, f"{name} cannot be asked: {error.problem}")
-    except IntegrityError as error:
-        return _in_its_place(baseline, f"{name} cannot be asked: {error.problem}")
-    lacking = [column for column in model.inputs if column not in held_out.columns]
-    if lacking:
-        return _in_its_place(baseline, f"{name} needs columns that are gone: {', '.join(lacking)}")
-    problem = _seen_by(product, champion, model, trained, held_out)
+        return Reference(name, problem=f"{name} cannot be asked: {error.problem}")
+    if asked.lost:
+        return Reference(f"{CONSTANT} ({name} {asked.lost})")
+    problem = seen_by(product, champion.subject, trained, held_out)
     if problem:
-        return Reference(name, None, f"{name} has {problem}, so no comparison would be fair")
-    return Reference(name, asked(model, held_out))
+        return Reference(name, problem=f"{name} has {problem}, so no comparison would be fair")
+    return Reference(name, asked.said, asked.classes)
 
 
-def _in_its_place(baseline: Said, why: str) -> Reference:
-    # such a champion can no longer serve; to insist on it would let no model in ever again
-    return Reference(f"the naive baseline ({why})", baseline)
+def ask(product: Product, version: str, held_out: HeldOut) -> Asked:
+    """Ask a registered version about the held-out rows of any training.
+
+    Raises:
+        UsageError: there is no such version.
+    """
+    try:
+        model = load_version(product.name, version)
+        lacking = [name for name in model.inputs if name not in held_out.rows.columns]
+        if lacking:
+            return Asked(lost=f"needs columns that are gone: {', '.join(lacking)}")
+        return Asked(model.answer(held_out.rows), model.classes)
+    except IntegrityError as error:
+        return Asked(lost=f"cannot be asked: {error.problem}")
+    except ContractError as error:
+        return Asked(lost=f"needs columns of another kind: {error.problem}")
 
 
-def _seen_by(
-    product: Product,
-    champion: ledger.Entry,
-    model: LoadedModel,
-    trained: Trained,
-    held_out: pd.DataFrame,
-) -> str:
-    """Return which held-out rows the champion was fitted on, in words; nothing if none."""
-    pinned = Trained(*find_trained(product.name, champion.subject))
-    if not pinned.snapshot or not pinned.fit:
-        return f"left no record of what it was fitted on (training {champion.subject})"
-    if product.calendar.is_snapshot:
-        rows = _fitted_rows(product, pinned, held_out)
-        return f"been fitted on {rows:,} of the held-out rows" if rows else ""
-    seen = sorted(set(pinned.fit_partitions) & set(trained.holdout_partitions))
-    return f"been fitted on the held-out {', '.join(seen)}" if seen else ""
-
-
-def _fitted_rows(product: Product, pinned: Trained, held_out: pd.DataFrame) -> int:
-    """Count the rows of a snapshot that a training knew and did not hold out."""
+def seen_by(product: Product, training_id: str, trained: Training, held_out: HeldOut) -> str:
+    """Return which held-out rows a training was fitted on, in words; nothing if none."""
+    no_record = f"left no record of what it was fitted on (training {training_id})"
+    pinned = find_training(product.name, training_id)
+    if pinned is None:
+        return no_record
+    if not product.calendar.is_snapshot:
+        seen = sorted(set(pinned.fit_partitions) & set(trained.holdout_partitions))
+        return f"been fitted on the held-out {', '.join(seen)}" if seen else ""
     key = list(product.spec.features.key)
-    version = int(pinned.snapshot["features_version"])
-    known = Lake(product.name).read("features", columns=key, version=version)
-    spared = read_frame(pinned.run_id, HOLDOUT_FILE)
-    rows = pd.MultiIndex.from_frame(held_out[key].astype("str"))
-    was_known = rows.isin(pd.MultiIndex.from_frame(known[key].astype("str")))
-    was_spared = rows.isin(pd.MultiIndex.from_frame(spared[key].astype("str")))
-    return int((was_known & ~was_spared).sum())
+    try:
+        known = load_frame(product.name, training_id, FIT_KEYS)
+    except Absent:
+        return no_record
+    if not set(key) <= set(known.columns):
+        return f"been fitted on rows named by another key ({', '.join(map(str, known.columns))})"
+    ours, theirs = (
+        pd.MultiIndex.from_frame(frame[key].astype("str")) for frame in (held_out.rows, known)
+    )
+    rows = int(ours.isin(theirs).sum())
+    return f"been fitted on {rows:,} of the held-out rows" if rows else ""
+
+
+def every_class(held_out: HeldOut, *spoken: tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the classes that occur among the rows or that a model knows; none if it has none."""
+    known = {name for classes in spoken for name in classes or ()}
+    truth = set(held_out.answers[LABEL].astype("str")) if known else set()
+    return tuple(sorted(known | truth))

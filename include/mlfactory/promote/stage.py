@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from mlfactory.lake import catalog, ledger
-from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import manifest
-from mlfactory.lake.store import product_store, write_json
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import Evidence, GateResult
 from mlfactory.promote.gates import judged
-from mlfactory.promote.judging import gather, register_version
+from mlfactory.promote.judging import Trained, gather, read_trained, register_version
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.promote.reference import champion_beside
 from mlfactory.promote.settling import move_aliases, standing_decision
 from mlfactory.promote.terms import HOLDOUT, terms_of
-from mlfactory.promote.training import (
-    GATES_FILE,
-    Trained,
-    read_gates,
-    read_trained,
-)
 from mlfactory.registry import runs, versions
+from mlfactory.trainings.files import JUDGEMENT, load_judgement, save_judgement
+from mlfactory.trainings.records import Judgement
 
 
 @dataclass(frozen=True)
@@ -62,18 +56,19 @@ def judge(product: Product, training_id: str) -> JudgeResult:
         ServiceError: MLflow does not answer.
     """
     trained = read_trained(product, training_id)
-    with manifest(product, "judge", trained.cutoff, training_id) as record:
+    with manifest(product, "judge", trained.pinned.partition, training_id) as record:
         version = register_version(product, trained)
         champion = champion_beside(product, version)
         evidence = gather(product, trained, version, champion)
-        terms = terms_of(product, training_id, trained.holdout_partitions)
+        terms = terms_of(product, training_id, trained.pinned.holdout_partitions)
         results = judged(product.spec.gates, evidence, terms)
         table = _table(trained, version, champion, evidence, results)
         _publish(product, trained, table, results)
-        write_json(product_store(product.name), training_file(training_id, GATES_FILE), table)
+        save_judgement(product.name, table)
         failed = tuple(result.name for result in results if not result.passed)
         record.inputs = {
-            name: int(trained.snapshot[f"{name}_version"]) for name in ("features", "labels")
+            "features": trained.pinned.features_version,
+            "labels": trained.pinned.labels_version,
         }
         record.counts = {"held_out": evidence.candidate.rows, "gates": len(results)}
         record.facts = {"version": version, "passed": not failed, "failed": list(failed)}
@@ -91,11 +86,11 @@ def settle(product: Product, training_id: str) -> SettleResult:
         ServiceError: MLflow does not answer.
     """
     trained = read_trained(product, training_id)
-    table = read_gates(product, training_id)
-    version = str(table["version"])
-    with manifest(product, "settle", trained.cutoff, training_id) as record:
+    table = load_judgement(product.name, training_id)
+    version = table.version
+    with manifest(product, "settle", trained.pinned.partition, training_id) as record:
         decision = standing_decision(product.name, training_id, version)
-        if decision is None or (decision.event == "promoted") != table["passed"]:
+        if decision is None or (decision.event == "promoted") != table.passed:
             _check_champion(product, training_id, table)
             decision = ledger.record(product.name, _decision(product, trained, table))
         aliases = move_aliases(product.name)
@@ -109,54 +104,54 @@ def _table(
     champion: ledger.Entry | None,
     evidence: Evidence,
     results: tuple[GateResult, ...],
-) -> dict[str, Any]:
+) -> Judgement:
     failed = [result for result in results if not result.passed]
-    return {
-        "training_id": trained.training_id,
-        "version": version,
-        "passed": not failed,
+    return Judgement(
+        training_id=trained.pinned.training_id,
+        version=version,
+        passed=not failed,
         # only not being better lets a candidate be tried beside the champion
-        "challenger": bool(failed) and all(result.compared for result in failed),
-        "champion": str(champion.details["version"]) if champion else None,
-        "reference": evidence.reference_name,
-        "why": reason(not failed, results),
-        "latency_ms": asdict(evidence.latency) if evidence.latency else None,
-        "gates": [asdict(result) for result in results],
-    }
+        challenger=bool(failed) and all(result.compared for result in failed),
+        champion=str(champion.details["version"]) if champion else None,
+        reference=evidence.reference_name,
+        why=reason(not failed, results),
+        latency_ms=asdict(evidence.latency) if evidence.latency else None,
+        gates=tuple(asdict(result) for result in results),
+    )
 
 
 def _publish(
-    product: Product, trained: Trained, table: dict[str, Any], results: tuple[GateResult, ...]
+    product: Product, trained: Trained, table: Judgement, results: tuple[GateResult, ...]
 ) -> None:
     """Show the table of gates with the run and the version in MLflow."""
-    run_id, version = trained.run_id, str(table["version"])
+    run_id, version = trained.fitted.run_id, table.version
     title = f"{product.spec.title or product.name}: version {version}"
     facts = {
-        "training": trained.training_id,
-        "candidate": str(trained.fit["candidate"]),
-        "reason": str(trained.snapshot["reason"]),
-        "held out": ", ".join(trained.holdout_partitions),
-        "compared with": str(table["reference"]),
+        "training": trained.pinned.training_id,
+        "candidate": trained.fitted.candidate,
+        "reason": trained.pinned.reason,
+        "held out": ", ".join(trained.pinned.holdout_partitions),
+        "compared with": table.reference,
     }
-    page = gates_page(title, bool(table["passed"]), facts, results)
+    page = gates_page(title, table.passed, facts, results)
     runs.log_text(run_id, page, "gates.html")
-    product_store(product.name).write(catalog.gates_page(trained.training_id), page.encode())
-    runs.log_text(run_id, json.dumps(table, indent=2, sort_keys=True), GATES_FILE)
+    product_store(product.name).write(catalog.gates_page(trained.pinned.training_id), page.encode())
+    runs.log_text(run_id, json.dumps(asdict(table), indent=2, sort_keys=True), JUDGEMENT)
     figures = {f"gate.{gate.name}": gate.figure for gate in results if gate.figure is not None}
     runs.log_metrics(run_id, figures)
-    runs.set_tags(run_id, {"mlfactory.version": version, "mlfactory.gates_passed": table["passed"]})
+    runs.set_tags(run_id, {"mlfactory.version": version, "mlfactory.gates_passed": table.passed})
     versions.describe(product.name, version, gates_markdown(results))
     versions.set_version_tags(product.name, version, gates_tags(results))
 
 
-def _check_champion(product: Product, training_id: str, table: dict[str, Any]) -> None:
+def _check_champion(product: Product, training_id: str, table: Judgement) -> None:
     """Require that the champion the gates compared with is still the champion."""
-    now = champion_beside(product, str(table["version"]))
+    now = champion_beside(product, table.version)
     serving = str(now.details["version"]) if now else None
-    if serving != table["champion"]:
+    if serving != table.champion:
         raise FactoryError(
             f"product {product.name}: training '{training_id}' was judged against "
-            f"{_name(table['champion'])}, and now {_name(serving)} serves",
+            f"{_name(table.champion)}, and now {_name(serving)} serves",
             remedy="run stage judge of this training again, then promote",
         )
 
@@ -165,22 +160,21 @@ def _name(version: str | None) -> str:
     return f"champion {version}" if version else "no champion"
 
 
-def _decision(product: Product, trained: Trained, table: dict[str, Any]) -> ledger.Entry:
-    version = str(table["version"])
-    tags = versions.tags_of(product.name, version)
+def _decision(product: Product, trained: Trained, table: Judgement) -> ledger.Entry:
+    version = table.version
     return ledger.Entry(
-        event="promoted" if table["passed"] else "rejected",
-        partition=trained.cutoff,
-        subject=trained.training_id,
-        why=str(table["why"]),
+        event="promoted" if table.passed else "rejected",
+        partition=trained.pinned.partition,
+        subject=trained.pinned.training_id,
+        why=table.why,
         details={
             "version": version,
-            "digest": tags["digest"],
-            "run_id": trained.run_id,
-            "seen_through": trained.seen_through,
-            HOLDOUT: list(trained.holdout_partitions),
-            "champion": table["champion"],
-            "challenger": table["challenger"],
-            "gates": table["gates"],
+            "digest": trained.fitted.digest,
+            "run_id": trained.fitted.run_id,
+            "seen_through": trained.pinned.seen_through,
+            HOLDOUT: list(trained.pinned.holdout_partitions),
+            "champion": table.champion,
+            "challenger": table.challenger,
+            "gates": list(table.gates),
         },
     )

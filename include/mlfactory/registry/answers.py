@@ -64,3 +64,17 @@ def answer_decisions(
         # what a FixedThresholdClassifier would answer, without asking its model a second time
         return (scores >= threshold).astype(np.float64)
     return np.asarray(estimator.predict(rows), dtype=np.float64)
+
+
+def answers_table(answers: Answers, classes: tuple[str, ...] | None) -> pd.DataFrame:
+    """Return answers as a table for people and other programs.
+
+    Its columns are `score` (the probability of 1, the value, or the probability of the class that
+    was chosen), `decision` (0 or 1, the value, or the class), and with several classes
+    `probability_<class>` for each.
+    """
+    if classes is None:
+        return pd.DataFrame({"score": answers.scores, "decision": answers.decisions})
+    several = {f"probability_{name}": answers.scores[:, at] for at, name in enumerate(classes)}
+    said = answers.decisions.astype(str)
+    return pd.DataFrame({"score": answers.scores.max(axis=1), "decision": said, **several})

@@ -23,7 +23,6 @@ for _name in ("mlflow", "alembic"):
     logging.getLogger(_name).setLevel(logging.WARNING)
 
 _REACH_SECONDS = 3.0
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def client() -> MlflowClient:
@@ -33,7 +32,7 @@ def client() -> MlflowClient:
         ServiceError: no server answers at the address, or the file's folder cannot be made.
     """
     uri = settings().tracking_uri
-    if _is_server(uri):
+    if is_server(uri):
         _reach(uri)
     else:
         _make_folder(uri)
@@ -53,46 +52,31 @@ def guarded() -> Iterator[None]:
         raise
 
 
-@contextmanager
-def one_at_a_time(what: str) -> Iterator[None]:
-    """Keep other processes of this machine from doing `what` meanwhile.
-
-    MLflow has neither unique run names nor compare-and-set, so that two processes which both look
-    and then create would leave two.
-    """
-    path = settings().home / "mlflow" / f"{what}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def artifact_location(experiment: str) -> str | None:
-    """Return where an experiment's artifacts belong, None where a distant server decides that.
-
-    Whether MLflow is used by its file or by a server on this machine, the artifacts are the same
-    files.
-    """
-    uri = settings().tracking_uri
-    host = urlsplit(uri).hostname
-    if _is_server(uri) and host not in _LOOPBACK | {settings().host}:
-        return None
-    root = f"{settings().artifacts_uri}/{experiment}"
-    return root if root.startswith("s3://") else Path(root).resolve().as_uri()
-
-
 @lru_cache(maxsize=4)
 def _client(uri: str) -> MlflowClient:
-    if _is_server(uri):
+    if is_server(uri):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
     # two processes that make the tables of an empty file at once would both fail
-    with one_at_a_time("tables"):
+    with _alone(uri):
         made = MlflowClient(tracking_uri=uri, registry_uri=uri)
         made.search_registered_models(max_results=1)
     return made
 
 
-def _is_server(uri: str) -> bool:
+@contextmanager
+def _alone(uri: str) -> Iterator[None]:
+    """Keep other processes from a SQLite file, which no other machine has, meanwhile."""
+    if not uri.startswith("sqlite:"):
+        yield
+        return
+    path = Path(f"{make_url(uri).database}.lock")
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_server(uri: str) -> bool:
+    """Tell whether MLflow is a server, not a database that this process opens itself."""
     return urlsplit(uri).scheme in ("http", "https")
 
 

@@ -1,60 +1,86 @@
 """Models as files: written with the run that made them, read only if they are what was registered.
 
-Every file of a stored model is covered by one digest, kept as a tag of its version; the bytes that
-were checked are the bytes that are loaded.
+Every file of a stored model is covered by one digest. The ledger names it for every version that
+was ever decided about, and the bytes that were held against it are the bytes that are loaded.
 """
 
 from __future__ import annotations
 
 import io
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any
 
-import mlflow.sklearn
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import yaml
 from mlflow.entities import LoggedModelOutput
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature, infer_signature
+from mlflow.models import Model
 
+from mlfactory.lake import ledger
 from mlfactory.product.errors import IntegrityError, UsageError
-from mlfactory.registry.answers import Answers, answer_decisions, answer_scores, class_names
+from mlfactory.registry.answers import Answers, answers_table
+from mlfactory.registry.artifacts import digest_of, put, shown, stored_files
 from mlfactory.registry.connection import client, guarded
-from mlfactory.registry.files import DIGEST, digest_of, digest_of_files, stored_files
-from mlfactory.registry.trusted import TRUSTED, load_trusted
+from mlfactory.registry.packing import ANSWERS_FILE, pack
+from mlfactory.registry.pyfunc import EXAMPLE_FILE, MODEL_FILE, Scorer
+from mlfactory.registry.trusted import load_trusted
 from mlfactory.settings import settings
 
-__all__ = ["LoadedModel", "digest_of", "load_version", "log_model"]
+__all__ = ["LoadedModel", "StoredModel", "load_stored", "load_version", "log_model"]
 
-_MODEL, _EXAMPLE, _ANSWERS = "model.skops", "example.parquet", "answers.npy"
-_REQUIREMENTS = ("numpy", "pandas", "scikit-learn", "skops")
+_log = logging.getLogger(__name__)
+
+DIGEST = "digest"
+"""The tag of a version that holds the digest of its files."""
+
 _VERSIONS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model that was stored with its run.
+
+    Attributes:
+        uri: MLflow's name for it, `models:/m-…`.
+        address: of its files, which does not tell where the store is.
+        digest: of its files.
+    """
+
+    uri: str
+    address: str
+    digest: str
+
+    @property
+    def id(self) -> str:
+        """Return MLflow's id of it."""
+        return self.uri.removeprefix("models:/")
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A registered version whose files were found unchanged.
+    """A stored model whose files were found unchanged.
 
     Attributes:
+        version: in the registry; nothing where the model was loaded without it.
         tags: of the version, as they are now.
-        input_example: rows in the types the model was trained with.
         expected: scores of the example's rows, recorded when the model was made.
     """
 
     product: str
     version: str
-    estimator: Any
+    scorer: Scorer
     tags: Mapping[str, str]
-    signature: ModelSignature
-    input_example: pd.DataFrame
     expected: npt.NDArray[np.float64]
+
+    @property
+    def input_example(self) -> pd.DataFrame:
+        """Return rows in the types the model was trained with."""
+        return self.scorer.example
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -64,22 +90,29 @@ class LoadedModel:
     @property
     def classes(self) -> tuple[str, ...] | None:
         """Return the names of the classes where there are several, else None."""
-        return class_names(self.estimator)
+        return self.scorer.classes
 
     def answer(self, frame: pd.DataFrame) -> Answers:
-        """Return scores and decisions for rows that have the model's inputs as columns."""
-        rows = frame[list(self.inputs)]
-        scores = answer_scores(self.estimator, rows)
-        return Answers(scores, answer_decisions(self.estimator, rows, scores))
+        """Return scores and decisions for rows that have the model's inputs as columns.
+
+        What the product's build function returns is enough.
+
+        Raises:
+            ContractError: if an input is missing, or is not of its kind.
+        """
+        return self.scorer.answer(frame)
+
+    def table(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return score and decision of each row, see `registry.answers.answers_table`."""
+        return answers_table(self.answer(frame), self.classes).set_index(frame.index)
 
 
 @guarded()
-def log_model(run_id: str, estimator: Any, input_example: pd.DataFrame, outputs: Any) -> str:
-    """Store a fitted estimator with its run and return its URI.
+def log_model(run_id: str, estimator: object, input_example: pd.DataFrame) -> StoredModel:
+    """Store a fitted estimator with its run.
 
     Args:
         input_example: a few rows of model input, in the columns and types the model takes.
-        outputs: what the estimator predicts for them; gives the signature its output.
 
     Raises:
         IntegrityError: the estimator holds types that could not be loaded again.
@@ -96,26 +129,32 @@ def log_model(run_id: str, estimator: Any, input_example: pd.DataFrame, outputs:
     try:
         with tempfile.TemporaryDirectory(prefix="mlfactory-") as temporary:
             folder = Path(temporary) / "model"
-            _save(folder, about, estimator, input_example, outputs)
-            server.log_model_artifacts(logged.model_id, str(folder))
+            pack(folder, about, estimator, input_example)
+            files = put(logged.model_id, logged.artifact_location, folder)
     except BaseException:
         server.finalize_logged_model(logged.model_id, "FAILED")
         raise
     server.finalize_logged_model(logged.model_id, "READY")
     server.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return f"models:/{logged.model_id}"
+    return StoredModel(
+        f"models:/{logged.model_id}", str(logged.artifact_location), digest_of(files)
+    )
 
 
 @guarded()
-def load_version(product_name: str, version: str) -> LoadedModel:
-    """Return a registered version, checked against the digest of its registration.
+def load_version(product_name: str, version: str, *, digest: str | None = None) -> LoadedModel:
+    """Return a registered version, checked against the digest of its files.
 
-    The newest few are kept in the process, by product, version and digest.
+    The newest few are kept in the process.
+
+    Args:
+        digest: that the files must have; by default what the ledger says of this version. Of one
+            that was never decided about it is what its own tag says.
 
     Raises:
         UsageError: there is no such version.
-        IntegrityError: its files are not those that were registered, no digest was recorded, or
-            it holds types that are not trusted.
+        IntegrityError: its files are gone or are others, no digest was recorded, or it holds types
+            that are not trusted.
     """
     try:
         found = client().get_model_version(product_name, version)
@@ -124,71 +163,68 @@ def load_version(product_name: str, version: str) -> LoadedModel:
             raise
         raise UsageError(f"{product_name} has no version {version} in the registry") from error
     tags = {str(key): str(value) for key, value in found.tags.items()}
-    if not tags.get(DIGEST):
+    what, tagged = f"version {version} of {product_name}", tags.get(DIGEST, "")
+    expected = digest or _decided(product_name, version) or tagged
+    if not expected:
         raise IntegrityError(
-            f"version {version} of {product_name} has no tag '{DIGEST}': it was not registered "
-            "by the factory, so nobody can tell whether its files are the right ones",
+            f"{what} has no tag '{DIGEST}': it was not registered by the factory, so nobody can "
+            "tell whether its files are the right ones",
             remedy="train and promote through the factory",
         )
-    # the settings are part of the key, for another registry has its own version of the number
-    registry = settings().tracking_uri
-    checked = _load_checked(registry, product_name, version, tags[DIGEST], found.source)
-    return replace(checked, tags=tags)
+    if tagged != expected:
+        _log.warning("%s: its tag '%s' is not what the ledger says", what, DIGEST)
+    loaded = _load(settings().artifacts_uri, found.source, expected, tagged, what)
+    return replace(loaded, product=product_name, version=version, tags=tags)
+
+
+@guarded()
+def load_stored(address: str, digest: str) -> LoadedModel:
+    """Return a model by the address and the digest that its training recorded.
+
+    Raises:
+        IntegrityError: its files are gone or are others, or it holds types that are not trusted.
+    """
+    return _load(settings().artifacts_uri, address, digest, digest, "the model")
+
+
+def _decided(product_name: str, version: str) -> str:
+    """Return the digest that the newest decision about a version names, nothing if there is none.
+
+    The ledger is what is right: files and tags can be swapped together.
+    """
+    for entry in reversed(ledger.entries(product_name, "promoted", "rejected")):
+        if str(entry.details.get("version")) == version:
+            return str(entry.details.get("digest", ""))
+    return ""
 
 
 @lru_cache(maxsize=_VERSIONS_KEPT)
-def _load_checked(
-    registry: str, product: str, version: str, digest: str, location: str
-) -> LoadedModel:
-    what = f"version {version} of {product}"
-    files = stored_files(location)
-    actual = digest_of_files(files)
+def _load(store: str, address: str, digest: str, tagged: str, what: str) -> LoadedModel:
+    """Load a model; where the store is belongs to what it is known by."""
+    files = stored_files(address)
+    if not files:
+        raise IntegrityError(
+            f"{what} cannot be loaded: there are no files at {shown(address)}",
+            remedy="set MLFACTORY_HOME (or MLFACTORY_ARTIFACTS) to where they were moved, or put "
+            "them back from a copy",
+        )
+    actual = digest_of(files)
     if actual != digest:
-        raise IntegrityError(
-            f"{what} is refused: the digest of its files is {actual[:16]}… and {digest[:16]}… "
-            f"was registered; a file of {location} was changed, added or removed",
-            remedy="train again",
-        )
-    about = yaml.safe_load(files["MLmodel"])
-    answers = np.load(io.BytesIO(files[_ANSWERS]), allow_pickle=False)
-    return LoadedModel(
-        product=product,
-        version=version,
-        estimator=load_trusted(files[_MODEL], what),
-        tags={},
-        signature=ModelSignature.from_dict(about["signature"]),
-        input_example=pd.read_parquet(io.BytesIO(files[_EXAMPLE])),
-        expected=answers,
+        raise IntegrityError(_refusal(what, actual, digest, tagged), remedy="train again")
+    scorer = Scorer(
+        load_trusted(files[MODEL_FILE], what), pd.read_parquet(io.BytesIO(files[EXAMPLE_FILE]))
     )
+    answers = np.load(io.BytesIO(files[ANSWERS_FILE]), allow_pickle=False)
+    return LoadedModel("", "", scorer, {}, answers)
 
 
-def _without_integers(outputs: Any) -> Any:
-    # MLflow warns of whole numbers that could be missing, which an answer never is
-    values = np.asarray(outputs)
-    return values.astype(np.float64) if np.issubdtype(values.dtype, np.integer) else outputs
-
-
-def _save(
-    folder: Path, about: Model, estimator: Any, input_example: pd.DataFrame, outputs: Any
-) -> None:
-    try:
-        mlflow.sklearn.save_model(
-            estimator,
-            str(folder),
-            mlflow_model=about,
-            serialization_format="skops",
-            skops_trusted_types=list(TRUSTED),
-            signature=infer_signature(input_example, _without_integers(outputs)),
-            input_example=input_example,
-            # inferred requirements would start a process and load the model in it
-            pip_requirements=[f"{name}=={installed(name)}" for name in _REQUIREMENTS],
+def _refusal(what: str, actual: str, digest: str, tagged: str) -> str:
+    if actual == tagged:
+        return (
+            f"{what} is refused: it is another model than the one decided about. Its files and its "
+            f"tag have the digest {actual[:16]}…, and the ledger says {digest[:16]}…"
         )
-    except MlflowException as error:
-        raise IntegrityError(
-            f"the model of run {about.run_id} cannot be stored, for it could not be loaded again: "
-            f"{error.__context__ or error}",
-            remedy="build models from scikit-learn's own pipelines, encoders and estimators only",
-        ) from error
-    # beside MLflow's own JSON, which does not keep the types of columns without values
-    input_example.to_parquet(folder / _EXAMPLE, index=False)
-    np.save(folder / _ANSWERS, answer_scores(estimator, input_example), allow_pickle=False)
+    return (
+        f"{what} is refused: the digest of its files is {actual[:16]}… and {digest[:16]}… was "
+        "registered: a file was changed, added or removed"
+    )

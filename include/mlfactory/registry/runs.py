@@ -1,17 +1,17 @@
 """Runs: one parent a training, a child a candidate, one run a product's monitor.
 
-A run is found again by its tags, so that a stage which is run again goes on in its own run.
+All machines agree on which run it is, so that a stage which is run again goes on in its own.
 """
 
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import math
-import tempfile
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
@@ -22,7 +22,9 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 
 from mlfactory.product.loader import Product
-from mlfactory.registry.connection import artifact_location, client, guarded, one_at_a_time
+from mlfactory.registry import artifacts
+from mlfactory.registry.claims import agreed
+from mlfactory.registry.connection import client, guarded
 from mlfactory.settings import settings
 
 if TYPE_CHECKING:
@@ -36,34 +38,53 @@ _Item = TypeVar("_Item")
 
 
 @guarded()
-def training_run(product: Product, partition_key: str, training_id: str) -> str:
-    """Return the id of a training's parent run, which is made if there is none yet."""
-    return _find_or_create(
+def training_run(
+    product: Product, partition_key: str, training_id: str, *, reopen: bool = True
+) -> str:
+    """Return the id of a training's parent run, which is made if there is none yet.
+
+    Args:
+        reopen: whether a run that has ended runs again.
+    """
+    run_id = _one_run(
         product,
-        product.name,
-        f"train {partition_key}",
-        {"mlfactory.training_id": training_id, "mlfactory.kind": "training"},
-        {"mlfactory.partition": partition_key, "mlfactory.spec_hash": product.spec_hash},
+        experiment=product.name,
+        claim=("run", training_id),
+        title=f"train {partition_key}",
+        known_by={"mlfactory.training_id": training_id, "mlfactory.kind": "training"},
+        tags={"mlfactory.partition": partition_key},
     )
+    return _running(run_id) if reopen else run_id
 
 
 @guarded()
-def candidate_run(product: Product, parent_run_id: str, candidate: str) -> str:
+def candidate_run(product: Product, parent_run_id: str, training_id: str, candidate: str) -> str:
     """Return the id of the run of one candidate, a child of its training's run."""
-    return _find_or_create(
+    run_id = _one_run(
         product,
-        product.name,
-        candidate,
-        {"mlflow.parentRunId": parent_run_id, "mlfactory.candidate": candidate},
-        {"mlfactory.kind": "candidate"},
+        experiment=product.name,
+        claim=("run", f"{training_id}.{candidate}"),
+        title=candidate,
+        known_by={"mlflow.parentRunId": parent_run_id, "mlfactory.candidate": candidate},
+        tags={"mlfactory.kind": "candidate"},
     )
+    return _running(run_id)
 
 
 @guarded()
 def monitor_run(product: Product) -> str:
-    """Return the id of the one run that holds a product's monitoring as time series."""
-    return _find_or_create(
-        product, f"{product.name}.monitor", "monitor", {"mlfactory.kind": "monitor"}, {}
+    """Return the id of the one run that holds a product's monitoring as time series.
+
+    It is never under way: figures are added to it as partitions end.
+    """
+    return _one_run(
+        product,
+        experiment=f"{product.name}.monitor",
+        claim=("run", "monitor"),
+        title="monitor",
+        known_by={"mlfactory.kind": "monitor"},
+        tags={},
+        finished=True,
     )
 
 
@@ -104,32 +125,27 @@ def set_tags(run_id: str, tags: Mapping[str, Any]) -> None:
 
 
 @guarded()
+def logged_steps(run_id: str, metric: str) -> set[int]:
+    """Return the steps at which a run has a figure."""
+    return {int(point.step) for point in client().get_metric_history(run_id, metric)}
+
+
+@guarded()
+def log_bytes(run_id: str, content: bytes, artifact_file: str) -> None:
+    """Keep a file with a run; the suffix of `artifact_file` tells the UI how to show it."""
+    artifacts.keep(run_id, artifact_file, content)
+
+
 def log_text(run_id: str, text: str, artifact_file: str) -> None:
-    """Keep `text` with a run; the suffix of `artifact_file` tells the UI how to show it."""
-    client().log_text(run_id, text, artifact_file)
+    """Keep `text` with a run."""
+    log_bytes(run_id, text.encode(), artifact_file)
 
 
-@guarded()
 def log_figure(run_id: str, figure: Figure, artifact_file: str) -> None:
-    """Keep a plot with a run."""
-    client().log_figure(run_id, figure, artifact_file)
-
-
-@guarded()
-def log_frame(run_id: str, frame: pd.DataFrame, artifact_file: str) -> None:
-    """Keep a table with a run, as Parquet without its index."""
-    folder, _, name = artifact_file.rpartition("/")
-    with tempfile.TemporaryDirectory(prefix="mlfactory-") as temporary:
-        path = Path(temporary) / name
-        frame.to_parquet(path, index=False)
-        client().log_artifact(run_id, str(path), folder or None)
-
-
-@guarded()
-def read_frame(run_id: str, artifact_file: str) -> pd.DataFrame:
-    """Return a table that was kept with a run."""
-    with tempfile.TemporaryDirectory(prefix="mlfactory-") as temporary:
-        return pd.read_parquet(client().download_artifacts(run_id, artifact_file, temporary))
+    """Keep a plot with a run, as PNG."""
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    log_bytes(run_id, content.getvalue(), artifact_file)
 
 
 @guarded()
@@ -172,33 +188,85 @@ def run_url(run_id: str) -> str:
     return f"{settings().mlflow_url}/#/experiments/{experiment}/runs/{run_id}"
 
 
-def _find_or_create(
-    product: Product, experiment: str, name: str, known_by: dict[str, str], tags: dict[str, str]
+def _one_run(
+    product: Product,
+    *,
+    experiment: str,
+    claim: tuple[str, str],
+    title: str,
+    known_by: dict[str, str],
+    tags: dict[str, str],
+    finished: bool = False,
 ) -> str:
+    """Return the run that all machines agree on, made if there is none yet.
+
+    Args:
+        known_by: tags that only this run has, by which one is found that nobody claimed.
+        finished: whether it is no run that is under way.
+    """
     server = client()
-    with one_at_a_time("run"):
-        experiment_id = _experiment(server, product, experiment)
+
+    def look() -> str | None:
         condition = " and ".join(f"tags.`{key}` = '{value}'" for key, value in known_by.items())
-        found = server.search_runs(
-            [experiment_id], condition, ViewType.ACTIVE_ONLY, 1, ["attributes.start_time ASC"]
+        order = ["attributes.start_time ASC"]
+        ids = [_experiment(server, product, experiment)]
+        found = server.search_runs(ids, condition, ViewType.ACTIVE_ONLY, 1, order)
+        return str(found[0].info.run_id) if found else None
+
+    def make() -> str:
+        every = {
+            "mlflow.user": author(),
+            "mlflow.source.name": "mlfactory",
+            "mlfactory.product": product.name,
+            **tags,
+            **known_by,
+        }
+        made = server.create_run(
+            _experiment(server, product, experiment), tags=every, run_name=title
         )
-        if not found:
-            author = {"mlflow.user": getpass.getuser(), "mlflow.source.name": "mlfactory"}
-            every = {**author, "mlfactory.product": product.name, **tags, **known_by}
-            made = server.create_run(experiment_id, tags=every, run_name=name)
-            return str(made.info.run_id)
-    run = found[0].info
-    if run.status != "RUNNING":
-        server.update_run(run.run_id, status="RUNNING")
-    return str(run.run_id)
+        if finished:
+            server.set_terminated(made.info.run_id, "FINISHED")
+        return str(made.info.run_id)
+
+    return agreed(
+        product.name, *claim, exists=_exists, look=look, make=make, drop=server.delete_run
+    )
+
+
+def _exists(run_id: str) -> bool:
+    try:
+        return bool(client().get_run(run_id).info.lifecycle_stage == "active")
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+
+
+def _running(run_id: str) -> str:
+    if client().get_run(run_id).info.status != "RUNNING":
+        client().update_run(run_id, status="RUNNING")
+    return run_id
+
+
+def author() -> str:
+    """Return who runs this process; a container's user may have a number only."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _experiment(server: MlflowClient, product: Product, name: str) -> str:
     found = server.get_experiment_by_name(name)
     if found is None:
-        tags = {"mlfactory.product": product.name, "mlfactory.team": product.spec.owner.team}
+        tags = {
+            "mlfactory.product": product.name,
+            "mlfactory.team": product.spec.owner.team,
+            # MLflow's page for models, with its charts of runs, not the one for language models
+            "mlflow.experimentKind": "custom_model_development",
+        }
         try:
-            return str(server.create_experiment(name, artifact_location(name), tags))
+            return str(server.create_experiment(name, artifacts.location_of(name), tags))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise

@@ -10,40 +10,60 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from mlfactory.product.errors import IntegrityError
-from mlfactory.registry.connection import client, guarded, one_at_a_time
-from mlfactory.registry.files import DIGEST, digest_of_files, model_id, model_location, stored_files
+from mlfactory.registry.artifacts import digest_of, shown, stored_files
+from mlfactory.registry.claims import agreed
+from mlfactory.registry.connection import client, guarded
+from mlfactory.registry.models import DIGEST, StoredModel
 from mlfactory.settings import settings
 
 _TRAINING = "training_id"
 
 
 @guarded()
-def register(product_name: str, model_uri: str, run_id: str, tags: Mapping[str, str]) -> str:
+def register(product_name: str, model: StoredModel, run_id: str, tags: Mapping[str, str]) -> str:
     """Register a stored model with the digest of its files, and return its version.
 
     The same model of the same training (tag `training_id`) is registered once only.
+
+    Raises:
+        IntegrityError: if its files are not those that were stored.
     """
     server = client()
-    location = model_location(model_uri)
-    digest = digest_of_files(stored_files(location))
-    every = {**{key: str(value) for key, value in tags.items()}, DIGEST: digest}
-    with one_at_a_time("version"):
-        _registered_model(server, product_name)
-        condition = f"name = '{product_name}' and tags.{_TRAINING} = '{tags[_TRAINING]}'"
-        for found in server.search_model_versions(condition):
-            if found.source != location:
-                continue
-            if found.tags.get(DIGEST) != digest:
-                raise IntegrityError(
-                    f"{model_uri} is registered as version {found.version} of {product_name} "
-                    "and its files were changed since",
-                    remedy="train again",
-                )
-            return str(found.version)
-        made = server.create_model_version(
-            product_name, location, run_id, every, model_id=model_id(model_uri)
+    files = stored_files(model.address)
+    if digest_of(files) != model.digest:
+        what = "were changed since" if files else f"are not at {shown(model.address)}"
+        raise IntegrityError(
+            f"the model of training {tags[_TRAINING]} of {product_name} cannot be registered: "
+            f"it was stored with its run, and its files {what}",
+            remedy="train again",
         )
-    return str(made.version)
+    every = {**{key: str(value) for key, value in tags.items()}, DIGEST: model.digest}
+    _registered_model(server, product_name)
+
+    def look() -> str | None:
+        condition = f"name = '{product_name}' and tags.{_TRAINING} = '{tags[_TRAINING]}'"
+        found = [
+            int(one.version)
+            for one in server.search_model_versions(condition)
+            if one.source == model.address
+        ]
+        return str(min(found)) if found else None
+
+    def make() -> str:
+        made = server.create_model_version(
+            product_name, model.address, run_id, every, model_id=model.id
+        )
+        return str(made.version)
+
+    return agreed(
+        product_name,
+        "version",
+        f"{tags[_TRAINING]}.{model.digest[:16]}",
+        exists=lambda version: _exists(server, product_name, version),
+        look=look,
+        make=make,
+        drop=lambda version: server.delete_model_version(product_name, version),
+    )
 
 
 @guarded()
@@ -94,6 +114,16 @@ def describe(product_name: str, version: str, markdown: str) -> None:
 def version_url(product_name: str, version: str) -> str:
     """Return the address of a version in the MLflow UI."""
     return f"{settings().mlflow_url}/#/models/{quote(product_name)}/versions/{version}"
+
+
+def _exists(server: MlflowClient, name: str, version: str) -> bool:
+    try:
+        server.get_model_version(name, version)
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+    return True
 
 
 def _registered_model(server: MlflowClient, name: str) -> None:

@@ -82,6 +82,10 @@ class Page:
         """Add a paragraph of plain text."""
         return self._add("paragraph", text=text)
 
+    def code(self, text: str) -> Self:
+        """Add lines to be copied, in the place and width they have."""
+        return self._add("code", text=text)
+
     def states(self, tiles: Iterable[tuple[str, str, str]]) -> Self:
         """Add a row of tiles: what is judged, its state, and a few words or figures on it."""
         return self._add(

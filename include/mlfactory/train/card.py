@@ -14,14 +14,15 @@ from matplotlib.figure import Figure
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import merit
 from mlfactory.product.spec import ProductSpec
+from mlfactory.registry.models import StoredModel
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
 from mlfactory.statistics.noise import ENOUGH
 from mlfactory.train.evaluate import Evaluation
-from mlfactory.train.found import Found, Trial
-from mlfactory.train.training import Training
+from mlfactory.trainings.records import Search, Threshold, Training, Trial
 
 _IMPORTANT = 15
+_PARTITIONS_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -49,15 +50,17 @@ class Subject:
 
     Attributes:
         blocks: how many days the held-out rows lie in, or rows of a snapshot.
+        constant: inputs that had the same value in all rows that were fitted.
     """
 
     product: Product
     training: Training
-    searches: tuple[Found, ...]
-    chosen: Found
+    searches: tuple[Search, ...]
+    chosen: Search
     evaluation: Evaluation
     run_id: str
     blocks: int
+    constant: tuple[str, ...] = ()
 
     @property
     def trial(self) -> Trial:
@@ -71,7 +74,7 @@ def title(subject: Subject) -> str:
     return f"Model card: {spec.title or spec.name}"
 
 
-def sections(subject: Subject) -> tuple[Section, ...]:
+def sections(subject: Subject, stored: StoredModel) -> tuple[Section, ...]:
     """Return what the card says."""
     return (
         _what(subject),
@@ -81,8 +84,15 @@ def sections(subject: Subject) -> tuple[Section, ...]:
         _important(subject),
         _search(subject),
         Section("Limits", tuple(_limits(subject))),
-        _loading(subject),
+        _loading(subject, stored),
     )
+
+
+def some_of(partitions: Sequence[str]) -> str:
+    """Name partitions, the first and the last of many."""
+    if len(partitions) <= _PARTITIONS_NAMED:
+        return ", ".join(partitions)
+    return f"{partitions[0]} to {partitions[-1]} ({len(partitions)} partitions)"
 
 
 def as_markdown(heading: str, parts: Sequence[Section]) -> str:
@@ -119,7 +129,7 @@ def as_page(
         for table in part.tables:
             page.table(table.columns, table.rows, "state" if "state" in table.columns else None)
         if part.code:
-            page.paragraph(part.code)
+            page.code(part.code)
     return page.render()
 
 
@@ -141,7 +151,7 @@ def _what(subject: Subject) -> Section:
         "Owner": " ".join(filter(None, (spec.owner.team, spec.owner.email))),
     }
     if subject.trial.threshold is not None:
-        facts["Says 1 from"] = subject.trial.threshold
+        facts["Says 1 from"] = _threshold(subject.trial.threshold, spec)
     if spec.business:
         money = spec.business
         facts["Errors cost"] = (
@@ -151,22 +161,38 @@ def _what(subject: Subject) -> Section:
     return Section("What it is", facts=facts)
 
 
+def _threshold(found: Threshold, spec: ProductSpec) -> str:
+    if spec.business is None:
+        return f"{written(found.value)}, as both errors count alike"
+    return (
+        f"{written(found.value)}. The costs alone imply {written(found.implied)}; on the "
+        f"{written(found.rows)} rows it was chosen on errors cost least at "
+        f"{written(found.cheapest)}, and on halves of them at {written(found.low)} to "
+        f"{written(found.high)} (9 times in 10)"
+    )
+
+
 def _data(subject: Subject) -> Section:
     spec, training = subject.product.spec, subject.training
     if subject.product.calendar.is_snapshot:
-        how = "The rows held out were chosen by a hash of their key, the same for every training."
+        of = spec.features.group or "their key"
+        how = f"The rows held out were chosen by a hash of {of}, the same for every training."
     else:
         how = (
             "The newest partitions were held out. Rows before them whose label was not known when "
             f"the hold-out began were left out; labels take {_delay(spec)}."
         )
     rows = (
-        ("fitted on", training.fit_rows, ", ".join(training.fit_partitions)),
-        ("held out", training.holdout_rows, ", ".join(training.holdout_partitions)),
+        ("fitted on", training.fit_rows, some_of(training.fit_partitions)),
+        ("held out", training.holdout_rows, some_of(training.holdout_partitions)),
     )
     facts = {
         "Table features, Delta version": str(training.features_version),
         "Table labels, Delta version": str(training.labels_version),
+        "Spec, code, environment": (
+            f"{training.spec_hash}, {training.code_hash} at {training.code_revision}, "
+            f"{training.lock_hash}; all kept with the MLflow run"
+        ),
         "Inputs": spec.features.inputs,
         "Never shown to the model": spec.features.sensitive,
     }
@@ -186,10 +212,10 @@ def _figures(subject: Subject) -> Section:
         for name, figure in subject.evaluation.metrics.items()
     )
     note = (
-        "On the held-out rows, with 95 % bootstrap intervals; beside them the best answer that "
-        "needs no features."
+        "On the held-out rows, with 95 % intervals; beside each the best that a constant answer "
+        "can do for it, such as always 1 for f1, or the mean for rmse."
     )
-    columns = ("metric", "value", "low", "high", "baseline", "against the baseline")
+    columns = ("metric", "value", "low", "high", "best constant", "against it")
     return Section("How good it is", (note,), tables=(Table(columns, rows),))
 
 
@@ -241,7 +267,7 @@ def _limits(subject: Subject) -> Iterator[str]:
     if subject.product.calendar.is_snapshot:
         yield "All rows are of one snapshot: nothing here tells how the model does as time goes on."
     else:
-        held_out = ", ".join(training.holdout_partitions)
+        held_out = some_of(training.holdout_partitions)
         yield (
             f"Measured on {held_out} alone. Other times of the year can differ more than the "
             "intervals tell, which cover the chance in these rows only."
@@ -251,9 +277,14 @@ def _limits(subject: Subject) -> Iterator[str]:
             f"The held-out rows lie in {subject.blocks} days, too few to tell what one day has in "
             "common with the next; the intervals assume the worst, and of one day there is none."
         )
+    if subject.constant:
+        yield (
+            f"The build function gave the same value in every fitted row for "
+            f"{', '.join(subject.constant)}: nothing could be learned of it."
+        )
     worse = _worse_than_baseline(spec, subject.evaluation)
     if worse:
-        yield f"Worse than the baseline in {', '.join(worse)}."
+        yield f"Worse than the best constant answer in {', '.join(worse)}."
     yield (
         "Missing inputs and categories never seen in training are answered, but with less to go "
         "by. Importance tells what the model uses, not what causes the label."
@@ -272,11 +303,22 @@ def _worse_than_baseline(spec: ProductSpec, evaluation: Evaluation) -> list[str]
     ]
 
 
-def _loading(subject: Subject) -> Section:
-    name = subject.product.name
+def _loading(subject: Subject, stored: StoredModel) -> Section:
     code = (
-        "from mlfactory.registry.models import load_version\n"
-        f'model = load_version("{name}", "<version>")  # checks the digest of its files\n'
-        "answers = model.answer(frame)  # frame has the inputs as columns"
+        "from mlfactory.registry.models import load_stored\n\n"
+        f'model = load_stored("{stored.address}",\n'
+        f'                    digest="{stored.digest}")\n'
+        "frame = model.input_example  # or whatever the product's build function returns\n"
+        "print(model.table(frame))  # score and decision of each row"
     )
-    return Section("How to load it", code=code)
+    name = subject.product.name
+    return Section(
+        "How to use it",
+        (
+            "In Python, where the factory is installed; the digest of the files is checked:",
+            "With MLflow alone it is not checked. mlflow.pyfunc.load_model and "
+            f"`mlflow models serve -m models:/{name}/VERSION --env-manager local` take the same "
+            "frames and answer the same, where the factory is installed as well.",
+        ),
+        code=code,
+    )

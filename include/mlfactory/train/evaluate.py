@@ -1,8 +1,8 @@
-"""What a fitted model is worth: figures on the held-out rows beside a naive baseline's."""
+"""What a fitted model is worth: figures on held-out rows beside those of the best constant."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,21 +16,22 @@ from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers, class_names
 from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.naive import Naive, naive_of, naive_outcome
 from mlfactory.train.dataset import Rows
-from mlfactory.train.outcomes import answer, outcome_of
+from mlfactory.trainings.heldout import levels
+from mlfactory.trainings.outcomes import answer, outcome_of
 
 MIN_ROWS_OF_A_SLICE = 50
 """With fewer rows a slice's figure would be told more by luck than by the model."""
 
 _MOST_SLICES = 20
-_MOST_LEVELS = 12
 _IMPORTANCE_ROWS = 2_000
 _IMPORTANCE_REPEATS = 3
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A metric of the model with its 95 % interval, and the baseline's on the same rows."""
+    """A metric of the model with its 95 % interval, and the best constant's on the same rows."""
 
     value: float
     low: float
@@ -62,18 +63,22 @@ class Importance:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """The answers of a model and of the baseline to the held-out rows.
+    """The answers of a model to the held-out rows.
 
     Attributes:
-        classes: of both, where there are several, one for each column of their scores.
-        outcome: the model's answers with the truth, and the day of each row.
+        classes: where there are several, one for each column of the scores.
+        outcome: the answers with the truth, in blocks of time.
+        naive: what the labels of the fitted rows tell without any feature.
     """
 
     answers: Answers
-    baseline_answers: Answers
     classes: tuple[str, ...] | None
     outcome: Outcome
-    baseline_outcome: Outcome
+    naive: Naive
+
+    def baseline(self, metric: str) -> float:
+        """Return the figure of the constant answer that is best for a metric."""
+        return measure(naive_outcome(self.outcome, metric, self.naive), metric)
 
 
 @dataclass(frozen=True)
@@ -84,22 +89,15 @@ class Evaluation:
     slices: tuple[Slice, ...]
     importance: tuple[Importance, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the figures for a file; those that are undefined are None."""
-        content: dict[str, Any] = _without_nan(asdict(self))
-        return content
 
-
-def judge(spec: ProductSpec, model: Any, baseline: Any, rows: Rows) -> Judged:
-    """Let the model and the baseline, fitted on the same rows, answer the held-out ones."""
+def judge(spec: ProductSpec, model: Any, fitted: Rows, rows: Rows) -> Judged:
+    """Let the model, fitted on the rows `fitted`, answer the held-out ones."""
     classes = class_names(model)
-    ours, theirs = (answer(estimator, rows.inputs) for estimator in (model, baseline))
-    blocks = None if rows.times is None else rows.blocks
-    outcomes = [
-        outcome_of(spec, rows.y, answers, classes=classes, blocks=blocks)
-        for answers in (ours, theirs)
-    ]
-    return Judged(ours, theirs, classes, *outcomes)
+    answers = answer(model, rows.inputs)
+    outcome = outcome_of(
+        spec, rows.y, answers, known=classes, blocks=rows.blocks, groups=rows.groups
+    )
+    return Judged(answers, classes, outcome, naive_of(fitted.y, spec.label.kind))
 
 
 def evaluate(spec: ProductSpec, model: Any, judged: Judged, rows: Rows, seed: int) -> Evaluation:
@@ -107,21 +105,21 @@ def evaluate(spec: ProductSpec, model: Any, judged: Judged, rows: Rows, seed: in
     metrics = {}
     for metric in metrics_for(spec.label.kind, costs=spec.business is not None):
         estimate = interval(judged.outcome, metric)
-        baseline = measure(judged.baseline_outcome, metric)
-        metrics[metric] = Figure(estimate.value, estimate.low, estimate.high, baseline)
+        bounds = (estimate.value, estimate.low, estimate.high)
+        metrics[metric] = Figure(*bounds, judged.baseline(metric))
     return Evaluation(
         metrics=metrics,
-        slices=tuple(_slices(spec, judged.outcome, rows)),
+        slices=tuple(_slices(spec, judged.outcome, rows, seed)),
         importance=_importance(spec, model, rows, seed),
     )
 
 
-def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows) -> list[Slice]:
+def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows, seed: int) -> list[Slice]:
     wanted = {(column, spec.search_metric) for column in spec.features.sensitive}
     wanted |= {(gate.slice, gate.metric) for gate in spec.gates if isinstance(gate, SliceGate)}
     found = []
     for column, metric in sorted(wanted):
-        values = _levels(rows.frame[column])
+        values = levels(rows.frame[column])
         for value, count in values.value_counts().head(_MOST_SLICES).items():
             if count < MIN_ROWS_OF_A_SLICE:
                 break
@@ -132,13 +130,6 @@ def _slices(spec: ProductSpec, outcome: Outcome, rows: Rows) -> list[Slice]:
     return found
 
 
-def _levels(values: pd.Series) -> pd.Series:
-    """Return the values as names; many different numbers become the quarters they lie in."""
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_LEVELS:
-        values = pd.qcut(values, 4, duplicates="drop")
-    return values.astype(object).where(values.notna(), "missing").astype(str)
-
-
 def _importance(spec: ProductSpec, model: Any, rows: Rows, seed: int) -> tuple[Importance, ...]:
     """Measure by shuffling one feature at a time (Breiman 2001, "Random forests")."""
     if len(rows) > _IMPORTANCE_ROWS:
@@ -147,7 +138,7 @@ def _importance(spec: ProductSpec, model: Any, rows: Rows, seed: int) -> tuple[I
     classes = class_names(model)
 
     def score(estimator: Any, inputs: pd.DataFrame, y: npt.NDArray[np.generic]) -> float:
-        outcome = outcome_of(spec, y, answer(estimator, inputs), classes=classes)
+        outcome = outcome_of(spec, y, answer(estimator, inputs), known=classes)
         return merit(spec.search_metric, measure(outcome, spec.search_metric))
 
     measured = permutation_importance(
@@ -165,11 +156,3 @@ def _importance(spec: ProductSpec, model: Any, rows: Rows, seed: int) -> tuple[I
         )
     ]
     return tuple(sorted(found, key=lambda one: -one.mean))
-
-
-def _without_nan(content: Any) -> Any:
-    if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and not np.isfinite(content) else content

@@ -6,9 +6,14 @@ from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
-from sklearn.model_selection import KFold, StratifiedKFold, TimeSeriesSplit
+from sklearn.model_selection import (
+    GroupKFold,
+    KFold,
+    StratifiedGroupKFold,
+    StratifiedKFold,
+    TimeSeriesSplit,
+)
 
-from mlfactory.lake.labels import AVAILABLE_AT
 from mlfactory.product.metrics import LabelKind
 from mlfactory.statistics.statistic import Ints
 from mlfactory.train.dataset import Rows
@@ -31,9 +36,9 @@ def folds_of(rows: Rows, kind: LabelKind, seed: int) -> list[Fold]:
 
 def _forward(rows: Rows) -> Iterator[Fold]:
     """Yield folds that train on what was known when their first tested row happened."""
-    times, known = rows.times, rows.frame[AVAILABLE_AT]
+    times, known = rows.times, rows.known_at
     size = len(rows) // _SHARE_TESTED
-    if times is None or size < 1:
+    if times is None or known is None or size < 1:
         return
     for before, tested in TimeSeriesSplit(_FORWARD_FOLDS, test_size=size).split(rows.y):
         start = times.iloc[tested[0]]
@@ -42,6 +47,10 @@ def _forward(rows: Rows) -> Iterator[Fold]:
 
 
 def _random(rows: Rows, kind: LabelKind, seed: int) -> Iterator[Fold]:
+    """Yield folds of random rows; rows of one group are all in the same fold."""
+    if rows.groups is not None:
+        yield from _of_groups(rows, kind, seed)
+        return
     splitter = KFold if kind == "regression" else StratifiedKFold
     most = (
         len(rows) if kind == "regression" else int(np.unique(rows.y, return_counts=True)[1].max())
@@ -50,6 +59,14 @@ def _random(rows: Rows, kind: LabelKind, seed: int) -> Iterator[Fold]:
         return
     made = splitter(_RANDOM_FOLDS, shuffle=True, random_state=seed)
     yield from cast(Iterator[Fold], made.split(rows.inputs, rows.y))
+
+
+def _of_groups(rows: Rows, kind: LabelKind, seed: int) -> Iterator[Fold]:
+    if rows.groups is None or len(np.unique(rows.groups)) < _RANDOM_FOLDS:
+        return
+    splitter = GroupKFold if kind == "regression" else StratifiedGroupKFold
+    made = splitter(_RANDOM_FOLDS, shuffle=True, random_state=seed)
+    yield from cast(Iterator[Fold], made.split(rows.inputs, rows.y, rows.groups))
 
 
 def _usable(rows: Rows, part: Ints, kind: LabelKind) -> bool:

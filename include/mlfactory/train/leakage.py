@@ -27,8 +27,15 @@ MIN_ROWS = 100
 MIN_ROWS_OF_A_CLASS = 20
 """With fewer rows a good feature can tell all of them by luck."""
 
-_ROWS_LOOKED_AT = 50_000
+ROWS_LOOKED_AT = 50_000
+"""More rows tell no more of a feature that tells nearly every label."""
+
 _CUTS_A_CLASS = 4
+
+_LEVELS_OF_A_CODE = 100
+_ROWS_OF_A_LEVEL = 5
+"""Numbers with few values, each of several rows, may be codes: then it is the value that tells
+the label and not its size, as where the label is `code == 2`."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Leak:
 
 
 def refuse_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKind) -> None:
-    """Look at each feature alone.
+    """Look at each feature alone; `ROWS_LOOKED_AT` rows are enough.
 
     Raises:
         LeakageError: if any gives the label away; names every one of them.
@@ -61,8 +68,6 @@ def refuse_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKi
 
 def find_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKind) -> Iterator[Leak]:
     """Yield the columns of `inputs` that alone tell the label of nearly every row."""
-    every = max(1, -(-len(y) // _ROWS_LOOKED_AT))
-    inputs, y = inputs.iloc[::every], y[::every]
     for name in inputs.columns:
         values = inputs[name]
         known = values.notna().to_numpy()
@@ -79,12 +84,17 @@ def _figures(
     if _enough(y[known], kind):
         if numeric:
             yield _of_numbers(values.to_numpy(np.float64)[known], y[known], kind)
-        else:
+        if not numeric or _may_be_codes(values[known]):
             codes = pd.factorize(values[known])[0]
             yield _of_categories(codes, y[known], kind)
     if _enough(y, kind) and not known.all():
         figure, value = _of_categories(known.astype(np.intp), y, kind)
         yield f"{figure} of being missing", value
+
+
+def _may_be_codes(values: pd.Series) -> bool:
+    levels = values.nunique()
+    return levels <= min(_LEVELS_OF_A_CODE, len(values) // _ROWS_OF_A_LEVEL)
 
 
 def _enough(y: npt.NDArray[np.generic], kind: LabelKind) -> bool:

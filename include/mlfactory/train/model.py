@@ -1,4 +1,4 @@
-"""The model of a training and the naive baseline it is held against, fitted on the same rows."""
+"""The model of a training, fitted on all of its rows."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from joblib import parallel_config  # type: ignore[import-untyped]
-from sklearn.dummy import DummyClassifier, DummyRegressor
 
 from mlfactory.product.spec import ProductSpec
 from mlfactory.train.candidates import build
 from mlfactory.train.dataset import Rows
 from mlfactory.train.search import quiet_fit
-from mlfactory.train.threshold import baseline_threshold, with_threshold
+from mlfactory.train.threshold import with_threshold
 
 
 def fit_model(
@@ -30,17 +29,3 @@ def fit_model(
     # trees grow on all cores, which neither changes them nor stays with the model
     with parallel_config(backend="threading", n_jobs=-1):
         return quiet_fit(estimator, rows)
-
-
-def fit_baseline(spec: ProductSpec, rows: Rows) -> Any:
-    """Return the best that can be done without features.
-
-    It answers every row alike: with the shares of the classes and the cheaper of the two
-    decisions, the most frequent class, or the median.
-    """
-    if spec.label.kind == "regression":
-        return quiet_fit(DummyRegressor(strategy="median"), rows)
-    prior = DummyClassifier(strategy="prior")
-    if spec.label.kind == "multiclass":
-        return quiet_fit(prior, rows)
-    return quiet_fit(with_threshold(prior, baseline_threshold(spec.business)), rows)

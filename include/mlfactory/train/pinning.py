@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mlfactory.lake import ledger
-from mlfactory.product.errors import LeakageError, UsageError
+from mlfactory.lake.catalog import claim_file
+from mlfactory.lake.revisions import code_revision, lock_hash
+from mlfactory.lake.store import product_store
+from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import CANDIDATES
-from mlfactory.train.dataset import pin, read_split
-from mlfactory.train.leakage import refuse_leaks
-from mlfactory.train.training import Training
+from mlfactory.train.dataset import Rows, constant_inputs, read_split
+from mlfactory.train.leakage import ROWS_LOOKED_AT, refuse_leaks
+from mlfactory.train.thinning import thinned
+from mlfactory.trainings.records import Training
+from mlfactory.trainings.split import plan
+
+_log = logging.getLogger(__name__)
 
 _BY_HAND = "asked for by hand"
 
@@ -47,60 +56,119 @@ def budget_of(
 
 
 def pin_training(
-    product: Product, partition: Partition, training_id: str, budget: Budget, reason: str
+    product: Product, cutoff: Partition, training_id: str, budget: Budget, reason: str
 ) -> Training:
     """Return what a training reads and why it is made, once it is clear that it can be made.
 
     Raises:
+        UsageError: if the partition is not over yet.
         InsufficientData: if there are too few labelled rows, partitions or classes.
         LeakageError: if a feature gives the label away.
     """
-    data = pin(product, partition)
-    split = read_split(product, partition, data)
-    try:
-        refuse_leaks(split.fit.inputs, split.fit.y, product.spec.label.kind)
-    except LeakageError as error:
-        raise LeakageError(
-            f"{product.name}, partition {partition}: {error.problem}", remedy=error.remedy
-        ) from None
+    refuse_unfinished(product, cutoff)
+    chosen = plan(product, cutoff)
+    if chosen.problem:
+        raise InsufficientData(
+            f"product {product.name}, training at {cutoff}: {chosen.problem}", remedy=chosen.remedy
+        )
+    _look_at_features(product, cutoff, read_split(product, cutoff, chosen).fit)
     return Training(
         product=product.name,
-        partition=partition.key,
+        partition=cutoff.key,
         training_id=training_id,
-        reason=reason or _requested(product, partition) or _BY_HAND,
-        features_version=data.features_version,
-        labels_version=data.labels_version,
-        fit_partitions=data.fit_partitions,
-        holdout_partitions=data.holdout_partitions,
-        fit_rows=len(split.fit),
-        holdout_rows=len(split.holdout),
+        reason=reason or _requested(product, cutoff, training_id) or _BY_HAND,
+        pinned_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        features_version=chosen.features_version,
+        labels_version=chosen.labels_version,
+        fit_partitions=chosen.fit_partitions,
+        holdout_partitions=chosen.holdout_partitions,
+        fit_rows=chosen.fit.rows,
+        holdout_rows=chosen.holdout.rows,
         seed=product.spec.train.seed,
         trials=budget.trials,
         seconds=budget.seconds,
         candidates=budget.candidates,
         spec_hash=product.spec_hash,
+        code_hash=product.code_hash,
+        code_revision=code_revision(),
+        lock_hash=lock_hash(),
     )
 
 
-def check_same(training: Training, partition: Partition, budget: Budget) -> None:
+def refuse_unfinished(product: Product, cutoff: Partition) -> None:
+    """Make sure that a partition is over: a training with its cut-off would be judged for good.
+
+    Raises:
+        UsageError: if it is not.
+    """
+    if product.calendar.is_snapshot or cutoff.end <= datetime.now(UTC):
+        return
+    before = product.calendar.shift(cutoff, -1)
+    raise UsageError(
+        f"product {product.name}: partition {cutoff} ends at {cutoff.end:%Y-%m-%d %H:%M} UTC "
+        "and is not over yet",
+        remedy=f"train with the cut-off {before}, or wait",
+    )
+
+
+def check_same(training: Training, cutoff: Partition, budget: Budget) -> None:
     """Make sure that a training which was begun is the one asked for.
 
     Raises:
         UsageError: if it is not.
     """
     begun = Budget(training.candidates, training.trials, training.seconds)
-    if training.partition != partition.key or begun != budget:
+    if training.partition != cutoff.key or begun != budget:
         raise UsageError(
             f"training {training.training_id} was begun at {training.partition} with {begun}, "
-            f"and is asked for at {partition} with {budget}",
+            f"and is asked for at {cutoff} with {budget}",
             remedy="start a new training, with an id of its own",
         )
 
 
-def _requested(product: Product, partition: Partition) -> str:
-    """Return why the newest request for a training with this cut-off was made."""
-    requests = ledger.entries(product.name, "retrain_requested")
-    return next((one.why for one in reversed(requests) if one.partition == partition.key), "")
+def check_spec(training: Training, product: Product) -> None:
+    """Make sure that a training goes on with the spec it was begun with.
+
+    Raises:
+        UsageError: if that was changed since.
+    """
+    if training.spec_hash != product.spec_hash:
+        raise UsageError(
+            f"training {training.training_id} of {product.name} was begun with another "
+            "product.yaml",
+            remedy="start a new training, with an id of its own",
+        )
+
+
+def _look_at_features(product: Product, cutoff: Partition, rows: Rows) -> None:
+    constant = list(constant_inputs(rows))
+    if constant:
+        _log.warning(
+            "%s %s: build returns the same value in all %d rows to fit on for %s",
+            *(product.name, cutoff, len(rows), ", ".join(constant)),
+        )
+    kind, key = product.spec.label.kind, list(product.spec.features.key)
+    looked_at = thinned(rows, key, kind, ROWS_LOOKED_AT)
+    try:
+        refuse_leaks(looked_at.inputs, looked_at.y, kind)
+    except LeakageError as error:
+        raise LeakageError(
+            f"{product.name}, partition {cutoff}: {error.problem}", remedy=error.remedy
+        ) from None
+
+
+def _requested(product: Product, cutoff: Partition, training_id: str) -> str:
+    """Return why a training with this cut-off was requested, unless another one answered that."""
+    about = [
+        entry
+        for entry in ledger.entries(product.name, "retrain_requested", "promoted", "rejected")
+        if entry.partition == cutoff.key
+    ]
+    if not about or about[-1].event != "retrain_requested":
+        return ""
+    store, name = product_store(product.name), claim_file("request", f"{about[-1].number:06d}")
+    ours = training_id.encode()
+    return about[-1].why if store.create(name, ours) or store.read(name) == ours else ""
 
 
 def _candidates(product: Product, asked: Sequence[str] | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a training leaves in MLflow: figures, plots, the card, the held-out answers, the model."""
+"""What a training leaves in MLflow: where it comes from, figures, plots, the card, the model."""
 
 from __future__ import annotations
 
@@ -10,71 +10,64 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from mlfactory.lake.catalog import card_page
-from mlfactory.lake.labels import LABEL
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
-from mlfactory.product.loader import Product
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry import runs
-from mlfactory.registry.models import log_model
+from mlfactory.registry.models import StoredModel, log_model
 from mlfactory.report import model_plots
 from mlfactory.train import card
-from mlfactory.train.dataset import Rows, Split
+from mlfactory.train.card import some_of
+from mlfactory.train.dataset import Split
 from mlfactory.train.evaluate import Judged
-from mlfactory.train.outcomes import answer
 from mlfactory.train.threshold import cost_by_threshold
-
-HOLDOUT_FILE = "holdout.parquet"
+from mlfactory.trainings.heldout import LABEL
+from mlfactory.trainings.records import Training
 
 _EXAMPLE_ROWS = 5
 
 
-def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> str:
-    """Log all that a training made to its run and return the model's URI."""
+def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> StoredModel:
+    """Log all that a training made to its run, and store the model."""
     run_id = subject.run_id
     runs.log_params(run_id, _params(subject))
-    runs.set_tags(run_id, _tags(subject))
+    runs.set_tags(run_id, {"mlfactory.candidate": subject.chosen.candidate})
     runs.log_metrics(run_id, _metrics(subject))
     _log_datasets(subject, split)
+    example = split.fit.take(
+        np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
+    ).inputs
+    stored = log_model(run_id, model, example)
     plots = plots_of(subject, judged)
     for name, figure in plots.items():
         runs.log_figure(run_id, figure, f"plots/{name}.png")
-    heading, parts = card.title(subject), card.sections(subject)
+    heading, parts = card.title(subject), card.sections(subject, stored)
     subtitle = f"{subject.product.name}, training {subject.training.training_id}"
     runs.log_text(run_id, card.as_markdown(heading, parts), "model_card.md")
     page = card.as_page(heading, subtitle, parts, plots)
     runs.log_text(run_id, page, "model_card.html")
     # beside MLflow also in the lake, where Airflow shows it to who may see the product
-    name = card_page(subject.training.training_id)
-    product_store(subject.product.name).write(name, page.encode())
-    runs.log_frame(run_id, held_out_frame(subject.product, split.holdout, judged), HOLDOUT_FILE)
-    example = split.fit.take(
-        np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
-    ).inputs
-    return log_model(run_id, model, example, answer(model, example).decisions)
+    store = product_store(subject.product.name)
+    store.write(card_page(subject.training.training_id), page.encode())
+    return stored
 
 
-def held_out_frame(product: Product, rows: Rows, judged: Judged) -> pd.DataFrame:
-    """Return the held-out rows with both answers, for whoever compares models on them.
-
-    Columns: key, `event_time` if there is one, `block` (day or hour, as a number), inputs and
-    sensitive columns, `label`, `candidate_scores`, `candidate_decisions`, `baseline_scores`,
-    `baseline_decisions`. With several classes, scores are lists in the order of the model's
-    classes, labels and decisions are names.
-    """
-    features = product.spec.features
-    columns = list(dict.fromkeys([*features.key, *features.sensitive]))
-    others = [name for name in columns if name not in features.inputs]
-    frame = pd.concat([rows.frame[others], rows.inputs], axis=1)
-    if rows.times is not None:
-        frame["event_time"] = rows.times
-    frame["block"] = rows.blocks
-    frame[LABEL] = rows.y
-    for name, answers in (("candidate", judged.answers), ("baseline", judged.baseline_answers)):
-        scores = answers.scores
-        frame[f"{name}_scores"] = list(scores) if scores.ndim > 1 else scores
-        frame[f"{name}_decisions"] = answers.decisions
-    return frame
+def lineage(training: Training) -> dict[str, Any]:
+    """Return the tags that tell what a training was made from, as it was when it was pinned."""
+    return {
+        "mlfactory.reason": training.reason,
+        "mlfactory.features_version": training.features_version,
+        "mlfactory.labels_version": training.labels_version,
+        "mlfactory.fit_partitions": some_of(training.fit_partitions),
+        "mlfactory.holdout_partitions": some_of(training.holdout_partitions),
+        "mlfactory.spec_hash": training.spec_hash,
+        "mlfactory.code_hash": training.code_hash,
+        "mlfactory.code_revision": training.code_revision,
+        "mlfactory.lock_hash": training.lock_hash,
+        "mlfactory.seed": training.seed,
+        "mlfactory.trials": training.trials,
+        "mlfactory.seconds": training.seconds,
+    }
 
 
 def plots_of(subject: card.Subject, judged: Judged) -> dict[str, Figure]:
@@ -85,7 +78,7 @@ def plots_of(subject: card.Subject, judged: Judged) -> dict[str, Figure]:
     plots: dict[str, Figure] = {}
     if spec.label.kind == "binary":
         plots["ranking"] = model_plots.ranking(y, outcome.scores)
-        threshold = subject.trial.threshold or 0.0
+        threshold = subject.trial.threshold.value if subject.trial.threshold else 0.0
         plots["calibration"] = model_plots.calibration(y, outcome.scores, threshold)
         if spec.business:
             plots["cost"] = _cost_plot(spec, judged, threshold, evaluation.metrics["cost"].baseline)
@@ -122,24 +115,13 @@ def _cost_plot(spec: ProductSpec, judged: Judged, threshold: float, baseline: fl
 
 
 def _params(subject: card.Subject) -> dict[str, Any]:
-    threshold = {} if subject.trial.threshold is None else {"threshold": subject.trial.threshold}
+    found = subject.trial.threshold
+    threshold = {} if found is None else {"threshold": found.value}
     return {
         "candidate": subject.chosen.candidate,
         "seed": subject.training.seed,
         **threshold,
         **subject.trial.params,
-    }
-
-
-def _tags(subject: card.Subject) -> dict[str, Any]:
-    training = subject.training
-    return {
-        "mlfactory.candidate": subject.chosen.candidate,
-        "mlfactory.reason": training.reason,
-        "mlfactory.features_version": training.features_version,
-        "mlfactory.labels_version": training.labels_version,
-        "mlfactory.fit_partitions": ", ".join(training.fit_partitions),
-        "mlfactory.holdout_partitions": ", ".join(training.holdout_partitions),
     }
 
 
@@ -156,7 +138,9 @@ def _metrics(subject: card.Subject) -> Mapping[str, float]:
 def _log_datasets(subject: card.Subject, split: Split) -> None:
     product, training = subject.product, subject.training
     lake = Lake(product.name)
-    label = split.fit.frame[[LABEL]]
+    # as the table has it: MLflow warns of whole numbers, which could not be missing
+    kind = np.str_ if product.spec.label.kind == "multiclass" else np.float64
+    label = pd.DataFrame({LABEL: split.fit.y.astype(kind)})
     for table, part, version, frame, context in (
         ("features", "fit", training.features_version, split.fit.inputs, "training"),
         ("features", "holdout", training.features_version, split.holdout.inputs, "evaluation"),

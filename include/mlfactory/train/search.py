@@ -15,27 +15,20 @@ from mlfactory.product.errors import InsufficientData
 from mlfactory.product.loader import Product
 from mlfactory.registry.answers import answer_scores, class_names
 from mlfactory.statistics.metrics import measure
-from mlfactory.statistics.statistic import Floats
+from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.train.candidates import Params, build, sample
 from mlfactory.train.dataset import Rows
 from mlfactory.train.folds import Fold, folds_of
-from mlfactory.train.found import Trial, best_of
-from mlfactory.train.outcomes import decided, outcome_of
+from mlfactory.train.thinning import thinned
 from mlfactory.train.threshold import chosen_threshold
+from mlfactory.trainings.outcomes import decided, outcome_of
+from mlfactory.trainings.records import Threshold, Trial, best_of
 
 _log = logging.getLogger(__name__)
 
 ROWS_SEARCHED = 40_000
-"""Trials see at most so many rows, evenly thinned: which parameters are best shows on these, and
-the chosen ones are then fitted on all rows."""
-
-
-def thinned(rows: Rows, most: int = ROWS_SEARCHED) -> Rows:
-    """Return at most so many of the rows, at even distances."""
-    if len(rows) <= most:
-        return rows
-    kept = np.linspace(0, len(rows) - 1, most).astype(np.intp)
-    return rows.take(kept)
+"""Trials see about so many rows: which parameters are best shows on these, and the chosen ones
+are then fitted on all rows."""
 
 
 def run_trials(
@@ -47,17 +40,22 @@ def run_trials(
     seconds: float,
     seed: int,
     after_each: Callable[[Trial], None],
+    before: Sequence[Trial] = (),
 ) -> tuple[Trial, ...]:
     """Try parameters while there are trials and seconds left; the defaults are always tried.
 
     Which parameters a trial has and how good it is depend on the rows, the seed and the trial's
     number only; time decides how many trials there are.
 
+    Args:
+        before: the first trials, where an earlier search was cut short; they have spent their
+            seconds and are not tried again.
+
     Raises:
         InsufficientData: if no fold of the rows can be used.
     """
     metric, kind = product.spec.search_metric, product.spec.label.kind
-    rows = thinned(rows)
+    rows = thinned(rows, list(product.spec.features.key), kind, ROWS_SEARCHED)
     folds = folds_of(rows, kind, seed)
     if not folds:
         raise InsufficientData(
@@ -65,9 +63,11 @@ def run_trials(
             "compare trials: a part would be without rows or have rows of one class only",
             remedy="wait for more data, or widen train.window",
         )
-    done: list[Trial] = []
-    start = time.perf_counter()
+    done = list(before)
+    start = time.perf_counter() - sum(trial.seconds for trial in done)
     for number, params in enumerate(sample(candidate, kind, trials, seed), start=1):
+        if number <= len(before):
+            continue
         begun = time.perf_counter()
         pace = (begun - start) / max(len(done), 1)
         if done and begun - start + pace > seconds:
@@ -94,12 +94,14 @@ def quiet_fit(estimator: Any, rows: Rows) -> Any:
         warnings.simplefilter("ignore", ConvergenceWarning)
         # a level that is rare in one fold only
         warnings.filterwarnings("ignore", "Found unknown categories")
-        return estimator.fit(rows.inputs, rows.y)
+        if rows.weights is None:
+            return estimator.fit(rows.inputs, rows.y)
+        return estimator.fit(rows.inputs, rows.y, model__sample_weight=rows.weights)
 
 
 def _try(
     product: Product, candidate: str, params: Params, rows: Rows, folds: Sequence[Fold], seed: int
-) -> tuple[float, float | None]:
+) -> tuple[float, Threshold | None]:
     """Return the mean score over the folds and, of a binary label, the threshold."""
     spec = product.spec
     kind = spec.label.kind
@@ -112,14 +114,28 @@ def _try(
         tested.append((part, scores, class_names(estimator)))
     threshold = None
     if kind == "binary":
-        y = np.concatenate([part.y for part, _, _ in tested]).astype(np.intp)
         threshold = chosen_threshold(
-            y, np.concatenate([scores for _, scores, _ in tested]), spec.business
+            np.concatenate([part.y for part, _, _ in tested]).astype(np.intp),
+            np.concatenate([scores for _, scores, _ in tested]),
+            spec.business,
+            weights=_weights_of([part for part, _, _ in tested]),
+            units=_units_of([part for part, _, _ in tested]),
+            seed=seed,
         )
     figures = []
     for part, scores, classes in tested:
-        answers = decided(scores, threshold, classes)
-        outcome = outcome_of(spec, part.y, answers, classes=classes)
-        figures.append(measure(outcome, spec.search_metric))
+        answers = decided(scores, threshold.value if threshold else None, classes)
+        outcome = outcome_of(spec, part.y, answers, known=classes)
+        figures.append(measure(outcome, spec.search_metric, part.weights))
     defined = [figure for figure in figures if np.isfinite(figure)]
     return (float(np.mean(defined)) if defined else float("nan")), threshold
+
+
+def _weights_of(parts: Sequence[Rows]) -> Floats | None:
+    known = [part.weights for part in parts if part.weights is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None
+
+
+def _units_of(parts: Sequence[Rows]) -> Ints:
+    """Return what belongs together among the tested rows: the entity, or else the time."""
+    return np.concatenate([part.blocks if part.groups is None else part.groups for part in parts])

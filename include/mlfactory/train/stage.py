@@ -6,43 +6,35 @@ that runs again finds that file: what is done stays done, what was cut short is 
 
 from __future__ import annotations
 
+import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
+import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import Manifest, manifest
-from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry import runs
+from mlfactory.registry.answers import Answers
 from mlfactory.train import card
-from mlfactory.train.dataset import Pinned, Split, read_split
+from mlfactory.train.dataset import Rows, Split, constant_inputs, read_split
 from mlfactory.train.evaluate import evaluate, judge
-from mlfactory.train.found import (
-    Found,
-    Trial,
-    all_searches,
-    best_search,
-    save_search,
-    search_of,
-)
-from mlfactory.train.model import fit_baseline, fit_model
-from mlfactory.train.pinning import budget_of, check_same, pin_training
-from mlfactory.train.publish import publish
+from mlfactory.train.model import fit_model
+from mlfactory.train.pinning import budget_of, check_same, check_spec, pin_training
+from mlfactory.train.publish import lineage, publish
 from mlfactory.train.search import run_trials
-from mlfactory.train.training import (
-    FIT_FILE,
-    Training,
-    find_training,
-    load_training,
-    save_training,
-)
+from mlfactory.train.series import Series
+from mlfactory.trainings import files
+from mlfactory.trainings.files import FIT_KEYS, REFERENCE, save_frame, spec_files
+from mlfactory.trainings.heldout import HeldOut, answers_frame, save_held_out
+from mlfactory.trainings.records import Fitted, Search, Training, Trial, best_search
+from mlfactory.trainings.split import Plan
 
 _log = logging.getLogger(__name__)
 
@@ -139,13 +131,19 @@ def snapshot(
     """
     with manifest(product, "snapshot", partition.key, training_id) as record:
         budget = budget_of(product, trials, seconds, candidates)
-        training = find_training(product, training_id)
+        training = files.find_training(product.name, training_id)
+        begun = training is not None
         if training is None:
             training = pin_training(product, partition, training_id, budget, reason)
+        check_spec(training, product)
         check_same(training, partition, budget)
         # made here, so that searches which run at once find it, and an absent MLflow shows early
-        runs.training_run(product, partition.key, training_id)
-        save_training(training)
+        run_id = runs.training_run(product, partition.key, training_id)
+        with _fails_with(run_id):
+            if not begun:
+                training = files.pin(training, product)
+                check_same(training, partition, budget)
+            _log_pinned(product, training, run_id)
         _note(record, training)
     _log.info(
         "%s %s: %d rows to fit on (%s), %d held out (%s)",
@@ -171,31 +169,18 @@ def search(product: Product, training_id: str, candidate: str) -> SearchResult:
         UsageError: if there is no such training, or it has no such candidate.
         InsufficientData: if the rows cannot be split to compare trials.
     """
-    training = load_training(product, training_id)
-    trials, seconds = training.share(candidate)
+    training = _load(product, training_id)
     name = f"{training_id}.{candidate}"
+    trials, _ = training.share(candidate)
     with manifest(product, "search", training.partition, name) as record:
-        found = search_of(training, candidate)
+        found = files.search_of(training, candidate)
         if found is None:
-            run_id = _candidate_run(product, training, candidate)
-            metric = product.spec.search_metric
-
-            def log(trial: Trial) -> None:
-                figures = {metric: trial.score, "trial_seconds": trial.seconds}
-                runs.log_metrics(run_id, figures, step=trial.number)
-
-            with _fails_with(run_id), threadpool_limits(_THREADS):
-                done = run_trials(
-                    product,
-                    candidate,
-                    _read(product, training).fit,
-                    trials=trials,
-                    seconds=seconds,
-                    seed=training.seed,
-                    after_each=log,
-                )
-            found = Found(candidate, run_id, metric, trials, done)
-            save_search(training, found)
+            parent = runs.training_run(product, training.partition, training_id, reopen=False)
+            run_id = runs.candidate_run(product, parent, training_id, candidate)
+            with _fails_with(run_id, parent), threadpool_limits(_THREADS):
+                done = _search(product, training, candidate, run_id)
+            found = Search(candidate, run_id, product.spec.search_metric, trials, done)
+            files.save_search(training, found)
         _finish_search(found)
         _note(record, training)
         record.counts |= {"trials": len(found.trials), "planned": found.planned}
@@ -209,77 +194,161 @@ def fit(product: Product, training_id: str) -> FitResult:
     Raises:
         UsageError: if there is no such training, or a candidate was not searched yet.
     """
-    training = load_training(product, training_id)
-    store, name = product_store(product.name), training_file(training_id, FIT_FILE)
+    training = _load(product, training_id)
     with manifest(product, "fit", training.partition, training_id) as record:
-        searches = all_searches(training)
+        searches = files.all_searches(training)
         chosen = best_search(searches)
-        content = find_json(store, name)
+        fitted = files.find_fitted(product.name, training_id)
         run_id = runs.training_run(product, training.partition, training_id)
-        if not content:
-            with _fails_with(run_id), threadpool_limits(_THREADS):
-                content = _fit(product, training, searches, chosen, run_id)
-            write_json(store, name, content)
-        runs.set_tags(chosen.run_id, {"mlfactory.chosen": "true"})
+        with _fails_with(run_id):
+            if fitted is None:
+                with threadpool_limits(_THREADS):
+                    fitted = _fit(product, training, searches, chosen, run_id)
+                files.save_fitted(product.name, fitted)
+            runs.set_tags(chosen.run_id, {"mlfactory.chosen": "true"})
         runs.finish(run_id)
         _note(record, training)
-        record.facts = {name: content[name] for name in ("candidate", "run_id", "model_uri")}
-    metrics = {name: figure["value"] for name, figure in content["metrics"].items()}
+        record.facts = {
+            "candidate": fitted.candidate,
+            "run_id": fitted.run_id,
+            "model": fitted.model,
+            "digest": fitted.digest,
+        }
+    metrics = {name: _known(figure["value"]) for name, figure in fitted.metrics.items()}
     headline = product.spec.search_metric
     _log.info(
         "%s %s: %s, %s %.4g on %d held-out rows",
-        *(product.name, training.partition, content["candidate"]),
+        *(product.name, training.partition, fitted.candidate),
         *(headline, metrics[headline], training.holdout_rows),
     )
-    return FitResult(content["run_id"], content["model_uri"], content["candidate"], metrics)
+    return FitResult(fitted.run_id, fitted.model_uri, fitted.candidate, metrics)
 
 
 def _fit(
-    product: Product, training: Training, searches: tuple[Found, ...], chosen: Found, run_id: str
-) -> dict[str, Any]:
+    product: Product, training: Training, searches: tuple[Search, ...], chosen: Search, run_id: str
+) -> Fitted:
     spec, best = product.spec, chosen.best
     split = _read(product, training)
-    model = fit_model(spec, chosen.candidate, best.params, best.threshold, split.fit, training.seed)
-    judged = judge(spec, model, fit_baseline(spec, split.fit), split.holdout)
+    threshold = best.threshold.value if best.threshold else None
+    model = fit_model(spec, chosen.candidate, best.params, threshold, split.fit, training.seed)
+    judged = judge(spec, model, split.fit, split.holdout)
     evaluation = evaluate(spec, model, judged, split.holdout, training.seed)
-    blocks = len(set(split.holdout.blocks.tolist()))
-    subject = card.Subject(product, training, searches, chosen, evaluation, run_id, blocks)
-    model_uri = publish(subject, split, judged, model)
-    return {
-        "training_id": training.training_id,
-        "run_id": run_id,
-        "model_uri": model_uri,
-        "candidate": chosen.candidate,
-        "params": best.params,
-        "threshold": best.threshold,
-        "classes": judged.classes,
-        "search_metric": chosen.metric,
-        "search_score": best.score,
-        **evaluation.as_json(),
-    }
+    _keep(product, training, split, judged.answers)
+    subject = card.Subject(
+        product=product,
+        training=training,
+        searches=searches,
+        chosen=chosen,
+        evaluation=evaluation,
+        run_id=run_id,
+        blocks=len(set(split.holdout.blocks.tolist())),
+        constant=tuple(constant_inputs(split.fit)),
+    )
+    stored = publish(subject, split, judged, model)
+    content = asdict(evaluation)
+    return Fitted(
+        training_id=training.training_id,
+        run_id=run_id,
+        model_uri=stored.uri,
+        model=stored.address,
+        digest=stored.digest,
+        candidate=chosen.candidate,
+        params=best.params,
+        threshold=best.threshold,
+        classes=judged.classes,
+        search_metric=chosen.metric,
+        search_score=best.score,
+        naive=judged.naive,
+        metrics=content["metrics"],
+        slices=content["slices"],
+        importance=content["importance"],
+    )
+
+
+def _keep(product: Product, training: Training, split: Split, said: Answers) -> None:
+    """Keep with the training what judging and monitoring need, so that tables can be vacuumed."""
+    rows = split.holdout
+    answers = answers_frame(rows.y, rows.blocks, rows.groups, said)
+    held_out = HeldOut(_as_given(rows), answers)
+    save_held_out(training.product, training.training_id, held_out)
+    reference = split.fit.inputs
+    if split.fit.times is not None:
+        reference = pd.concat([reference, split.fit.times], axis=1)
+        reference = reference.loc[:, ~reference.columns.duplicated()]
+    else:
+        # of a snapshot nothing but the keys tells which rows were fitted
+        keys = split.fit.frame[list(product.spec.features.key)]
+        save_frame(training.product, training.training_id, FIT_KEYS, keys)
+    save_frame(training.product, training.training_id, REFERENCE, reference)
+
+
+def _as_given(rows: Rows) -> pd.DataFrame:
+    """Return the user's columns, those that are inputs in the types that models take."""
+    frame = rows.frame.copy()
+    for name in rows.inputs.columns:
+        frame[name] = rows.inputs[name]
+    return frame
+
+
+def _search(product: Product, training: Training, candidate: str, run_id: str) -> tuple[Trial, ...]:
+    """Search, each trial kept as it is done, and shown in MLflow each once."""
+    trials, seconds = training.share(candidate)
+    series = Series(run_id, product.spec.search_metric)
+    before = files.trials_done(training, candidate)[:trials]
+
+    def keep(trial: Trial) -> None:
+        files.save_trial(training, candidate, trial)
+        series.show(trial)
+
+    done = run_trials(
+        product,
+        candidate,
+        _read(product, training).fit,
+        trials=trials,
+        seconds=seconds,
+        seed=training.seed,
+        after_each=keep,
+        before=before,
+    )
+    series.complete(done)
+    return done
+
+
+def _load(product: Product, training_id: str) -> Training:
+    training = files.load_training(product.name, training_id)
+    check_spec(training, product)
+    return training
 
 
 def _read(product: Product, training: Training) -> Split:
-    pinned = Pinned(
+    chosen = Plan(
         training.features_version,
         training.labels_version,
         training.fit_partitions,
         training.holdout_partitions,
     )
-    return read_split(product, product.calendar.parse(training.partition), pinned)
+    return read_split(product, product.calendar.parse(training.partition), chosen)
 
 
-def _candidate_run(product: Product, training: Training, candidate: str) -> str:
-    parent = runs.training_run(product, training.partition, training.training_id)
-    return runs.candidate_run(product, parent, candidate)
+def _log_pinned(product: Product, training: Training, run_id: str) -> None:
+    """Show what was pinned with the run: enough to run the training again from it."""
+    runs.set_tags(run_id, lineage(training))
+    content = json.dumps(asdict(training), indent=2, sort_keys=True)
+    runs.log_text(run_id, content, files.TRAINING)
+    for name, text in spec_files(product).items():
+        runs.log_bytes(run_id, text, name)
 
 
-def _finish_search(found: Found) -> None:
+def _finish_search(found: Search) -> None:
     best = found.best
     runs.log_params(found.run_id, best.params)
     tags = {"mlfactory.best_trial": best.number, "mlfactory.best_score": best.score}
     runs.set_tags(found.run_id, tags)
     runs.finish(found.run_id)
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _note(record: Manifest, training: Training) -> None:
@@ -288,13 +357,14 @@ def _note(record: Manifest, training: Training) -> None:
 
 
 @contextmanager
-def _fails_with(run_id: str) -> Iterator[None]:
-    """Mark a run as failed if what is done in it fails."""
+def _fails_with(*run_ids: str) -> Iterator[None]:
+    """Mark runs as failed if what is done in them fails."""
     try:
         yield
     except BaseException:
-        try:
-            runs.finish(run_id, failed=True)
-        except ServiceError:
-            _log.warning("run %s could not be marked as failed", run_id)
+        for run_id in run_ids:
+            try:
+                runs.finish(run_id, failed=True)
+            except ServiceError:
+                _log.warning("run %s could not be marked as failed", run_id)
         raise

@@ -15,15 +15,13 @@ from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from tests.integration.left_trainings import leave, pinned
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import training_file
-from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.registry.models import load_version, log_model
-from mlfactory.registry.runs import finish, log_frame, training_run
+from mlfactory.registry.models import StoredModel, load_version
 from mlfactory.registry.versions import register
 
 SPEC = """
@@ -117,29 +115,19 @@ class Rides:
             LogisticRegression(),
         ).fit(rows[INPUTS], rows["label"])
         held_out = lake.read("features", [march.key])
-        scores = model.predict_proba(held_out[INPUTS])[:, 1]
-        days = held_out["at"].dt.tz_localize(None).to_numpy().astype("datetime64[D]").astype(int)
-        run_id = training_run(self.product, march.key, TRAINING)
-        example = rows[INPUTS].head(5)
-        uri = log_model(run_id, model, example, model.predict(example))
-        log_frame(
-            run_id,
-            pd.DataFrame({"candidate_scores": scores, "block": days}),
-            "holdout.parquet",
+        truth = held_out.merge(lake.read("labels", [march.key])[["ride", "label"]])["label"]
+        training = pinned(
+            self.product,
+            TRAINING,
+            march.key,
+            fit,
+            features_version=lake.version("features"),
+            fit_rows=len(rows),
         )
-        finish(run_id)
-        tags = {
-            "training_id": TRAINING,
-            "partition": march.key,
-            "seen_through": march.key,
-            "features_version": str(lake.version("features")),
-            "threshold": "0.5",
-        }
-        version = register(self.product.name, uri, run_id, tags)
-        store = product_store(self.product.name)
-        pinned = {"fit_partitions": fit, "holdout_partitions": [march.key]}
-        write_json(store, training_file(TRAINING, "snapshot.json"), pinned)
-        write_json(store, training_file(TRAINING, "fit.json"), {"run_id": run_id})
+        left = leave(self.product, training, model, rows, rows["label"], held_out, truth, 0.5)
+        tags = {"training_id": TRAINING, "partition": march.key, "seen_through": march.key}
+        stored = StoredModel(left.model_uri, left.model, left.digest)
+        version = register(self.product.name, stored, left.run_id, tags)
         ledger.record(
             self.product.name,
             ledger.Entry(

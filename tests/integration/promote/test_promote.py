@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from tests.integration.shops import BINARY_GATES, Shop, spec_of
@@ -10,11 +9,13 @@ from mlfactory import promote
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.store import product_store, read_json
-from mlfactory.product.errors import FactoryError, UsageError
+from mlfactory.lake.store import Store, product_store, read_json
+from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 from mlfactory.promote import settling, stage
 from mlfactory.registry import models, versions
+from mlfactory.registry.artifacts import digest_of, own_store
 from mlfactory.registry.connection import client
+from mlfactory.trainings.heldout import HeldOut, load_held_out, save_held_out
 
 
 def aliases() -> dict[str, str | None]:
@@ -29,11 +30,15 @@ def gates_of(training_id: str) -> dict[str, dict[str, object]]:
     return {gate["name"]: gate for gate in table["gates"]}
 
 
+def model_files(version: str) -> Store:
+    store = own_store(client().get_model_version("shop", version).source)
+    assert store is not None
+    return store
+
+
 def break_model(version: str) -> None:
-    location = client().get_model_version("shop", version).source.removeprefix("file://")
-    with Path(location, "model.skops").open("r+b") as file:
-        file.write(b"broken")
-    models._load_checked.cache_clear()
+    model_files(version).write("model.skops", b"broken")
+    models._load.cache_clear()
 
 
 def test_the_first_model_is_promoted_for_beating_the_naive_baseline(shop: Shop, make_product):
@@ -47,7 +52,7 @@ def test_the_first_model_is_promoted_for_beating_the_naive_baseline(shop: Shop, 
     assert (entry.partition, entry.subject) == ("2024-01-03", training)
     assert entry.details["seen_through"] == "2024-01-03"
     assert entry.details["champion"] is None
-    assert "against" in entry.why and "naive baseline" in entry.why
+    assert "against" in entry.why and "best constant answer" in entry.why
     assert set(gates_of(training)) == {
         "servable",
         "fresh",
@@ -232,7 +237,9 @@ def test_a_champion_whose_files_were_changed_makes_way_for_the_baseline(shop: Sh
     sound = shop.train(4, fit=[2, 3], name="sound")
     result = promote.run(shop.product, sound)
     assert result.promoted
-    told = "naive baseline (champion 1 cannot be asked: version 1 of shop is refused: the digest"
+    told = (
+        "best constant answer (champion 1 cannot be asked: version 1 of shop is refused: the digest"
+    )
     assert told in str(gates_of(sound)["roc_auc.beats_champion"]["why"])
     assert told in ledger.entries("shop", "promoted")[-1].why
     assert aliases() == {"champion": "3", "previous": "1", "challenger": None}
@@ -254,14 +261,48 @@ def test_a_champion_that_needs_columns_that_are_gone_makes_way_for_the_baseline(
 def test_a_candidate_whose_files_were_changed_does_not_pass(shop: Shop):
     training = shop.train(3, fit=[1, 2])
     promote.judge(shop.product, training)
-    location = client().get_model_version("shop", "1").source.removeprefix("file://")
-    good = Path(location, "answers.npy").read_bytes()
-    Path(location, "answers.npy").write_bytes(good[:-1] + b"\x00")
-    models._load_checked.cache_clear()
-    versions.set_version_tags("shop", "1", {"digest": models.digest_of(Path(location))})
-    judged = promote.judge(shop.product, training)
-    assert judged.failed == ("servable",)
-    assert "input example otherwise" in str(gates_of(training)["servable"]["why"])
+    store = model_files("1")
+    store.write("answers.npy", store.read("answers.npy")[:-1] + b"\x00")
+    models._load.cache_clear()
+    versions.set_version_tags("shop", "1", {"digest": digest_of(store.read_many(store.list()))})
+    with pytest.raises(IntegrityError, match="its files were changed since"):
+        promote.judge(shop.product, training)
+
+
+def test_a_version_that_answers_otherwise_than_it_was_fitted_does_not_pass(shop: Shop, monkeypatch):
+    training = shop.train(3, fit=[1, 2])
+    held_out = load_held_out("shop", training)
+    others = held_out.answers.assign(score=held_out.answers["score"] * 0.99)
+    save_held_out("shop", training, HeldOut(held_out.rows, others))
+    assert "servable" in promote.judge(shop.product, training).failed
+    assert "held-out rows otherwise" in str(gates_of(training)["servable"]["why"])
+
+
+def test_a_champion_that_knew_a_column_of_another_kind_makes_way(shop: Shop, make_product):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    changed = (
+        spec_of().replace("[amount, noise]", "[amount]").replace("[colour]", "[colour, noise]")
+    )
+    shop.product = make_product(changed)
+    for frame in shop._days.values():
+        frame["noise"] = frame["noise"].map(lambda value: "high" if value > 0 else "low")
+    result = promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    assert "champion 1 needs columns of another kind" in result.reason
+
+
+def test_names_of_our_own_columns_can_be_features_from_training_to_promotion(
+    mlflow_file, make_product
+):
+    ours = ["label", "block", "score", "event_time", "candidate_scores", "available_at", "decision"]
+    text = spec_of().replace("[amount, noise]", f"[amount, {', '.join(ours)}]")
+    shop = Shop(make_product(text))
+    shop.more = ours
+    shop.sell(1, 2, 3, 4)
+    assert promote.run(shop.product, shop.train(3, fit=[1, 2])).promoted
+    held_out = load_held_out("shop", "2024-01-03.test")
+    assert set(ours) <= set(held_out.rows.columns)
+    assert set(held_out.answers["label"]) == {0.0, 1.0}
+    assert "champion 1" in promote.run(shop.product, shop.train(4, fit=[2, 3])).reason
 
 
 @pytest.mark.parametrize(
@@ -280,7 +321,7 @@ def test_other_kinds_of_labels_pass_the_same_gates(
 
 
 def test_what_was_not_trained_cannot_be_judged(shop: Shop):
-    with pytest.raises(UsageError, match=r"its stage snapshot has left no .*snapshot\.json"):
+    with pytest.raises(UsageError, match="has no training"):
         promote.judge(shop.product, "2024-01-03.none")
     with pytest.raises(UsageError, match="leads out of"):
         promote.judge(shop.product, "../../../etc")

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
@@ -17,12 +15,16 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder, StandardScaler
+from skops.io import dumps
 
+from mlfactory.lake import ledger
+from mlfactory.lake.catalog import CLAIMS
+from mlfactory.lake.store import Store, product_store
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.registry import models
+from mlfactory.registry.artifacts import digest_of, own_store
 from mlfactory.registry.connection import client
-from mlfactory.registry.files import model_location
-from mlfactory.registry.models import digest_of, load_version, log_model
+from mlfactory.registry.models import StoredModel, load_stored, load_version, log_model
 from mlfactory.registry.runs import training_run
 from mlfactory.registry.versions import register, tags_of
 from mlfactory.settings import settings
@@ -37,11 +39,25 @@ def run(product) -> str:
     return training_run(product, "2024-01-03", "2024-01-03.test")
 
 
-def registered(run: str, estimator, rows: pd.DataFrame) -> tuple[str, Path]:
-    uri = log_model(run, estimator, rows.head(5), estimator.predict(rows.head(5)))
-    version = register("shop", uri, run, {"training_id": "2024-01-03.test"})
-    location = client().get_logged_model(uri.removeprefix("models:/")).artifact_location
-    return version, Path(location.removeprefix("file://"))
+def registered(run: str, estimator, rows: pd.DataFrame) -> tuple[str, Store]:
+    stored = log_model(run, estimator, rows.head(5))
+    version = register("shop", stored, run, {"training_id": "2024-01-03.test"})
+    return version, files_of(stored)
+
+
+def files_of(stored: StoredModel) -> Store:
+    store = own_store(stored.address)
+    assert store is not None
+    return store
+
+
+def digest_in(store: Store) -> str:
+    return digest_of(store.read_many(store.list()))
+
+
+def decided(version: str, digest: str) -> None:
+    details = {"version": version, "digest": digest, "seen_through": "2024-01-03"}
+    ledger.record("shop", ledger.Entry("promoted", "2024-01-03", "it is good", details=details))
 
 
 def test_a_registered_version_answers_as_the_estimator_that_was_logged(run, estimator, rows):
@@ -105,33 +121,72 @@ def test_regressors_decide_what_they_predict(run, rows, model):
     "name", ["model.skops", "MLmodel", "answers.npy", "example.parquet", "requirements.txt"]
 )
 def test_a_flipped_byte_in_any_file_is_refused(run, estimator, rows, name):
-    version, folder = registered(run, estimator, rows)
-    content = bytearray((folder / name).read_bytes())
+    version, store = registered(run, estimator, rows)
+    content = bytearray(store.read(name))
     content[len(content) // 2] ^= 1
-    (folder / name).write_bytes(content)
+    store.write(name, bytes(content))
     with pytest.raises(IntegrityError, match="version 1 of shop is refused: the digest"):
         load_version("shop", version)
 
 
-def test_an_added_file_and_a_missing_folder_are_refused(run, estimator, rows):
-    version, folder = registered(run, estimator, rows)
-    (folder / "extra.py").write_text("")
+def test_an_added_file_is_refused_and_absent_files_are_said_to_be_absent(run, estimator, rows):
+    version, store = registered(run, estimator, rows)
+    store.write("extra.py", b"")
     with pytest.raises(IntegrityError, match="changed, added or removed"):
         load_version("shop", version)
-    (folder / "extra.py").unlink()
+    store.delete("extra.py")
     load_version("shop", version)
-    folder.rename(folder.with_name("elsewhere"))
-    models._load_checked.cache_clear()
-    with pytest.raises(IntegrityError, match="changed, added or removed"):
+    store.delete_all()
+    models._load.cache_clear()
+    with pytest.raises(IntegrityError, match=r"there are no files at .*(?s:.)*MLFACTORY_HOME"):
         load_version("shop", version)
+
+
+def test_a_home_that_moved_takes_its_models_along(run, estimator, rows, monkeypatch, tmp_path):
+    version, _ = registered(run, estimator, rows)
+    before = load_version("shop", version).answer(rows).scores
+    home = settings().home
+    home.rename(tmp_path / "moved")
+    monkeypatch.setenv("MLFACTORY_HOME", str(tmp_path / "moved"))
+    settings.cache_clear()
+    assert np.array_equal(load_version("shop", version).answer(rows).scores, before)
+
+
+def test_a_file_and_its_tag_swapped_together_are_refused_by_the_ledger(run, estimator, rows):
+    version, store = registered(run, estimator, rows)
+    decided(version, digest_in(store))
+    load_version("shop", version)
+    other = log_model(run, estimator.fit(rows, np.arange(60) % 2), rows.head(5))
+    for name in store.list():
+        store.write(name, files_of(other).read(name))
+    client().set_model_version_tag("shop", version, "digest", other.digest)
+    with pytest.raises(IntegrityError, match=r"another model than the one decided about.*ledger"):
+        load_version("shop", version)
+
+
+def test_a_tag_alone_decides_nothing_where_the_ledger_knows_the_digest(run, estimator, rows):
+    version, store = registered(run, estimator, rows)
+    decided(version, digest_in(store))
+    client().set_model_version_tag("shop", version, "digest", "0" * 64)
+    assert load_version("shop", version).version == version
+    with pytest.raises(IntegrityError, match="changed, added or removed"):
+        load_version("shop", version, digest="1" * 64)
 
 
 def test_a_version_without_digest_is_refused(run, estimator, rows):
-    uri = log_model(run, estimator, rows.head(5), estimator.predict(rows.head(5)))
+    stored = log_model(run, estimator, rows.head(5))
     client().create_registered_model("shop")
-    made = client().create_model_version("shop", model_location(uri), run)
+    made = client().create_model_version("shop", stored.address, run)
     with pytest.raises(IntegrityError, match="has no tag 'digest'"):
         load_version("shop", str(made.version))
+
+
+def test_a_model_is_loaded_by_what_its_training_recorded(run, estimator, rows):
+    stored = log_model(run, estimator, rows.head(5))
+    loaded = load_stored(stored.address, stored.digest)
+    assert np.array_equal(loaded.answer(rows).decisions, estimator.predict(rows))
+    with pytest.raises(IntegrityError, match="changed, added or removed"):
+        load_stored(stored.address, "0" * 64)
 
 
 def test_a_version_that_does_not_exist_is_said_so(run, estimator, rows):
@@ -150,40 +205,48 @@ def test_a_model_with_untrusted_types_is_refused_by_name_when_it_is_logged(run, 
 
 def test_a_model_with_untrusted_types_is_refused_when_it_is_loaded(run, rows):
     numbers = rows[["amount"]].fillna(0.0)
-    version, folder = registered(run, LogisticRegression().fit(numbers, np.arange(60) % 2), numbers)
-    from skops.io import dump
-
+    version, store = registered(run, LogisticRegression().fit(numbers, np.arange(60) % 2), numbers)
     # even where whoever changed the files could change the digest as well
-    dump(KNeighborsClassifier().fit(numbers, np.arange(60) % 2), folder / "model.skops")
-    client().set_model_version_tag("shop", version, "digest", digest_of(folder))
+    store.write("model.skops", dumps(KNeighborsClassifier().fit(numbers, np.arange(60) % 2)))
+    client().set_model_version_tag("shop", version, "digest", digest_in(store))
     with pytest.raises(IntegrityError, match="not trusted: sklearn"):
         load_version("shop", version)
 
 
 def test_loading_with_mlflow_itself_does_not_spoil_the_digest(run, estimator, rows, monkeypatch):
-    version, folder = registered(run, estimator, rows)
+    version, store = registered(run, estimator, rows)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
     mlflow.set_tracking_uri(settings().tracking_uri)
     mlflow.sklearn.load_model(f"models:/shop/{version}")
-    assert (folder / "registered_model_meta").exists()
+    store.write("registered_model_meta", b"model_name: shop")
     assert load_version("shop", version).version == version
 
 
 def test_the_same_model_of_the_same_training_is_registered_once(run, estimator, rows):
-    uri = log_model(run, estimator, rows.head(5), estimator.predict(rows.head(5)))
+    stored = log_model(run, estimator, rows.head(5))
     tags = {"training_id": "2024-01-03.test", "partition": "2024-01-03"}
-    first = register("shop", uri, run, tags)
-    assert register("shop", uri, run, tags) == first
-    again = log_model(run, estimator, rows.head(5), estimator.predict(rows.head(5)))
-    assert register("shop", again, run, tags) != first
+    first = register("shop", stored, run, tags)
+    assert register("shop", stored, run, tags) == first
+    other = log_model(run, estimator.fit(rows, np.arange(60) % 2), rows.head(5))
+    assert register("shop", other, run, tags) != first
     assert tags_of("shop", first)["partition"] == "2024-01-03"
     assert len(tags_of("shop", first)["digest"]) == 64
 
 
-def test_a_model_changed_after_its_registration_is_not_registered_again(run, estimator, rows):
-    uri = log_model(run, estimator, rows.head(5), estimator.predict(rows.head(5)))
-    register("shop", uri, run, {"training_id": "t"})
-    location = client().get_logged_model(uri.removeprefix("models:/")).artifact_location
-    Path(location.removeprefix("file://"), "model.skops").write_bytes(b"other")
+def test_a_version_made_by_a_process_that_was_killed_before_it_said_so_is_taken(
+    run, estimator, rows
+):
+    stored = log_model(run, estimator, rows.head(5))
+    version = register("shop", stored, run, {"training_id": "t"})
+    product_store("shop").delete_all(CLAIMS)
+    assert register("shop", stored, run, {"training_id": "t"}) == version
+
+
+def test_a_model_changed_after_it_was_stored_is_not_registered(run, estimator, rows):
+    stored = log_model(run, estimator, rows.head(5))
+    files_of(stored).write("model.skops", b"other")
     with pytest.raises(IntegrityError, match="its files were changed since"):
-        register("shop", uri, run, {"training_id": "t"})
+        register("shop", stored, run, {"training_id": "t"})
+    files_of(stored).delete_all()
+    with pytest.raises(IntegrityError, match="its files are not at"):
+        register("shop", stored, run, {"training_id": "t"})

@@ -5,15 +5,16 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
+from mlfactory.lake.catalog import CLAIMS
+from mlfactory.lake.store import product_store, store_at
 from mlfactory.product.errors import ServiceError
-from mlfactory.registry import runs
+from mlfactory.registry import artifacts, runs
 from mlfactory.registry.connection import client
 from mlfactory.registry.versions import alias_version, drop_alias, set_alias
 from mlfactory.settings import settings
@@ -23,7 +24,7 @@ from mlfactory.product.loader import load_product
 from mlfactory.registry.runs import candidate_run, log_metrics, training_run
 product = load_product("shop")
 run = training_run(product, "2024-01-03", "2024-01-03.test")
-child = candidate_run(product, run, "ridge")
+child = candidate_run(product, run, "2024-01-03.test", "ridge")
 log_metrics(child, {"mae": 1.0})
 print(run, child)
 """
@@ -42,9 +43,9 @@ def test_a_training_finds_its_run_again(product):
 
 def test_a_candidate_is_a_child_of_its_training(product):
     parent = runs.training_run(product, "2024-01-03", "2024-01-03.a")
-    child = runs.candidate_run(product, parent, "ridge")
-    assert runs.candidate_run(product, parent, "ridge") == child
-    assert runs.candidate_run(product, parent, "extra_trees") != child
+    child = runs.candidate_run(product, parent, "2024-01-03.a", "ridge")
+    assert runs.candidate_run(product, parent, "2024-01-03.a", "ridge") == child
+    assert runs.candidate_run(product, parent, "2024-01-03.a", "extra_trees") != child
     assert client().get_run(child).data.tags["mlflow.parentRunId"] == parent
 
 
@@ -67,21 +68,46 @@ def test_more_than_a_batch_is_logged_and_nan_is_left_out(product):
     assert (len(data.metrics), len(data.params), data.tags["t119"]) == (1200, 120, "119")
 
 
-def test_artifacts_lie_below_the_artifact_root_and_frames_come_back(product):
+def test_artifacts_lie_in_the_store_in_mlflows_own_layout_and_mlflow_finds_them(product):
     run = runs.training_run(product, "2024-01-03", "t")
-    frame = pd.DataFrame(
-        {"a": [1.5, np.nan], "b": pd.Series(["x", None], dtype="str"), "c": [[0.1, 0.9], [1.0, 0]]}
-    )
-    runs.log_frame(run, frame, "holdout.parquet")
     runs.log_text(run, "# card", "card.md")
     figure = Figure()
     figure.subplots().plot([1, 2])
     runs.log_figure(run, figure, "plots/line.png")
-    back = runs.read_frame(run, "holdout.parquet")
-    pd.testing.assert_frame_equal(back[["a", "b"]], frame[["a", "b"]])
-    assert np.stack(back["c"]).tolist() == [[0.1, 0.9], [1.0, 0.0]]
-    kept = {path.name for path in Path(settings().artifacts_uri).rglob("*") if path.is_file()}
-    assert kept == {"holdout.parquet", "card.md", "line.png"}
+    assert artifacts.kept(run, "card.md") == b"# card"
+    kept = store_at(settings().artifacts_uri).list()
+    assert kept == [f"shop/{run}/artifacts/card.md", f"shop/{run}/artifacts/plots/line.png"]
+    assert client().get_run(run).info.artifact_uri == f"mlflow-artifacts:/shop/{run}/artifacts"
+    assert {found.path for found in client().list_artifacts(run)} == {"card.md", "plots"}
+    experiment = client().get_experiment_by_name("shop")
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+
+
+def test_a_run_made_by_a_process_that_was_killed_before_it_said_so_is_taken(product):
+    run = runs.training_run(product, "2024-01-03", "t")
+    product_store("shop").delete_all(CLAIMS)
+    assert runs.training_run(product, "2024-01-03", "t") == run
+
+
+def test_a_run_that_mlflow_lost_makes_way_for_another(product):
+    first = runs.training_run(product, "2024-01-03", "t")
+    client().delete_run(first)
+    second = runs.training_run(product, "2024-01-03", "t")
+    assert second != first
+    assert runs.training_run(product, "2024-01-03", "t") == second
+
+
+def test_the_run_of_the_monitor_is_never_under_way(product):
+    assert client().get_run(runs.monitor_run(product)).info.status == "FINISHED"
+
+
+def test_a_user_without_a_name_can_make_a_run(product, monkeypatch):
+    def nobody() -> str:
+        raise OSError("no username set in the environment")
+
+    monkeypatch.setattr(runs.getpass, "getuser", nobody)
+    run = runs.training_run(product, "2024-01-03", "t")
+    assert client().get_run(run).data.tags["mlflow.user"].startswith("user ")
 
 
 def test_a_dataset_is_known_by_its_delta_version(product):

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from mlfactory.product.errors import ServiceError
-from mlfactory.registry import models, runs, versions
+from mlfactory.registry import artifacts, models, runs, versions
+from mlfactory.registry.connection import client
 from mlfactory.settings import settings
 
 
@@ -57,13 +58,14 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     server, product, estimator, rows, monkeypatch
 ):
     run = runs.training_run(product, "2024-01-03", "2024-01-03.a")
-    child = runs.candidate_run(product, run, "logistic_regression")
+    child = runs.candidate_run(product, run, "2024-01-03.a", "logistic_regression")
     runs.log_metrics(child, {"roc_auc": 0.7})
-    runs.log_frame(run, rows, "holdout.parquet")
+    runs.log_text(run, "# card", "card.md")
     runs.log_dataset(run, name="f", table_path="/f", version=1, frame=rows, context="training")
-    uri = models.log_model(run, estimator, rows.head(), estimator.predict(rows.head()))
-    version = versions.register("shop", uri, run, {"training_id": "2024-01-03.a"})
-    assert versions.register("shop", uri, run, {"training_id": "2024-01-03.a"}) == version
+    stored = models.log_model(run, estimator, rows.head())
+    assert {found.path for found in client().list_artifacts(run)} == {"card.md"}
+    version = versions.register("shop", stored, run, {"training_id": "2024-01-03.a"})
+    assert versions.register("shop", stored, run, {"training_id": "2024-01-03.a"}) == version
     versions.set_alias("shop", "champion", version)
     versions.drop_alias("shop", "challenger")
     versions.describe("shop", version, "| gate |")
@@ -76,9 +78,9 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     direct = models.load_version("shop", version)
     assert direct.tags == served.tags
     assert np.array_equal(direct.answer(rows).scores, served.answer(rows).scores)
-    assert len(runs.read_frame(run, "holdout.parquet")) == len(rows)
+    assert artifacts.kept(run, "card.md") == b"# card"
     assert runs.training_run(product, "2024-01-03", "2024-01-03.a") == run
-    assert next(Path(settings().artifacts_uri).glob("shop/*/artifacts/holdout.parquet"), None)
+    assert next(Path(settings().artifacts_uri).glob("shop/*/artifacts/card.md"), None)
 
 
 def test_a_server_that_dies_is_a_service_error(server, product):

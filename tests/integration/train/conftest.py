@@ -29,6 +29,8 @@ features:
 label: {{column: answer, kind: {kind}}}
 train:
   min_rows: 50
+  min_holdout: 50
+  holdout: {holdout}
   search: {{trials: 4, seconds: 30}}
   candidates: [{candidates}]
 {business}
@@ -106,6 +108,7 @@ def taxi(mlflow_file, make_product) -> Callable[[str], Taxi]:
         text = SPEC.format(
             kind=kind,
             every="month, start: 2026-01-01" if timed else "snapshot",
+            holdout="1 partition" if timed else "25%",
             source_time=", event_time: at" if timed else "",
             time="event_time: at" if timed else "",
             candidates="ridge, extra_trees"

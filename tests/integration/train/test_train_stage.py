@@ -12,9 +12,10 @@ from mlfactory.lake.store import find_json, product_store, read_json, write_json
 from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
 from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.registry.connection import client
-from mlfactory.registry.models import load_version
-from mlfactory.registry.runs import read_frame
+from mlfactory.registry.models import StoredModel, load_version
 from mlfactory.registry.versions import register
+from mlfactory.trainings.files import REFERENCE, load_fitted, load_frame
+from mlfactory.trainings.heldout import HeldOut, load_held_out
 
 KINDS = ["binary", "multiclass", "regression"]
 PLOTS = {
@@ -27,6 +28,10 @@ PLOTS = {
 def file_of(world, name: str, training: str = "t1") -> dict:
     store = product_store(world.product.name)
     return find_json(store, training_file(training, name)) or {}
+
+
+def held_out_of(world, training: str = "t1") -> HeldOut:
+    return load_held_out(world.product.name, training)
 
 
 def runs_of(world) -> list:
@@ -62,7 +67,7 @@ def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, ki
     assert {given.dataset.digest for given in run.inputs.dataset_inputs} == {
         f"version-{version}" for version in world.lake.versions("features", "labels").values()
     }
-    expected = {"model_card.md", "model_card.html", "holdout.parquet", "plots"}
+    expected = {"model_card.md", "model_card.html", "training.json", "spec", "plots"}
     assert expected <= artifacts(result.run_id)
     assert artifacts(result.run_id, "plots") == {f"plots/{name}.png" for name in PLOTS[kind]}
     for stage, name in (("snapshot", "t1"), ("search", f"t1.{result.candidate}"), ("fit", "t1")):
@@ -75,26 +80,26 @@ def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, ki
 def test_the_held_out_answers_are_those_of_the_stored_model(taxi, kind):
     world = taxi(kind)
     result = train.run(world.product, world.cutoff, "t1", trials=2)
-    held_out = read_frame(result.run_id, "holdout.parquet")
-    tags = {"training_id": "t1"}
-    version = register(world.product.name, result.model_uri, result.run_id, tags)
+    fitted = load_fitted(world.product.name, "t1")
+    stored = StoredModel(fitted.model_uri, fitted.model, fitted.digest)
+    version = register(world.product.name, stored, result.run_id, {"training_id": "t1"})
     model = load_version(world.product.name, version)
-    answers = model.answer(held_out)
+    held_out = held_out_of(world)
+    answers = model.answer(held_out.rows)
 
-    recorded = np.stack(held_out["candidate_scores"].to_list())
-    assert np.array_equal(recorded, answers.scores)
-    assert list(held_out["candidate_decisions"]) == list(answers.decisions)
-    constant = np.stack(held_out["baseline_scores"].to_list())
-    assert np.ptp(constant, axis=0).max() == 0
-    assert held_out["baseline_decisions"].nunique() == 1
+    assert np.array_equal(held_out.said.scores, answers.scores)
+    assert list(held_out.said.decisions) == list(answers.decisions)
     if kind == "multiclass":
-        assert tuple(file_of(world, "fit.json")["classes"]) == model.classes
-        assert set(held_out["label"]) == {"short", "usual", "long"}
-        assert held_out["block"].is_unique
+        assert fitted.classes == model.classes
+        assert set(held_out.answers["label"]) == {"short", "usual", "long"}
+        assert held_out.answers["block"].is_unique
     else:
-        assert (held_out["event_time"] >= pd.Timestamp("2026-03-01", tz="UTC")).all()
-        assert held_out["block"].nunique() == 1
-    assert {"ride", "district", "distance", "hour", "zone"} <= set(held_out.columns)
+        assert (held_out.rows["at"] >= pd.Timestamp("2026-03-01", tz="UTC")).all()
+        assert held_out.answers["block"].nunique() == 12
+    assert {"ride", "district", "distance", "hour", "zone"} <= set(held_out.rows.columns)
+    reference = load_frame(world.product.name, "t1", REFERENCE)
+    assert len(reference) == file_of(world, "training.json")["fit_rows"]
+    assert {"distance", "hour", "zone"} <= set(reference.columns)
 
 
 def test_what_was_pinned_is_written_with_the_reason_of_the_newest_request(taxi):
@@ -102,7 +107,7 @@ def test_what_was_pinned_is_written_with_the_reason_of_the_newest_request(taxi):
     for key, why in (("2026-03-01", "drift in 2 of 3"), ("2026-02-01", "another month")):
         ledger.record(world.product.name, ledger.Entry("retrain_requested", key, why))
     result = train.snapshot(world.product, world.cutoff, "t1", trials=9, seconds=5)
-    pinned = file_of(world, "snapshot.json")
+    pinned = file_of(world, "training.json")
     assert pinned["reason"] == result.reason == "drift in 2 of 3"
     assert pinned["fit_partitions"] == ["2026-01-01", "2026-02-01"]
     assert pinned["holdout_partitions"] == ["2026-03-01"]
@@ -116,7 +121,7 @@ def test_what_was_pinned_is_written_with_the_reason_of_the_newest_request(taxi):
 def test_running_again_ends_in_the_same_state(taxi):
     world = taxi("binary")
     first = train.run(world.product, world.cutoff, "t1")
-    files = {name: file_of(world, name) for name in ("snapshot.json", "fit.json")}
+    files = {name: file_of(world, name) for name in ("training.json", "fit.json")}
     runs = {run.info.run_id for run in runs_of(world)}
     assert train.run(world.product, world.cutoff, "t1") == first
     assert {name: file_of(world, name) for name in files} == files
@@ -128,14 +133,13 @@ def test_running_again_ends_in_the_same_state(taxi):
 def test_a_stage_cut_short_and_run_again_makes_the_same_model(taxi, lost):
     world = taxi("binary")
     first = train.run(world.product, world.cutoff, "t1")
-    scores = read_frame(first.run_id, "holdout.parquet")["candidate_scores"]
+    scores = held_out_of(world).said.scores
     # killed after all its writes but the last: only the file that says so is missing
     product_store(world.product.name).delete(training_file("t1", lost))
     second = train.run(world.product, world.cutoff, "t1")
     assert second.run_id == first.run_id
     assert second.metrics == first.metrics
-    again = read_frame(second.run_id, "holdout.parquet")["candidate_scores"]
-    assert np.array_equal(scores, again)
+    assert np.array_equal(scores, held_out_of(world).said.scores)
     assert len(runs_of(world)) == 3
 
 
@@ -145,10 +149,7 @@ def test_the_same_seed_and_trials_make_the_same_model_in_another_training(taxi):
     two = train.run(world.product, world.cutoff, "t2", candidates=["extra_trees"])
     assert one.run_id != two.run_id
     assert one.metrics == two.metrics
-    scores = [
-        read_frame(run, "holdout.parquet")["candidate_scores"] for run in (one.run_id, two.run_id)
-    ]
-    assert np.array_equal(*scores)
+    assert np.array_equal(*(held_out_of(world, name).said.scores for name in ("t1", "t2")))
 
 
 def test_a_training_that_was_begun_stays_as_it_was_whatever_is_written_since(taxi):
@@ -196,11 +197,12 @@ def test_the_threshold_makes_errors_cheaper_than_the_best_constant_answer(taxi):
     world = taxi("binary")
     result = train.run(world.product, world.cutoff, "t1", trials=2)
     fitted = file_of(world, "fit.json")
-    assert 0 < fitted["threshold"] < 0.5
+    assert 0 < fitted["threshold"]["value"] < 0.5
+    assert fitted["threshold"]["implied"] == pytest.approx(1 / 6)
     assert result.metrics["cost"] < fitted["metrics"]["cost"]["baseline"]
-    held_out = read_frame(result.run_id, "holdout.parquet")
-    said = held_out["candidate_scores"] >= fitted["threshold"]
-    assert np.array_equal(said, held_out["candidate_decisions"] == 1)
+    answers = held_out_of(world).said
+    said = answers.scores >= fitted["threshold"]["value"]
+    assert np.array_equal(said, answers.decisions == 1)
 
 
 def test_a_feature_that_gives_the_label_away_is_refused_by_name_and_nothing_is_left(taxi):
@@ -209,14 +211,14 @@ def test_a_feature_that_gives_the_label_away_is_refused_by_name_and_nothing_is_l
     where = f"{world.product.name}, partition {world.cutoff}: "
     with pytest.raises(LeakageError, match=f"^{where}.*'hour'"):
         train.run(world.product, world.cutoff, "t1")
-    assert file_of(world, "snapshot.json") == {}
+    assert file_of(world, "training.json") == {}
     assert client().get_experiment_by_name(world.product.name) is None
 
 
 def test_a_search_that_fails_leaves_a_failed_run(taxi):
     world = taxi("binary")
     train.snapshot(world.product, world.cutoff, "t1")
-    store, name = product_store(world.product.name), training_file("t1", "snapshot.json")
+    store, name = product_store(world.product.name), training_file("t1", "training.json")
     write_json(store, name, {**read_json(store, name), "fit_partitions": []})
     with pytest.raises(InsufficientData):
         train.search(world.product, "t1", "logistic_regression")

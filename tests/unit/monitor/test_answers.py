@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.answers import from_held_out, from_predictions
+from mlfactory.registry.answers import Answers
+from mlfactory.trainings.heldout import HeldOut, answers_frame
 
 KINDS = {"column": "kind", "kind": "multiclass"}
 AT = pd.Series(pd.to_datetime(["2013-04-01T05:00", "2013-04-02T05:00"], utc=True))
@@ -16,21 +19,20 @@ def predictions(**columns: list[object]) -> pd.DataFrame:
     return pd.DataFrame(base | columns)
 
 
+def held_out_of(said: Answers, blocks: list[int]) -> HeldOut:
+    ours = answers_frame(np.array([0, 1]), np.array(blocks), None, said)
+    return HeldOut(pd.DataFrame({"ride": ["a", "b"]}), ours)
+
+
 def test_held_out_answers_are_their_scores_and_days(product_of):
-    held_out = pd.DataFrame({"candidate_scores": [0.2, 0.7], "block": [15796, 15797]})
-    answers = from_held_out(product_of().spec, held_out)
+    said = Answers(np.array([0.2, 0.7]), np.array([0.0, 1.0]))
+    answers = from_held_out(product_of().spec, held_out_of(said, [15796, 15797]))
     assert answers.to_dict("list") == {"score": [0.2, 0.7], "block": [15796, 15797]}
 
 
 def test_of_several_classes_the_chosen_one_and_its_probability_are_the_answer(product_of):
-    held_out = pd.DataFrame(
-        {
-            "candidate_scores": [[0.2, 0.8], [0.7, 0.3]],
-            "candidate_decisions": ["tram", "bus"],
-            "block": [1, 1],
-        }
-    )
-    answers = from_held_out(product_of(label=KINDS).spec, held_out)
+    said = Answers(np.array([[0.2, 0.8], [0.7, 0.3]]), np.array(["tram", "bus"], dtype=object))
+    answers = from_held_out(product_of(label=KINDS).spec, held_out_of(said, [1, 1]))
     assert answers["score"].tolist() == [0.8, 0.7]
     assert answers["prediction"].tolist() == ["tram", "bus"]
 

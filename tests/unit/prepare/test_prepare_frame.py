@@ -9,8 +9,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from mlfactory.lake.kinds import words
 from mlfactory.prepare.build import call_build
-from mlfactory.prepare.frame import words
 from mlfactory.prepare.tables import Prepared, prepare
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product

@@ -11,7 +11,7 @@ from skops.io import dumps
 
 from mlfactory.product.errors import IntegrityError
 from mlfactory.registry.answers import answer_decisions, answer_scores, class_names
-from mlfactory.registry.files import digest_of
+from mlfactory.registry.artifacts import digest_of
 from mlfactory.registry.trusted import load_trusted
 
 ROWS = pd.DataFrame({"a": np.arange(40.0)})
@@ -40,16 +40,11 @@ def test_two_classes_with_names_are_several():
     assert answer_scores(model, ROWS).shape == (40, 2)
 
 
-def test_the_digest_knows_names_and_contents_whatever_their_order(tmp_path):
-    (tmp_path / "b").mkdir()
-    (tmp_path / "a.txt").write_text("1")
-    (tmp_path / "b" / "c.txt").write_text("2")
-    first = digest_of(tmp_path)
-    assert digest_of(tmp_path) == first
-    (tmp_path / "b" / "c.txt").rename(tmp_path / "b" / "d.txt")
-    renamed = digest_of(tmp_path)
-    (tmp_path / "a.txt").write_text("2")
-    assert len({first, renamed, digest_of(tmp_path)}) == 3
+def test_the_digest_knows_names_and_contents_whatever_their_order():
+    first = digest_of({"a.txt": b"1", "b/c.txt": b"2"})
+    assert digest_of({"b/c.txt": b"2", "a.txt": b"1"}) == first
+    renamed = digest_of({"a.txt": b"1", "b/d.txt": b"2"})
+    assert len({first, renamed, digest_of({"a.txt": b"2", "b/d.txt": b"2"})}) == 3
 
 
 def test_types_that_are_not_trusted_are_named():

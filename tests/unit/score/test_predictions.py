@@ -8,6 +8,7 @@ from sklearn.linear_model import LinearRegression
 
 from mlfactory.product.errors import ContractError
 from mlfactory.registry.models import LoadedModel
+from mlfactory.registry.pyfunc import Scorer
 from mlfactory.score.predictions import inputs_of, predict, predictions_schema
 
 SPEC = """
@@ -42,7 +43,7 @@ def rows() -> pd.DataFrame:
 def model_of(columns: list[str], rows: pd.DataFrame, version: str = "1") -> LoadedModel:
     numbers = rows[["amount"]]
     estimator = LinearRegression().fit(numbers, numbers["amount"] * 2)
-    return LoadedModel("shop", version, estimator, {}, None, rows[columns], np.zeros(4))
+    return LoadedModel("shop", version, Scorer(estimator, rows[columns]), {}, np.zeros(4))
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,20 @@ sources:
   parcels: {{kind: csv, path: "parcels.csv"{source_time}}}
 features: {{key: [parcel], {time}numeric: [weight], categorical: [town], sensitive: [sex]}}
 label: {{column: late, kind: {kind}{delay}}}
-train: {{window: 4 partitions, min_rows: 20}}
+train: {{window: 4 partitions, holdout: {holdout}, min_rows: 20, min_holdout: 20}}
 """
+
+
+def snapshot_spec() -> str:
+    return SPEC.format(
+        every="snapshot",
+        start="",
+        source_time="",
+        time="",
+        kind="binary",
+        delay="",
+        holdout="25%",
+    )
 
 
 @dataclass(frozen=True)
@@ -73,7 +85,7 @@ class Parcels:
 def parcels(home, make_product) -> Callable[..., Parcels]:
     """Give a function that makes the product, with labels that take so long."""
 
-    def make(delay: str = "0 minutes", kind: str = "binary") -> Parcels:
+    def make(delay: str = "0 minutes", kind: str = "binary", holdout: int = 1) -> Parcels:
         text = SPEC.format(
             every="day",
             start=", start: 2026-01-01",
@@ -81,6 +93,7 @@ def parcels(home, make_product) -> Callable[..., Parcels]:
             time="event_time: sent_at, ",
             kind=kind,
             delay=f", arrives_after: {delay}",
+            holdout=f"{holdout} partitions",
         )
         return Parcels(make_product(text))
 
@@ -90,8 +103,7 @@ def parcels(home, make_product) -> Callable[..., Parcels]:
 @pytest.fixture
 def snapshot_product(home, make_product) -> Product:
     """Give a product without event time."""
-    text = SPEC.format(every="snapshot", start="", source_time="", time="", kind="binary", delay="")
-    return make_product(text)
+    return make_product(snapshot_spec())
 
 
 @pytest.fixture(autouse=True)

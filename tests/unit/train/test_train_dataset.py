@@ -5,62 +5,58 @@ import pandas as pd
 import pytest
 
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, InsufficientData
+from mlfactory.product.errors import ContractError
 from mlfactory.train.dataset import (
-    choose_partitions,
-    held_out_by_key,
+    Split,
+    constant_inputs,
     label_values,
     model_inputs,
-    pin,
     read_split,
 )
+from mlfactory.trainings.split import plan
+
+CLASHING = """
+apiVersion: mlfactory/v1
+name: clashes
+partition: {every: day, start: 2026-01-01}
+sources: {rows: {kind: csv, path: rows.csv, event_time: at}}
+features:
+  key: [id]
+  event_time: at
+  numeric: [block, label, score, event_time, available_at]
+  categorical: [candidate_scores, decision]
+label: {column: target, kind: regression}
+train: {window: 3 partitions, holdout: 1 partition, min_rows: 20, min_holdout: 20}
+"""
 
 
-def test_the_newest_partition_is_held_out_and_the_window_reaches_no_further_back(parcels):
-    world = parcels()
-    world.send(1, 2, 3, 4, 5, 6)
-    pinned = pin(world.product, world.day(5))
-    assert pinned.fit_partitions == ("2026-01-02", "2026-01-03", "2026-01-04")
-    assert pinned.holdout_partitions == ("2026-01-05",)
-
-
-def test_a_partition_with_the_first_few_labels_only_is_held_out_with_the_one_before(parcels):
-    world = parcels(delay="20 hours")
-    world.send(1, 2, 3)
-    pinned = pin(world.product, world.day(3))
-    assert pinned.fit_partitions == ("2026-01-01",)
-    assert pinned.holdout_partitions == ("2026-01-02", "2026-01-03")
-
-
-def test_where_two_partitions_have_labels_one_is_fitted_on_however_few_the_other_has(parcels):
-    world = parcels(delay="20 hours")
-    keys = [world.day(1).key, world.day(2).key]
-    assert choose_partitions(world.product, world.day(2), keys) == ((keys[0],), (keys[1],))
+def split_of(world, day: int) -> Split:
+    return read_split(world.product, world.day(day), plan(world.product, world.day(day)))
 
 
 def test_labels_that_arrive_after_the_cut_off_are_not_known(parcels):
     world = parcels(delay="6 hours")
     world.send(1, 2)
-    split = read_split(world.product, world.day(2), pin(world.product, world.day(2)))
     # 24 hours, of which the last six have labels on the next day; one arrives exactly at the end
-    assert len(split.holdout) == 19
+    assert len(split_of(world, 2).holdout) == 19
 
 
 def test_fit_rows_whose_label_came_after_the_hold_out_began_are_purged(parcels):
     world = parcels(delay="6 hours")
     world.send(1, 2)
-    split = read_split(world.product, world.day(2), pin(world.product, world.day(2)))
-    assert split.fit.frame["available_at"].max() == pd.Timestamp(world.day(2).start)
-    assert len(split.fit) == 19
+    fit = split_of(world, 2).fit
+    assert fit.known_at is not None
+    assert fit.known_at.max() == pd.Timestamp(world.day(2).start)
+    assert len(fit) == 19
 
 
 def test_pinned_versions_are_read_whatever_is_written_later(parcels):
     world = parcels()
     world.send(1, 2)
-    pinned = pin(world.product, world.day(2))
-    before = read_split(world.product, world.day(2), pinned)
+    chosen = plan(world.product, world.day(2))
+    before = read_split(world.product, world.day(2), chosen)
     world.send(1, 2, hours=12, labels=[0.0, 0.0, 1.0] * 4)
-    after = read_split(world.product, world.day(2), pinned)
+    after = read_split(world.product, world.day(2), chosen)
     pd.testing.assert_frame_equal(before.fit.frame, after.fit.frame)
     assert np.array_equal(before.holdout.y, after.holdout.y)
 
@@ -68,89 +64,40 @@ def test_pinned_versions_are_read_whatever_is_written_later(parcels):
 def test_rows_come_in_the_order_of_time_whatever_order_they_were_written_in(parcels):
     world = parcels()
     world.send(1, 2, backwards=True)
-    split = read_split(world.product, world.day(2), pin(world.product, world.day(2)))
+    split = split_of(world, 2)
     assert split.fit.times is not None
     assert split.fit.times.is_monotonic_increasing
     assert list(split.fit.inputs["weight"]) == list(range(24))
     assert list(split.fit.y) == [0, 1] * 12
 
 
-def test_blocks_are_days_also_in_a_partition_of_a_day(parcels):
+def test_blocks_are_days(parcels):
     world = parcels()
-    world.send(1, 2)
-    split = read_split(world.product, world.day(2), pin(world.product, world.day(2)))
-    assert list(split.holdout.blocks - split.fit.blocks[-1]) == [1] * 24
+    world.send(1, 2, 3)
+    fit = split_of(world, 3).fit
+    assert list(np.diff(fit.blocks)) == [0] * 23 + [1] + [0] * 23
 
 
-def test_too_few_rows_are_told_with_both_figures(parcels):
-    world = parcels()
-    world.send(1, 2, hours=8)
-    with pytest.raises(InsufficientData, match=r"16 labelled rows are known, .*min_rows is 20"):
-        pin(world.product, world.day(2))
-
-
-def test_a_single_partition_cannot_be_split(parcels):
-    world = parcels()
-    world.send(1)
-    with pytest.raises(InsufficientData, match="2 partitions with labelled rows are needed"):
-        pin(world.product, world.day(1))
-
-
-def test_nothing_prepared_is_too_little_as_well(parcels):
-    world = parcels()
-    with pytest.raises(InsufficientData, match="nothing was prepared"):
-        pin(world.product, world.day(1))
-
-
-def test_a_hold_out_of_one_class_is_refused_with_the_count(parcels):
-    world = parcels()
-    world.send(1)
-    world.send(2, labels=[0.0] * 24)
-    with pytest.raises(InsufficientData, match="all 24 rows held out have the label 0"):
-        read_split(world.product, world.day(2), pin(world.product, world.day(2)))
-
-
-def test_a_purge_that_leaves_nothing_is_told(parcels):
-    world = parcels(delay="2 days")
-    world.send(1, 2, 3, 4)
-    pinned = pin(world.product, world.day(4))
-    with pytest.raises(InsufficientData, match="no rows to fit on whose label was known in time"):
-        read_split(world.product, world.day(4), pinned)
-
-
-def test_a_snapshot_holds_out_a_share_of_its_keys(snapshot_product):
-    lake = Lake(snapshot_product.name)
-    rows = pd.DataFrame(
-        {
-            "parcel": np.arange(400),
-            "weight": np.arange(400.0),
-            "town": "Ulm",
-            "sex": "f",
-        }
-    )
-    lake.replace("features", rows, "snapshot")
-    truth = rows[["parcel"]].assign(
-        label=rows["parcel"] % 2.0, available_at=pd.Timestamp("2026-01-01", tz="UTC")
-    )
-    lake.replace("labels", truth, "snapshot")
-    slot = snapshot_product.calendar.parse("snapshot")
-    split = read_split(snapshot_product, slot, pin(snapshot_product, slot))
-    assert 70 <= len(split.holdout) <= 130
-    assert len(split.fit) + len(split.holdout) == 400
-    assert not set(split.fit.frame["parcel"]) & set(split.holdout.frame["parcel"])
-
-
-def test_a_key_is_held_out_or_not_whatever_other_keys_there_are():
-    keys = pd.DataFrame({"a": np.arange(1000), "b": "x"})
-    held_out = held_out_by_key(keys, 0.25)
-    assert np.array_equal(held_out_by_key(keys.iloc[500:], 0.25), held_out[500:])
-    assert np.array_equal(held_out_by_key(keys[::-1], 0.25), held_out[::-1])
-    assert 0.2 < held_out.mean() < 0.3
-
-
-def test_a_share_held_out_does_not_change_with_the_version_of_pandas():
-    held_out = held_out_by_key(pd.DataFrame({"wine": np.arange(12)}), 0.25)
-    assert list(np.flatnonzero(held_out)) == [2, 4, 6, 10]
+def test_features_may_have_the_names_of_our_own_columns(home, make_product):
+    product = make_product(CLASHING)
+    lake, random = Lake("clashes"), np.random.default_rng(1)
+    for number in (1, 2, 3):
+        slot = product.calendar.parse(f"2026-01-0{number}")
+        rows = pd.DataFrame({"id": [f"{number}/{row:02d}" for row in range(40)]})
+        rows["at"] = pd.Series([slot.start] * 40).astype("datetime64[us, UTC]")
+        truth = rows.assign(label=random.normal(size=40), available_at=rows["at"])
+        for name in product.spec.features.numeric:
+            rows[name] = random.normal(size=40)
+        for name in product.spec.features.categorical:
+            rows[name] = "a"
+        lake.replace("features", rows, slot.key)
+        lake.replace("labels", truth, slot.key)
+        last = rows, truth
+    split = read_split(product, slot, plan(product, slot))
+    assert np.array_equal(split.holdout.y, last[1]["label"])
+    assert np.array_equal(split.holdout.inputs["label"], last[0]["label"])
+    assert not np.array_equal(split.holdout.inputs["label"], split.holdout.y)
+    assert list(constant_inputs(split.fit)) == ["candidate_scores", "decision"]
 
 
 def test_inputs_are_floats_and_text_with_what_is_missing_left_missing(parcels):

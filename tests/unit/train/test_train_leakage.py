@@ -88,3 +88,20 @@ def test_every_leak_is_refused_by_name_with_figure_and_remedy():
     assert "'late_code'" in text
     assert "fine" not in text
     assert "take them out of features.numeric" in text
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_number_that_is_a_code_is_found_though_the_label_has_no_order_in_it(seed):
+    random = np.random.default_rng(seed)
+    code = random.integers(0, 5, ROWS)
+    inputs = pd.DataFrame({"code": code.astype(float), "noise": random.normal(size=ROWS)})
+    found = [leak.feature for leak in find_leaks(inputs, (code == 2).astype(np.int64), "binary")]
+    assert found == ["code"]
+    value = np.array([3.0, 9.0, 1.0, 12.0, 5.0])[code]
+    assert [leak.feature for leak in find_leaks(inputs, value, "regression")] == ["code"]
+
+
+def test_a_whole_number_of_many_values_is_no_code():
+    y = TRUTH["binary"]
+    inputs = pd.DataFrame({"row": np.arange(ROWS).astype(float)})
+    assert list(find_leaks(inputs, y, "binary")) == []

@@ -7,17 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlfactory.product.errors import InsufficientData, UsageError
-from mlfactory.train.dataset import Rows, pin, read_split
+from mlfactory.product.errors import InsufficientData
+from mlfactory.train.dataset import Rows, read_split
 from mlfactory.train.folds import folds_of
-from mlfactory.train.found import Trial, best_of
-from mlfactory.train.search import run_trials, thinned
-from mlfactory.train.training import Training, load_training, save_training
+from mlfactory.train.search import run_trials
+from mlfactory.trainings.records import Trial, best_of
+from mlfactory.trainings.split import plan
 
 
 def rows_of(world, days: int, labels=None) -> Rows:
     world.send(*range(1, days + 1), labels=labels)
-    return read_split(world.product, world.day(days), pin(world.product, world.day(days))).fit
+    return read_split(world.product, world.day(days), plan(world.product, world.day(days))).fit
 
 
 def trial(number: int, score: float) -> Trial:
@@ -31,7 +31,7 @@ def test_a_fold_trains_only_on_what_was_known_when_its_first_tested_row_happened
     assert len(folds) == 2
     for train, test in folds:
         start = rows.frame["sent_at"].iloc[test].min()
-        assert (rows.frame["available_at"].iloc[train] <= start).all()
+        assert (rows.known_at.iloc[train] <= start).all()
         assert (rows.frame["sent_at"].iloc[train] < start).all()
         assert len(train) > len(test)
 
@@ -39,7 +39,7 @@ def test_a_fold_trains_only_on_what_was_known_when_its_first_tested_row_happened
 def test_without_time_every_row_is_tested_once():
     y = np.array([0, 1] * 30)
     frame = pd.DataFrame({"x": np.arange(60.0)})
-    rows = Rows(frame, frame, y, None, np.arange(60))
+    rows = Rows(frame, frame, y, None, None, np.arange(60))
     tested = np.concatenate([test for _, test in folds_of(rows, "binary", 7)])
     assert sorted(tested) == list(range(60))
 
@@ -48,7 +48,7 @@ def test_rows_of_one_class_in_every_fold_are_too_little(parcels):
     world = parcels()
     world.send(1, 2, labels=[0.0] * 23 + [1.0])
     world.send(3)
-    rows = read_split(world.product, world.day(3), pin(world.product, world.day(3))).fit
+    rows = read_split(world.product, world.day(3), plan(world.product, world.day(3))).fit
     with pytest.raises(InsufficientData, match="cannot be split once more"):
         run_trials(
             world.product,
@@ -107,51 +107,42 @@ def test_the_best_is_the_highest_or_the_lowest_as_the_metric_wants_and_never_und
     assert best_of([trial(1, -3.0), trial(2, 1.0)], "bias").number == 2
 
 
-def test_thinning_keeps_the_order_and_both_ends():
-    frame = pd.DataFrame({"x": np.arange(1000.0)})
-    rows = Rows(frame, frame, np.arange(1000), None, np.arange(1000))
-    few = thinned(rows, 100)
-    assert len(few) == 100
-    assert (np.diff(few.y.astype(int)) > 0).all()
-    assert few.y[[0, -1]].tolist() == [0, 999]
+def test_rows_of_a_customer_are_never_trained_on_and_tested_at_once():
+    y = np.array([0, 1] * 30)
+    frame = pd.DataFrame({"x": np.arange(60.0)})
+    customers = np.arange(60) // 4
+    rows = Rows(frame, frame, y, None, None, np.arange(60), groups=customers)
+    folds = folds_of(rows, "binary", 7)
+    assert len(folds) == 3
+    for train, test in folds:
+        assert not set(customers[train]) & set(customers[test])
 
 
-def a_training(**changed) -> Training:
-    values = {
-        "product": "parcels",
-        "partition": "2026-01-04",
-        "training_id": "2026-01-04.test",
-        "reason": "a test",
-        "features_version": 3,
-        "labels_version": 3,
-        "fit_partitions": ("2026-01-03",),
-        "holdout_partitions": ("2026-01-04",),
-        "fit_rows": 24,
-        "holdout_rows": 24,
-        "seed": 7,
-        "trials": 8,
-        "seconds": 30,
-        "candidates": ("logistic_regression", "extra_trees", "random_forest"),
-        "spec_hash": "0",
-    }
-    return Training(**{**values, **changed})
+def test_a_search_cut_short_goes_on_after_its_last_trial(parcels):
+    world = parcels()
+    rows = rows_of(world, 4)
+    seen: list[int] = []
 
+    def search(trials: int, seconds: float, before=()) -> tuple[Trial, ...]:
+        return run_trials(
+            world.product,
+            "extra_trees",
+            rows,
+            trials=trials,
+            seconds=seconds,
+            seed=7,
+            after_each=lambda one: seen.append(one.number),
+            before=before,
+        )
 
-def test_the_budget_is_divided_among_the_candidates():
-    training = a_training()
-    shares = [training.share(name) for name in training.candidates]
-    assert shares == [(3, 10.0), (3, 10.0), (2, 10.0)]
-    assert a_training(trials=1).share("random_forest")[0] == 1
-    with pytest.raises(UsageError, match="no candidate 'ridge'"):
-        training.share("ridge")
-
-
-def test_a_training_is_read_as_it_was_written(parcels):
-    product = parcels().product
-    written = a_training(spec_hash=product.spec_hash)
-    save_training(written)
-    assert load_training(product, "2026-01-04.test") == written
-    with pytest.raises(UsageError, match="no training 'another'"):
-        load_training(product, "another")
-    with pytest.raises(UsageError, match="leads out"):
-        load_training(product, "../../elsewhere")
+    whole = search(3, 60)
+    assert seen == [1, 2, 3]
+    seen.clear()
+    again = search(3, 60, before=whole[:2])
+    assert seen == [3]
+    assert [one.score for one in again] == [one.score for one in whole]
+    assert again[0] is whole[0]
+    seen.clear()
+    # what was spent before the kill is spent
+    assert search(3, sum(one.seconds for one in whole[:2]), before=whole[:2]) == whole[:2]
+    assert seen == []

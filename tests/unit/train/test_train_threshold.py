@@ -2,16 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.dummy import DummyClassifier
 
 from mlfactory.product.spec import Business
-from mlfactory.train.threshold import (
-    baseline_threshold,
-    cheapest_threshold,
-    chosen_threshold,
-    cost_by_threshold,
-    with_threshold,
-)
+from mlfactory.train.threshold import chosen_threshold, cost_by_threshold, implied_threshold
+
+COSTS = Business(false_negative=60, false_positive=12)
 
 
 def cost(y, scores, threshold, false_negative, false_positive):
@@ -19,39 +14,77 @@ def cost(y, scores, threshold, false_negative, false_positive):
     return np.mean(false_negative * (y & ~said) + false_positive * (~y & said))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_no_other_threshold_is_cheaper(seed):
+def late(seed: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and their true probabilities."""
     random = np.random.default_rng(seed)
-    y = random.random(200) < 0.3
-    scores = np.round(np.clip(random.normal(0.3 + 0.2 * y, 0.2), 0, 1), 2)
-    chosen = cheapest_threshold(y.astype(int), scores, 5.0, 1.0)
-    others = [cost(y, scores, threshold, 5.0, 1.0) for threshold in np.linspace(0, 1.01, 500)]
-    assert cost(y, scores, chosen, 5.0, 1.0) == pytest.approx(min(others))
+    chance = 1 / (1 + np.exp(-(1.2 * random.normal(size=rows) - 1.8)))
+    return (random.random(rows) < chance).astype(np.intp), chance
 
 
 def test_costs_by_threshold_are_those_of_deciding_with_it():
     y = np.array([0, 1, 0, 1, 1])
-    scores = np.array([0.1, 0.2, 0.2, 0.7, 1.0])
+    scores = np.array([0.1, 0.2, 0.2, 0.7, 0.9])
     thresholds, costs = cost_by_threshold(y, scores, 3.0, 2.0)
     assert len(thresholds) == 5
     expected = [cost(y == 1, scores, threshold, 3.0, 2.0) for threshold in thresholds]
     assert costs == pytest.approx(expected)
 
 
-def test_saying_yes_to_all_or_none_can_be_cheapest():
+def test_no_threshold_is_above_1_even_where_a_score_is_1():
     y, scores = np.array([0, 1, 0, 1]), np.array([0.9, 0.1, 1.0, 0.2])
-    assert cheapest_threshold(y, scores, 1000.0, 1.0) <= 0.1
-    assert cheapest_threshold(y, scores, 1.0, 1000.0) > 1.0
+    thresholds, _ = cost_by_threshold(y, scores, 1.0, 1000.0)
+    assert thresholds.min() == 0 and thresholds.max() < 1
+    for business in (COSTS, Business(false_negative=1, false_positive=1000)):
+        found = chosen_threshold(y, scores, business)
+        assert 0 <= found.value <= 1
+        assert 0 <= found.low <= found.high <= 1
 
 
 def test_where_nobody_says_what_errors_cost_the_threshold_is_a_half():
-    assert chosen_threshold(np.array([0, 1]), np.array([0.1, 0.2]), None) == 0.5
+    assert chosen_threshold(np.array([0, 1]), np.array([0.1, 0.2]), None).value == 0.5
 
 
-@pytest.mark.parametrize(("positives", "says"), [(1, 0), (3, 1)])
-def test_the_baseline_takes_the_cheaper_constant(positives, says):
-    # a missed 1 costs four times a false 1, so saying 1 pays from a chance of 1 in 5 on
-    business = Business(false_negative=4, false_positive=1)
-    y = np.array([1] * positives + [0] * (10 - positives))
-    prior = with_threshold(DummyClassifier(strategy="prior"), baseline_threshold(business))
-    assert prior.fit(np.zeros((10, 1)), y).predict(np.zeros((3, 1))).tolist() == [says] * 3
+def test_of_few_rows_the_threshold_stays_near_what_the_costs_imply():
+    found = [chosen_threshold(*late(seed, 191), COSTS, seed=seed) for seed in range(30)]
+    assert {round(one.implied, 4) for one in found} == {0.1667}
+    # where errors on the rows cost least is mostly chance
+    assert np.std([one.cheapest for one in found]) > 0.04
+    assert np.abs([one.value - one.implied for one in found]).max() < 0.1
+    assert np.mean([one.high - one.low for one in found]) > 0.1
+
+
+def test_of_many_rows_whose_scores_are_no_probabilities_the_cheapest_is_taken():
+    y, chance = late(1, 20_000)
+    found = chosen_threshold(y, chance**0.4, COSTS)
+    best = (1 / 6) ** 0.4
+    assert abs(found.value - best) < 0.05
+    assert found.high - found.low < 0.15
+
+
+def test_rows_that_stand_for_many_count_as_many():
+    y, chance = late(2, 4_000)
+    scores = chance**0.4
+    few = np.flatnonzero((y == 1) | (np.arange(len(y)) % 4 == 0))
+    weights = np.where(y[few] == 1, 1.0, 4.0)
+    whole, part = (
+        chosen_threshold(y, scores, COSTS),
+        chosen_threshold(y[few], scores[few], COSTS, weights=weights),
+    )
+    unweighted = chosen_threshold(y[few], scores[few], COSTS)
+    assert abs(part.value - whole.value) < 0.06
+    assert unweighted.value < part.value - 0.05
+
+
+def test_days_are_never_halved():
+    y, chance = late(3, 2_000)
+    day = np.repeat(np.arange(40), 50)
+    # each day has its own threshold; drawn by rows it would look sure
+    scores = np.clip(chance**0.4 + 0.3 * np.sin(day), 0, 1)
+    by_day = chosen_threshold(y, scores, COSTS, units=day)
+    by_row = chosen_threshold(y, scores, COSTS)
+    assert by_day.high - by_day.low > by_row.high - by_row.low
+
+
+def test_the_cheaper_constant_follows_from_the_costs():
+    assert implied_threshold(Business(false_negative=4, false_positive=1)) == 0.2
+    assert implied_threshold(None) == 0.5

@@ -1,4 +1,4 @@
-"""Answers of estimators, brought together with the truth."""
+"""A model's answers brought together with the truth: made here by whoever measures a model."""
 
 from __future__ import annotations
 
@@ -32,32 +32,40 @@ def decided(scores: Floats, threshold: float | None, classes: Sequence[str] | No
 
 def outcome_of(
     spec: ProductSpec,
-    y: npt.NDArray[np.generic],
+    truth: npt.NDArray[np.generic] | pd.Series,
     answers: Answers,
     *,
-    classes: Sequence[str] | None = None,
+    known: Sequence[str] | None = None,
+    classes: Sequence[str] = (),
     blocks: Ints | None = None,
+    groups: Ints | None = None,
 ) -> Outcome:
     """Return answers with their truth.
 
     Args:
-        y: (rows,) as `Rows.y`: names where there are several classes.
-        classes: those the model knows, one for each column of its scores. It gives no chance to
-            a class it has never seen.
-        blocks: (rows,) the day of each row.
+        truth: (rows,) 0 or 1, the value, or the name of the class.
+        known: the classes the model knows, one for each column of its scores. It gives no chance
+            to a class it has never seen.
+        classes: all that the outcome is to have, so that outcomes can be compared with each
+            other; by default the known ones and those that occur in the truth.
+        blocks: (rows,) the day of each row, see `trainings.blocks`.
+        groups: (rows,) the entity of each row.
     """
     kind = spec.label.kind
     if kind == "multiclass":
-        truth, said = y.astype(str).tolist(), answers.decisions.astype(str).tolist()
-        return named_outcome(truth, answers.scores, said, classes or (), blocks=blocks)
+        names, said = ([str(one) for one in values] for values in (truth, answers.decisions))
+        return named_outcome(
+            names, answers.scores, said, known or (), classes=classes, blocks=blocks, groups=groups
+        )
     costs = None
     if spec.business and kind == "binary":
         costs = (spec.business.false_negative, spec.business.false_positive)
     return Outcome(
         kind,
-        y.astype(np.float64),
-        answers.scores,
+        np.asarray(truth, dtype=np.float64),
+        np.asarray(answers.scores, dtype=np.float64),
         np.asarray(answers.decisions, dtype=np.float64),
         costs=costs,
         blocks=blocks,
+        groups=groups,
     )

@@ -1,0 +1,119 @@
+"""The held-out rows of a training and what was answered to them, in two files aligned by row.
+
+What the user named lies in one frame and what we named in the other, so that a feature may be
+called `label` or `block`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from mlfactory.product.errors import IntegrityError
+from mlfactory.product.spec import ProductSpec
+from mlfactory.registry.answers import Answers
+from mlfactory.statistics.statistic import Ints
+from mlfactory.trainings.files import load_frame, save_frame
+
+HOLDOUT_ROWS, HOLDOUT_ANSWERS = "holdout_rows.parquet", "holdout_answers.parquet"
+
+LABEL, BLOCK, GROUP, SCORE, DECISION = "label", "block", "group", "score", "decision"
+"""Columns of the answers."""
+
+_MOST_LEVELS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Held-out rows, in the order of event time and key.
+
+    Attributes:
+        rows: the user's columns: key, event time, inputs in the types a model takes, sensitive
+            columns and the group.
+        answers: ours, row by row: `label` (0 or 1, value, or name), `block` (the day as a number;
+            of a snapshot the row's place), `group` (number of the entity, if the spec names one),
+            `score` and `decision` of the training's own model. With several classes a
+            score is a list, in the order of the model's classes.
+    """
+
+    rows: pd.DataFrame
+    answers: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.answers)
+
+    @property
+    def blocks(self) -> Ints:
+        """Return (rows,) the day of each row."""
+        return self.answers[BLOCK].to_numpy(dtype=np.intp)
+
+    @property
+    def groups(self) -> Ints | None:
+        """Return (rows,) the entity of each row, None if the spec names none."""
+        return self.answers[GROUP].to_numpy(dtype=np.intp) if GROUP in self.answers else None
+
+    @property
+    def said(self) -> Answers:
+        """Return what the training's own model said."""
+        scores = self.answers[SCORE]
+        several = scores.dtype == object
+        values = np.stack(scores.to_list()) if several and len(scores) else scores.to_numpy()
+        return Answers(np.asarray(values, dtype=np.float64), self.answers[DECISION].to_numpy())
+
+
+def answers_frame(
+    label: np.ndarray[tuple[int], np.dtype[np.generic]],
+    blocks: Ints,
+    groups: Ints | None,
+    said: Answers,
+) -> pd.DataFrame:
+    """Return the frame of our columns, see `HeldOut`."""
+    scores = said.scores
+    made = {
+        LABEL: label,
+        BLOCK: blocks,
+        SCORE: list(scores) if scores.ndim > 1 else scores,
+        DECISION: said.decisions,
+    }
+    return pd.DataFrame(made if groups is None else {**made, GROUP: groups})
+
+
+def save_held_out(product: str, training_id: str, held_out: HeldOut) -> None:
+    """Write both files of the held-out rows."""
+    save_frame(product, training_id, HOLDOUT_ROWS, held_out.rows)
+    save_frame(product, training_id, HOLDOUT_ANSWERS, held_out.answers)
+
+
+def load_held_out(product: str, training_id: str) -> HeldOut:
+    """Return the held-out rows of a training.
+
+    Raises:
+        Absent: the training has none.
+        IntegrityError: they were damaged, or the files are not of the same rows.
+    """
+    rows = load_frame(product, training_id, HOLDOUT_ROWS)
+    answers = load_frame(product, training_id, HOLDOUT_ANSWERS)
+    if len(rows) != len(answers):
+        raise IntegrityError(
+            f"training {training_id} of {product}: {len(rows):,} held-out rows have "
+            f"{len(answers):,} answers",
+            remedy="train again, under an id of its own",
+        )
+    return HeldOut(rows, answers)
+
+
+def row_columns(spec: ProductSpec) -> list[str]:
+    """Return the columns of `HeldOut.rows`: all that the features table has of the user's."""
+    return list(spec.features.columns)
+
+
+def levels(values: pd.Series) -> pd.Series:
+    """Return the values of a slice's column as names.
+
+    Many different numbers become the quarters they lie in; what is missing is `missing`.
+    """
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_LEVELS:
+        values = pd.qcut(values, 4, duplicates="drop")
+    return values.astype(object).where(values.notna(), "missing").astype(str)

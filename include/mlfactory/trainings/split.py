@@ -1,0 +1,275 @@
+"""Which labelled rows a training fits and which it holds out, and whether they are enough.
+
+The one place where this is said: a training pins what `plan` returns, and the retraining policy
+asks for none that it could not carry out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
+from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.statistics.statistic import Ints
+
+_GROUP = "\0group"
+"""Column with the entity of each row; no column of a user's can have this name."""
+
+Mask = npt.NDArray[np.bool_]
+
+_OF_THE_RAREST = 20
+"""Rows of the rarer class that a hold-out needs to tell a model from a constant."""
+
+_SHARE_OF_THE_RAREST = 5
+"""Where fewer held-out rows will do (train.min_holdout), so will fewer of the rarer class."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """How many rows a part has, and of a classifier's label how many of each class."""
+
+    rows: int = 0
+    classes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a training with a cut-off would read.
+
+    Attributes:
+        labelled: rows whose label was known at the cut-off, by partition looked at.
+        problem: why it cannot be carried out; nothing if it can.
+    """
+
+    features_version: int
+    labels_version: int
+    fit_partitions: tuple[str, ...] = ()
+    holdout_partitions: tuple[str, ...] = ()
+    fit: Part = Part()
+    holdout: Part = Part()
+    labelled: Mapping[str, int] = field(default_factory=dict)
+    problem: str = ""
+    remedy: str = ""
+
+
+def plan(product: Product, cutoff: Partition) -> Plan:
+    """Return what a training with the cut-off `cutoff` would read, as the lake is now.
+
+    The newest partitions with labels known at the end of `cutoff` are held out. Before them, the
+    newest with labels known when the hold-out began are fitted on, until the window is full. Both
+    are counted among partitions that have labels, so that a window reaches further back where
+    labels come late. While there are fewer than the window wants, the hold-out is the same share
+    of them.
+    """
+    lake = Lake(product.name)
+    versions = lake.versions(FEATURES, LABELS)
+    if len(versions) < 2:
+        return Plan(0, 0, problem="nothing was prepared yet", remedy="run stage prepare first")
+    empty = Plan(versions[FEATURES], versions[LABELS])
+    rows = labelled_rows(product, cutoff, _looked_at(product, cutoff), empty)
+    counts = {str(key): int(count) for key, count in rows[PARTITION].value_counts().items()}
+    found = replace(empty, labelled=counts)
+    if product.calendar.is_snapshot:
+        found = replace(found, fit_partitions=(cutoff.key,), holdout_partitions=(cutoff.key,))
+    else:
+        fit, holdout = _choose(product, cutoff, rows)
+        found = replace(found, fit_partitions=fit, holdout_partitions=holdout)
+    fitted, held_out = parts(product, found, rows)
+    found = replace(
+        found,
+        fit=_counted(product, rows[fitted]),
+        holdout=_counted(product, rows[held_out]),
+    )
+    problem, remedy = _problem(product, found)
+    return replace(found, problem=problem, remedy=remedy)
+
+
+def labelled_rows(
+    product: Product, cutoff: Partition, keys: Sequence[str], versions: Plan
+) -> pd.DataFrame:
+    """Return the labels known at the end of `cutoff` of events that have features.
+
+    Columns are those of `known_labels`, and one of ours for `groups_of`.
+    """
+    known = known_labels(product, keys, cutoff.end, versions.labels_version)
+    features = product.spec.features
+    on = [PARTITION, *features.key]
+    group = [features.group] if features.group and features.group not in features.key else []
+    built = Lake(product.name).read(
+        FEATURES, keys, columns=[*on, *group], version=versions.features_version
+    )
+    places = pd.MultiIndex.from_frame(built[on]).get_indexer(pd.MultiIndex.from_frame(known[on]))
+    rows = known[places >= 0].reset_index(drop=True)
+    if group:
+        rows[_GROUP] = built[group[0]].to_numpy()[places[places >= 0]]
+    elif features.group:
+        rows[_GROUP] = rows[features.group]
+    return rows
+
+
+def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mask]:
+    """Return which of the labelled rows are fitted and which are held out.
+
+    Of the rows before the hold-out, those whose label was not known when it began are in neither,
+    as they could not have been learned from then. Of a snapshot a share is held out by a hash of
+    the key, or of the group whose rows belong together.
+
+    Args:
+        rows: as `labelled_rows` returns them.
+    """
+    if product.calendar.is_snapshot:
+        named = [_GROUP] if _GROUP in rows else list(product.spec.features.key)
+        held_out = held_out_by_key(rows[named], product.spec.holdout_fraction)
+        return ~held_out, held_out
+    if not chosen.holdout_partitions:
+        nothing = np.zeros(len(rows), dtype=np.bool_)
+        return nothing, nothing
+    held_out = rows[PARTITION].isin(chosen.holdout_partitions).to_numpy()
+    start = product.calendar.parse(chosen.holdout_partitions[0]).start
+    fitted = rows[PARTITION].isin(chosen.fit_partitions).to_numpy() & ~held_out
+    return fitted & (rows[AVAILABLE_AT] <= start).to_numpy(), held_out
+
+
+def held_out_by_key(key: pd.DataFrame, fraction: float) -> Mask:
+    """Tell for each row whether its key is among the share that is held out.
+
+    It rests on the key alone, so that a row held out once is held out by every training.
+    """
+    hashed = pd.util.hash_pandas_object(key.astype("str"), index=False).to_numpy(np.uint64)
+    return np.asarray(hashed < np.uint64(fraction * 2**64))
+
+
+def groups_of(rows: pd.DataFrame) -> Ints | None:
+    """Return a number for the entity of each row, None if the spec names none."""
+    if _GROUP not in rows:
+        return None
+    hashed = pd.util.hash_pandas_object(rows[_GROUP].astype("str"), index=False)
+    return hashed.to_numpy(np.uint64).view(np.int64)
+
+
+def least_of_the_rarest(product: Product) -> int:
+    """Return how many rows of its rarer class a hold-out needs."""
+    return min(_OF_THE_RAREST, product.spec.train.min_holdout // _SHARE_OF_THE_RAREST)
+
+
+def _looked_at(product: Product, cutoff: Partition) -> list[str]:
+    """Return the partitions among which the window is looked for.
+
+    Twice the window, so that weeks without data do not shorten it, beyond the time that labels
+    take, once before the hold-out and once after it.
+    """
+    calendar, spec = product.calendar, product.spec
+    if calendar.is_snapshot:
+        return [cutoff.key]
+    length = cutoff.end - cutoff.start
+    late = int(spec.label.arrives_after / length) + 2
+    return [slot.key for slot in calendar.back(cutoff, 2 * spec.window + 2 * late)]
+
+
+def _choose(
+    product: Product, cutoff: Partition, rows: pd.DataFrame
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the partitions to fit on and those to hold out.
+
+    A partition that is only half over by the time its labels take does not count as one of the
+    spec's number, as it may have a handful of rows, but is held out with the others.
+    """
+    keys = sorted(set(rows[PARTITION]), key=lambda key: product.calendar.parse(key).start)
+    spec = product.spec
+    whole = [key for key in keys if _mostly_known(product, key, cutoff.end)]
+    held = _held(product, len(whole))
+    enough = len(whole) > held
+    first = keys.index(whole[-held]) if enough else max(len(keys) - held, 1)
+    holdout = keys[first:]
+    if not holdout:
+        return tuple(keys), ()
+    start = product.calendar.parse(holdout[0]).start
+    known = set(rows.loc[rows[AVAILABLE_AT] <= start, PARTITION])
+    before = [key for key in keys[:first] if key in known]
+    return tuple(before[-max(spec.window - held, 1) :]), tuple(holdout)
+
+
+def _held(product: Product, whole: int) -> int:
+    """Return how many partitions are held out of so many; while the window fills, its share."""
+    spec = product.spec
+    filled = min(whole, spec.window)
+    return max(spec.holdout_partitions * filled // spec.window, 1)
+
+
+def _mostly_known(product: Product, key: str, moment: datetime) -> bool:
+    """Tell whether the labels of the first half of a partition are known at a moment."""
+    slot = product.calendar.parse(key)
+    middle = slot.start + (slot.end - slot.start) / 2
+    return middle + product.spec.label.arrives_after <= moment
+
+
+def _counted(product: Product, rows: pd.DataFrame) -> Part:
+    if product.spec.label.kind == "regression":
+        return Part(len(rows))
+    counts = rows[LABEL].value_counts()
+    return Part(len(rows), {_class_name(one): int(count) for one, count in counts.items()})
+
+
+def _class_name(value: object) -> str:
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _problem(product: Product, found: Plan) -> tuple[str, str]:
+    """Return why a plan cannot be carried out and what helps; nothing if it can."""
+    train, total = product.spec.train, sum(found.labelled.values())
+    if not total:
+        return "there is no row whose label was known", "wait for labels, or run prepare again"
+    if not found.holdout_partitions or not found.fit_partitions:
+        return (
+            "2 partitions with labelled rows are needed, one to fit on and one to hold out, whose "
+            f"labels do not come too late for both; {len(found.labelled)} have any",
+            "wait for more data",
+        )
+    if found.fit.rows < train.min_rows:
+        return (
+            f"{found.fit.rows:,} rows could be fitted on, of {total:,} labelled ones, and "
+            f"train.min_rows is {train.min_rows:,}; {found.holdout.rows:,} would be held out",
+            "wait for more data, widen train.window, or lower train.min_rows",
+        )
+    if found.holdout.rows < train.min_holdout:
+        return (
+            f"{found.holdout.rows:,} rows would be held out, and train.min_holdout is "
+            f"{train.min_holdout:,}: fewer could tell no good model from a bad one",
+            "hold out more (train.holdout), wait for more data, or lower train.min_holdout",
+        )
+    return _problem_of_classes(product, found)
+
+
+def _problem_of_classes(product: Product, found: Plan) -> tuple[str, str]:
+    if product.spec.label.kind == "regression":
+        return "", ""
+    column = product.spec.label.column
+    for what, part in (("to fit on", found.fit), ("held out", found.holdout)):
+        if len(part.classes) == 1:
+            (only,) = part.classes
+            return (
+                f"all {part.rows:,} rows {what} have the label {only}: "
+                f"'{column}' is constant there",
+                "look whether build returns the label right; a classifier needs rows of 2 classes "
+                "or more, perhaps of a wider train.window or train.holdout",
+            )
+    least = least_of_the_rarest(product)
+    common = sorted(found.holdout.classes.items(), key=lambda one: -one[1])
+    # where there are several classes, a rare one is measured with the others
+    name, rows = common[1]
+    if rows < least:
+        return (
+            f"of {found.holdout.rows:,} rows held out {rows:,} have the label {name}, and {least} "
+            "are needed to tell a model from one that always says the other",
+            "hold out more (train.holdout), or lower train.min_holdout",
+        )
+    return "", ""

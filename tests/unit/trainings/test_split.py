@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.train.conftest import Parcels, snapshot_spec
+
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+from mlfactory.train.dataset import read_split
+from mlfactory.trainings.split import held_out_by_key, plan
+
+
+def chosen(world: Parcels, day: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found = plan(world.product, world.day(day))
+    return found.fit_partitions, found.holdout_partitions
+
+
+def days(*numbers: int) -> tuple[str, ...]:
+    return tuple(f"2026-01-{number:02d}" for number in numbers)
+
+
+def test_the_newest_partition_is_held_out_and_the_window_reaches_no_further_back(parcels):
+    world = parcels()
+    world.send(*range(1, 7))
+    assert chosen(world, 5) == (days(2, 3, 4), days(5))
+
+
+def test_a_window_counts_partitions_that_have_labels_not_those_between(parcels):
+    world = parcels()
+    world.send(1, 2, 5, 6, 9)
+    assert chosen(world, 9) == (days(2, 5, 6), days(9))
+
+
+@pytest.mark.parametrize("delay", ["30 minutes", "3 days", "7 days"])
+def test_late_labels_move_the_window_back_and_do_not_empty_it(parcels, delay):
+    world = parcels(delay)
+    world.send(*range(1, 31))
+    found = plan(world.product, world.day(30))
+    assert found.problem == ""
+    late = {"30 minutes": 0, "3 days": 3, "7 days": 7}[delay]
+    assert len(found.fit_partitions) == 3
+    newest = 30 - late
+    assert found.holdout_partitions[0] == world.day(newest).key
+    assert found.fit_partitions[-1] == world.day(newest - max(late, 1)).key
+    split = read_split(world.product, world.day(30), found)
+    assert (len(split.fit), len(split.holdout)) == (found.fit.rows, found.holdout.rows)
+    assert split.fit.known_at is not None
+    assert split.fit.known_at.max() <= pd.Timestamp(world.day(newest).start)
+
+
+def test_a_partition_with_the_first_few_labels_only_is_held_out_with_the_one_before(parcels):
+    world = parcels(delay="20 hours")
+    world.send(1, 2, 3)
+    assert chosen(world, 3) == (days(1), days(2, 3))
+
+
+def test_where_two_partitions_have_labels_one_is_fitted_on_however_few_the_other_has(parcels):
+    world = parcels(delay="20 hours")
+    world.send(1, 2)
+    assert chosen(world, 2) == (days(1), days(2))
+
+
+def test_rows_without_features_are_not_counted(parcels):
+    world = parcels()
+    world.send(1, 2)
+    whole = plan(world.product, world.day(2))
+    built = world.lake.read("features", [world.day(2).key])
+    world.lake.replace("features", built.head(21), world.day(2).key)
+    assert plan(world.product, world.day(2)).holdout.rows == 21
+    assert whole.holdout.rows == 24
+    assert whole.holdout.classes == {"0": 12, "1": 12}
+
+
+def test_too_few_rows_to_fit_on_are_told_with_the_count_that_the_fit_would_have(parcels):
+    world = parcels(delay="20 hours")
+    world.send(1, 2)
+    problem = plan(world.product, world.day(2)).problem
+    # the day before has 24 labels, of which 5 were known when the hold-out began
+    assert problem.startswith("5 rows could be fitted on, of 29 labelled ones")
+    assert "train.min_rows is 20" in problem
+
+
+def test_too_few_held_out_rows_are_told(parcels):
+    world = parcels()
+    world.send(1)
+    world.send(2, hours=10)
+    assert plan(world.product, world.day(2)).problem.startswith("10 rows would be held out")
+
+
+def test_too_few_of_the_rarer_class_are_told(parcels):
+    world = parcels()
+    world.send(1)
+    world.send(2, labels=[1.0, 1.0, 1.0] + [0.0] * 21)
+    problem = plan(world.product, world.day(2)).problem
+    assert problem.startswith("of 24 rows held out 3 have the label 1, and 4 are needed")
+
+
+@pytest.mark.parametrize(("constant", "what"), [(1, "to fit on"), (2, "held out")])
+def test_a_constant_label_is_said_in_these_words(parcels, constant, what):
+    world = parcels()
+    world.send(1, 2)
+    world.send(constant, labels=[0.0] * 24)
+    problem = plan(world.product, world.day(2)).problem
+    assert problem == f"all 24 rows {what} have the label 0: 'late' is constant there"
+
+
+def test_a_single_partition_cannot_be_split(parcels):
+    world = parcels()
+    world.send(1)
+    assert "2 partitions with labelled rows are needed" in plan(world.product, world.day(1)).problem
+
+
+def test_nothing_prepared_is_too_little_as_well(parcels):
+    world = parcels()
+    assert plan(world.product, world.day(1)).problem == "nothing was prepared yet"
+
+
+def snapshot(product: Product, **columns: object) -> pd.DataFrame:
+    rows = pd.DataFrame({"parcel": np.arange(400), "weight": np.arange(400.0)})
+    rows = rows.assign(**{"town": "Ulm", "sex": "f", **columns})
+    Lake(product.name).replace("features", rows, "snapshot")
+    truth = rows[["parcel"]].assign(label=rows["parcel"] % 2.0, available_at=pd.NaT)
+    Lake(product.name).replace("labels", truth, "snapshot")
+    return rows
+
+
+def test_a_snapshot_holds_out_a_share_of_its_keys(snapshot_product):
+    snapshot(snapshot_product)
+    slot = snapshot_product.calendar.parse("snapshot")
+    split = read_split(snapshot_product, slot, plan(snapshot_product, slot))
+    assert 70 <= len(split.holdout) <= 130
+    assert len(split.fit) + len(split.holdout) == 400
+    assert not set(split.fit.frame["parcel"]) & set(split.holdout.frame["parcel"])
+
+
+def test_a_customer_is_never_on_both_sides_of_a_snapshots_hold_out(
+    home, make_product: Callable[..., Product]
+):
+    product = make_product(snapshot_spec().replace("key: [parcel]", "key: [parcel], group: town"))
+    snapshot(product, town=[f"town {row // 5}" for row in range(400)])
+    slot = product.calendar.parse("snapshot")
+    split = read_split(product, slot, plan(product, slot))
+    towns = [set(rows.frame["town"]) for rows in (split.fit, split.holdout)]
+    assert towns[0] and towns[1] and not towns[0] & towns[1]
+    assert split.holdout.groups is not None
+    assert len(np.unique(split.holdout.groups)) == len(towns[1])
+
+
+def test_a_key_is_held_out_or_not_whatever_other_keys_there_are():
+    keys = pd.DataFrame({"a": np.arange(1000), "b": "x"})
+    held_out = held_out_by_key(keys, 0.25)
+    assert np.array_equal(held_out_by_key(keys.iloc[500:], 0.25), held_out[500:])
+    assert np.array_equal(held_out_by_key(keys[::-1], 0.25), held_out[::-1])
+    assert 0.2 < held_out.mean() < 0.3
+
+
+def test_a_share_held_out_does_not_change_with_the_version_of_pandas():
+    held_out = held_out_by_key(pd.DataFrame({"wine": np.arange(12)}), 0.25)
+    assert list(np.flatnonzero(held_out)) == [2, 4, 6, 10]
