@@ -78,6 +78,12 @@ class Settings(BaseSettings):
     airflow_database: SecretStr | None = Field(
         None, description="SQLAlchemy address of Airflow's database; SQLite below <home> by default"
     )
+    reconcile_minutes: int = Field(
+        15, ge=1, le=59, description="How often Airflow looks for what is missing or stale"
+    )
+    reconcile_mends: bool = Field(
+        True, description="Whether Airflow then starts the runs that would mend it"
+    )
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
 
     @property

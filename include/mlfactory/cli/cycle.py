@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from mlfactory.cli.output import say
-from mlfactory.cycle.job import Budget, Done, Job
-from mlfactory.cycle.steps import STAGES, STEPS
+from mlfactory.cycle.job import Budget, Job
+from mlfactory.cycle.run import run_stages
+from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake.catalog import TRAININGS
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
@@ -48,11 +48,26 @@ def run_partitions(
         if "promote" in stages and "train" not in stages:
             training = newest_training(product, partition)
         job = Job(product, partition, training, budget=budget)
-        if stages:
-            for stage in (name for name in STAGES if name in stages):
-                _run(stage, job, console)
-        else:
-            _run_cycle(job, console)
+        if not stages:
+            _run(job, STAGES, console)
+        for stage in (name for name in STAGES if name in stages):
+            # one at a time: what is asked for by name is run whatever the one before it says
+            _run(job, [stage], console)
+
+
+def run_stale(product: Product, console: Console) -> None:
+    """Run again every stage run that read something which has been replaced since.
+
+    Raises:
+        FactoryError: whatever a stage raises; what comes after it is not run.
+    """
+    again: set[tuple[str, str]] = set()
+    while stale := [run for run in stale_runs(product.name) if (run.stage, run.key) not in again]:
+        for run in stale:
+            again.add((run.stage, run.key))
+            _run(Job(product, product.calendar.parse(run.key)), [run.stage], console)
+    if not again:
+        say(console, f"{product.name}: nothing is stale")
 
 
 def newest_training(product: Product, partition: Partition) -> str:
@@ -100,30 +115,12 @@ def _figure(value: Any) -> str:
     return str(value)
 
 
-def _run_cycle(job: Job, console: Console) -> None:
-    for stage in STAGES:
-        if _run(stage, job, console).stop_here:
-            return
-
-
-def _run(stage: str, job: Job, console: Console) -> Done:
-    """Run the steps of a stage, each of them once for every candidate that the last one named."""
-    done = Done({})
-    for step in STAGES[stage]:
-        jobs = [replace(job, candidate=name) for name in done.expands_to] or [job]
-        for one in jobs:
-            done = _timed(step, one, console)
-    return done
-
-
-def _timed(step: str, job: Job, console: Console) -> Done:
-    started = time.perf_counter()
-    done = STEPS[step](job)
-    line = Text(f"{job.partition}  ")
-    line.append(f"{step:<9}", style="bold")
-    line.append(f"{time.perf_counter() - started:>6.1f} s  {figures(done.result)}")
-    say(console, line)
-    return done
+def _run(job: Job, stages: Iterable[str], console: Console) -> None:
+    for step, done, seconds in run_stages(job, stages):
+        line = Text(f"{job.partition}  ")
+        line.append(f"{step:<9}", style="bold")
+        line.append(f"{seconds:>6.1f} s  {figures(done.result)}")
+        say(console, line)
 
 
 def _refuse_unknown_stages(given: Sequence[str]) -> None:

@@ -133,6 +133,12 @@ def run(
         list[str] | None,
         typer.Option(help="Model family a training searches; may be given again."),
     ] = None,
+    downstream: Annotated[
+        bool,
+        typer.Option(
+            "--downstream", help="Then run again what read something that was replaced by this."
+        ),
+    ] = False,
 ) -> None:
     """Run the whole cycle of a partition in this process, without Airflow.
 
@@ -140,7 +146,7 @@ def run(
     that the DAGs call.
     """
     from mlfactory.cli.check import tell_warnings
-    from mlfactory.cli.cycle import run_partitions
+    from mlfactory.cli.cycle import run_partitions, run_stale
     from mlfactory.cycle.job import Budget
     from mlfactory.product.loader import load_product
 
@@ -153,6 +159,8 @@ def run(
         Budget(trials, seconds, tuple(candidates) if candidates else None),
         Console(),
     )
+    if downstream:
+        run_stale(found, Console())
 
 
 @app.command()
@@ -245,6 +253,27 @@ def reset(
         return yes or typer.confirm(question)
 
     if not reset_product(product, source, Console(), ask, registry=registry, force=force):
+        raise typer.Exit(1)
+
+
+@app.command()
+def reconcile(
+    product: OneOrAll = None,
+    mend: Annotated[
+        bool,
+        typer.Option("--mend", help="Run what would close the first few gaps of each product."),
+    ] = False,
+) -> None:
+    """Tell what is missing, stale, or was asked for and never came; exits with 1 if anything is.
+
+    Asks the local Airflow what it is doing about it, and mends by its runs; without one it looks
+    at the lake alone, and mends in this process. The DAG mlfactory.reconcile does it on schedule.
+    """
+    from mlfactory.cli.reconciling import show_gaps
+    from mlfactory.product.loader import load_product, load_products
+
+    products = [load_product(product)] if product else load_products()[0]
+    if not show_gaps(products, Console(), mend=mend):
         raise typer.Exit(1)
 
 

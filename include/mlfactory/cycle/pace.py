@@ -64,7 +64,7 @@ def look_again(
     Args:
         since: when it was looked for first; with a time zone, as is `now`.
     """
-    if not isinstance(error, LateSourceError) or partition.end is None:
+    if not isinstance(error, LateSourceError) or product.calendar.is_snapshot:
         return None
     patience = max(source.arrives_within for source in product.spec.sources.values())
     again = now + min(max((now - since) / 4, _SHORTEST_PAUSE), _LONGEST_PAUSE)

@@ -71,6 +71,9 @@ def gates_page(training_id: str) -> str:
 RECONCILED_PAGE = f"{RECONCILED}/newest.html"
 """What should be there and is not, when it was looked at last."""
 
+RECONCILED_FILE = f"{RECONCILED}/newest.json"
+"""The same for the next look: what was told already."""
+
 
 def manifest_file(stage: str, name: str) -> str:
     """Return the file of the manifest of a stage run."""

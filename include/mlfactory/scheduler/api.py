@@ -131,6 +131,10 @@ class AirflowApi:
         """Tell whether Airflow has parsed the DAG."""
         return self._ask("GET", f"/dags/{dag_id}", allowed=(404,)).status_code != 404
 
+    def is_paused(self, dag_id: str) -> bool:
+        """Tell whether runs of the DAG wait."""
+        return bool(self._ask("GET", f"/dags/{dag_id}").json()["is_paused"])
+
     def unpause(self, dag_id: str) -> None:
         """Let runs of the DAG start."""
         self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": False})

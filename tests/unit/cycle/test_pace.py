@@ -54,11 +54,9 @@ def test_a_late_source_is_looked_for_until_its_time_is_over() -> None:
     product = load_product("flight_delay")
     patience = max(source.arrives_within for source in product.spec.sources.values())
     partition = product.calendar.parse("2013-02-01")
-    assert partition.end is not None
     error = LateSourceError("there is no file")
 
     def pause(error: Exception, waited: timedelta) -> timedelta | None:
-        assert partition.end is not None
         now = partition.end + waited
         again = look_again(error, product, partition, since=partition.end, now=now)
         return again - now if again else None
@@ -75,3 +73,10 @@ def test_the_file_of_a_partition_long_ago_is_not_waited_for() -> None:
     partition = product.calendar.parse("2013-02-01")
     now = datetime.now(UTC)
     assert look_again(LateSourceError("no"), product, partition, since=now, now=now) is None
+
+
+def test_a_snapshot_has_no_end_to_wait_from() -> None:
+    product = load_product("wine_cultivar")
+    snapshot = product.calendar.parse("snapshot")
+    now = datetime.now(UTC)
+    assert look_again(LateSourceError("no"), product, snapshot, since=now, now=now) is None

@@ -1,0 +1,39 @@
+"""The command `mlfactory reconcile`: gaps as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from mlfactory.cli import stack
+from mlfactory.cli.demo import connect
+from mlfactory.cli.output import say
+from mlfactory.product.loader import Product
+from mlfactory.reconcile import reconcile
+from mlfactory.reconcile.page import in_words
+from mlfactory.settings import settings
+
+
+def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> bool:
+    """Print what each product lacks, mending it if asked to.
+
+    Returns:
+        Whether nothing is left open.
+
+    Raises:
+        ServiceError: if the local Airflow is up and does not answer.
+        FactoryError: whatever a stage raises that is run here.
+    """
+    is_closed = True
+    with ExitStack() as opened:
+        api = opened.enter_context(connect()) if stack.running(settings()) else None
+        for product in products:
+            gaps = reconcile(product, api=api, mend=mend)
+            if not gaps:
+                say(console, f"{product.name}: nothing is missing", "green")
+            for gap in gaps:
+                is_closed = is_closed and bool(gap.mended)
+                say(console, in_words(product, gap), "" if gap.mended else "yellow")
+    return is_closed

@@ -1,0 +1,58 @@
+"""Looking at a product: what it lacks, what is being done about it, and what can be mended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from mlfactory.product.loader import Product
+from mlfactory.reconcile.gaps import Gap
+from mlfactory.reconcile.here import mend as mend_here
+from mlfactory.reconcile.lacking import lacking
+from mlfactory.reconcile.page import tell
+from mlfactory.reconcile.runs import seen_by_airflow, trigger
+from mlfactory.scheduler.api import AirflowApi
+
+MOST_MENDED = 3
+"""How many gaps of a product are mended at a time: a long absence is not a flood of runs."""
+
+
+def reconcile(
+    product: Product,
+    *,
+    api: AirflowApi | None = None,
+    mend: bool = False,
+    now: datetime | None = None,
+) -> list[Gap]:
+    """Return what a product lacks, after mending the first few gaps if that is asked for.
+
+    The result is also told: as a page of the product, and as a warning for each gap that is new.
+
+    Args:
+        api: of the Airflow that runs the product; without it only the lake is looked at, and
+            gaps are mended in this process.
+        now: the present by default.
+
+    Raises:
+        ServiceError: if Airflow goes away.
+        FactoryError: whatever a stage raises that is run in this process.
+    """
+    moment = now or datetime.now(UTC)
+    gaps = lacking(product, moment)
+    if api is not None:
+        gaps = seen_by_airflow(product, gaps, api)
+    if mend:
+        gaps = _mended(product, gaps, api)
+    tell(product, gaps, moment)
+    return gaps
+
+
+def _mended(product: Product, gaps: list[Gap], api: AirflowApi | None) -> list[Gap]:
+    found, keys = [], set[str]()
+    for gap in gaps:
+        # one run a partition: the earliest step brings the later ones with it
+        if gap.can_be_mended and gap.key not in keys and len(keys) < MOST_MENDED:
+            keys.add(gap.key)
+            found.append(trigger(product, gap, api) if api else mend_here(product, gap))
+        else:
+            found.append(gap)
+    return found
