@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from mlfactory.cli.output import say
-from mlfactory.cycle.job import Budget, Job
+from mlfactory.cycle.job import BY_HAND, Budget, Job
 from mlfactory.cycle.run import run_stages
 from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
@@ -43,6 +44,8 @@ def run_partitions(
     """
     _refuse_unknown_stages(stages)
     _refuse_other_candidates(budget.candidates or (), product.spec.candidates)
+    if "train" in stages and not budget.reason:
+        budget = replace(budget, reason=BY_HAND)
     for partition in partitions:
         training = new_training_id(partition)
         if "promote" in stages and "train" not in stages:
@@ -117,9 +120,12 @@ def _figure(value: Any) -> str:
 
 def _run(job: Job, stages: Iterable[str], console: Console) -> None:
     for step, done, seconds in run_stages(job, stages):
+        told = figures(done.result)
+        if not told:
+            continue
         line = Text(f"{job.partition}  ")
         line.append(f"{step:<9}", style="bold")
-        line.append(f"{seconds:>6.1f} s  {figures(done.result)}")
+        line.append(f"{seconds:>6.1f} s  {told}")
         say(console, line)
 
 

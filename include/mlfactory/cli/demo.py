@@ -66,7 +66,8 @@ def replay_here(
     with connect() as api:
         api.wait_until_healthy()
         outcomes = replay(product, first, last, api, console, Patience(to_finish=to_finish))
-    show_timeline(product, console)
+    keys = [partition.key for partition in product.calendar.span(first, last)]
+    show_timeline(product, console, keys=keys)
     _tell_outcome(outcomes, console)
     return all(outcome.is_ok for outcome in outcomes)
 

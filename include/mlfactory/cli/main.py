@@ -193,13 +193,17 @@ def replay(
 
 
 @app.command()
-def status(product: OneOrAll = None) -> None:
-    """Show the timeline of one product or of all: what became of each partition."""
+def status(
+    product: OneOrAll = None,
+    last: Annotated[int, typer.Option(min=1, help="How many partitions to show.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Show every partition.")] = False,
+) -> None:
+    """Show how one product stands, or all: who serves, what is open, what became of partitions."""
     from mlfactory.cli.status import show_status
     from mlfactory.product.loader import load_product, load_products
 
     products = [load_product(product)] if product else load_products()[0]
-    show_status(products, Console())
+    show_status(products, Console(), None if everything else last)
 
 
 @app.command()
@@ -323,6 +327,7 @@ def demo(
 
 
 def _span(product: Product, first: str | None, last: str | None) -> list[Partition]:
+    from mlfactory.cycle.clock import refuse_unfinished
     from mlfactory.product.errors import UsageError
 
     start, end = _partition(product, first), _partition(product, last)
@@ -331,6 +336,7 @@ def _span(product: Product, first: str | None, last: str | None) -> list[Partiti
             f"the last partition, '{last}', is before the first, '{first}'",
             remedy="give them in the order of time",
         )
+    refuse_unfinished(product, end)
     return product.calendar.span(start, end)
 
 

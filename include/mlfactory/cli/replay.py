@@ -17,21 +17,29 @@ from mlfactory.cli.output import say
 from mlfactory.cli.progress import Progress
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Partition
+from mlfactory.product.partitions import Partition, as_utc
 from mlfactory.scheduler.api import AirflowApi, DagRun, TaskRun
 
 PARTS = ("data", "score", "monitor", "train")
 """The DAGs of a product, in the order in which a key passes through them."""
 
 _POLL_SECONDS = 0.5
+_SECONDS_BETWEEN_HEARTBEATS = 15.0
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How many seconds a replay waits: for a DAG or run to appear, and for a run to be over."""
+    """How many seconds a replay waits.
+
+    Attributes:
+        to_appear: for a DAG or run to appear.
+        to_finish: for a run to be over.
+        for_scheduler: for a sign of life of the scheduler.
+    """
 
     to_appear: float = 120.0
     to_finish: float = 3600.0
+    for_scheduler: float = 90.0
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,19 @@ def replay(
         ServiceError: if Airflow goes away, or a run does not come or end in time.
     """
     follower = _Follower(product.name, api, console, patience or Patience())
-    follower.open_dags()
-    return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
+    was_paused = follower.open_dags()
+    done = [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
+    if was_paused and _is_live(product):
+        # the schedule is for a person to switch on: nobody asked for the newest partitions
+        data = follower.dag_ids["data"]
+        api.pause(data)
+        say(console, f"{data} was paused before and is again; unpause it for the schedule to begin")
+    return done
+
+
+def _is_live(product: Product) -> bool:
+    end = product.spec.partition.end
+    return not product.calendar.is_snapshot and (end is None or as_utc(end) > datetime.now(UTC))
 
 
 class _Follower:
@@ -103,13 +122,21 @@ class _Follower:
         self.api = api
         self.console = console
         self.patience = patience
+        self.asked_scheduler = time.monotonic()
         self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
 
-    def open_dags(self) -> None:
-        """Wait until Airflow has parsed the DAGs, and unpause them."""
+    def open_dags(self) -> bool:
+        """Wait until Airflow has parsed the DAGs, unpause them, and tell if the data's was paused.
+
+        Runs that were queued while they were paused start then, and are waited for.
+        """
         self._wait(self._dags_are_known, self.patience.to_appear, self._missing_dags)
+        was_paused = self.api.is_paused(self.dag_ids["data"])
+        for run in self.api.active_runs(list(self.dag_ids.values())):
+            say(self.console, f"waiting for {run.dag_id} {run.run_id}, which is {run.state}")
         for dag_id in self.dag_ids.values():
             self.api.unpause(dag_id)
+        return was_paused
 
     def follow(self, key: str) -> KeyOutcome:
         """Trigger the data run of `key` and wait until the key has come to rest."""
@@ -158,6 +185,7 @@ class _Follower:
                 tasks = self.api.tasks(running) if running and running.state == "running" else []
                 progress.waiting(part_awaited, running, tasks)
             self._check_patience(key, part_awaited, running, time.monotonic() - since)
+            self._check_scheduler()
             time.sleep(_POLL_SECONDS)
 
     def _chain(self, key: str, data: DagRun, known: set[str]) -> dict[str, DagRun]:
@@ -181,6 +209,19 @@ class _Follower:
                 f"partition {key}: the run {run.run_id} of {dag_id} is still {run.state} after "
                 f"{self.patience.to_finish:.0f} s",
                 remedy=f"look at it: {self.api.url}/dags/{dag_id}/runs/{run.run_id}",
+            )
+
+    def _check_scheduler(self) -> None:
+        """Raise if the scheduler is dead, though its Airflow answers; asked now and then."""
+        if time.monotonic() - self.asked_scheduler < _SECONDS_BETWEEN_HEARTBEATS:
+            return
+        self.asked_scheduler = time.monotonic()
+        silence = self.api.scheduler_silence()
+        if silence > self.patience.for_scheduler:
+            raise ServiceError(
+                f"the scheduler of Airflow at {self.api.url} has not been heard of for "
+                f"{silence:,.0f} s",
+                remedy="start it again: mlfactory down; mlfactory up; then give the command again",
             )
 
     def _failed_tasks(self, run: DagRun) -> list[FailedTask]:
@@ -216,6 +257,7 @@ class _Follower:
         while not ready():
             if time.monotonic() > deadline:
                 raise too_late()
+            self._check_scheduler()
             time.sleep(_POLL_SECONDS)
 
 

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mlfactory.cli.output import say
-from mlfactory.cli.timeline import Row, last_report, timeline
+from mlfactory.cli.summary import summary
+from mlfactory.cli.timeline import Row, keys_run, last_report, timeline
 from mlfactory.lake.catalog import report_page
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
@@ -22,8 +23,11 @@ _WIDTH_OF_A_FILE = 120
 _STYLES = {"ok": "green", "warn": "yellow", "alert": "bold red"}
 
 
-def show_status(products: Sequence[Product], console: Console) -> None:
-    """Print the timeline of each product, and whether the local stack is up.
+def show_status(products: Sequence[Product], console: Console, newest: int | None) -> None:
+    """Print how each product stands, its timeline, and whether the local stack is up.
+
+    Args:
+        newest: how many partitions of the timeline are shown; None for all.
 
     Raises:
         UsageError: if there is no product.
@@ -36,7 +40,7 @@ def show_status(products: Sequence[Product], console: Console) -> None:
             remedy="see what is wrong: mlfactory check",
         )
     for product in products:
-        show_timeline(product, console)
+        show_timeline(product, console, newest=newest)
     running = stack.running(settings())
     if running is None:
         say(console, "stack: down")
@@ -48,15 +52,33 @@ def show_status(products: Sequence[Product], console: Console) -> None:
         say(console, told, "bold red")
 
 
-def show_timeline(product: Product, console: Console) -> None:
-    """Print what became of each partition of a product, and where its newest report is."""
-    rows = timeline(product)
-    if not rows:
+def show_timeline(
+    product: Product,
+    console: Console,
+    *,
+    newest: int | None = None,
+    keys: Sequence[str] | None = None,
+) -> None:
+    """Print how a product stands, what became of its partitions, and where the last report is.
+
+    Args:
+        newest: how many partitions are shown; None for all.
+        keys: only these partitions, and the report of the last of them.
+    """
+    run = keys_run(product)
+    chosen = [key for key in run if keys is None or key in set(keys)]
+    shown = chosen[-newest:] if newest else chosen
+    if not shown:
         say(console, f"{product.name}: nothing has run yet")
         return
+    rows = timeline(product, shown)
+    for line in summary(product, rows):
+        say(console, line)
     wide = console if console.is_terminal else Console(file=console.file, width=_WIDTH_OF_A_FILE)
     wide.print(timeline_table(product, rows))
-    report = last_report(product)
+    if len(shown) < len(chosen):
+        say(console, f"the newest {len(shown)} of {len(chosen):,} partitions; --all shows all")
+    report = last_report(product, until=max(keys) if keys else None)
     if report is not None:
         say(console, f"last report: {product_store(product.name).address(report_page(report))}")
 

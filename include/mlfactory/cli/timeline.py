@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import FEATURES, MANIFESTS, METRICS, PARTITION, QUARANTINE, REPORTS
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.staleness import STAGES
 from mlfactory.lake.store import parsed, product_store
 from mlfactory.product.loader import Product
 
@@ -54,19 +55,28 @@ class Finding:
     performance: str = ""
 
 
-def timeline(product: Product) -> list[Row]:
-    """Return a row for each partition that a stage has completed, oldest first."""
+def keys_run(product: Product) -> list[str]:
+    """Return the partitions of which a stage was completed, oldest first."""
+    names = [name.split("/") for name in product_store(product.name).list(MANIFESTS)]
+    # keys are dates and times as ISO writes them: their order is that of time
+    return sorted({file.removesuffix(".json") for _, stage, file in names if stage in STAGES})
+
+
+def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
+    """Return a row for each of the partitions, of all that a stage has completed by default."""
     from mlfactory.lake.tables import Lake
 
-    manifests = _manifests(product)
-    # keys are dates and times as ISO writes them: their order is that of time
-    keys = sorted({str(manifest["partition"]) for manifest in manifests})
+    keys = keys_run(product) if keys is None else keys
+    if not keys:
+        return []
     lake = Lake(product.name)
-    rows = _counts(lake.read(FEATURES, columns=[PARTITION]))
-    quarantined = _counts(lake.read(QUARANTINE, columns=[PARTITION]))
-    found = findings(lake.read(METRICS))
+    rows = _counts(lake.read(FEATURES, keys, columns=[PARTITION]))
+    quarantined = _counts(lake.read(QUARANTINE, keys, columns=[PARTITION]))
+    # what is known of a partition was measured then or later
+    measured = [key for key in lake.partitions(METRICS) if key >= keys[0]]
+    found = findings(lake.read(METRICS, measured))
     seconds: dict[str, float] = defaultdict(float)
-    for manifest in manifests:
+    for manifest in _manifests(product, keys):
         seconds[str(manifest["partition"])] += float(manifest["seconds"])
     entries = ledger.entries(product.name)
     champions = _champions(keys, entries)
@@ -112,38 +122,49 @@ def findings(metrics: pd.DataFrame) -> dict[str, Finding]:
 
 
 def decided(entries: Sequence[Entry]) -> tuple[str, str]:
-    """Return what was decided at a partition and why, from its entries in the order of the ledger.
+    """Return all that was decided at a partition and why, from its entries, oldest first.
 
-    The policy's decision comes first, then what the gates decided about the newest training.
+    What the policy says again after a training that it asked for is left out: it refuses a second.
     """
-    asked = [entry for entry in entries if entry.event.startswith("retrain_")]
-    judged = [entry for entry in entries if entry.event in ("promoted", "rejected")]
     steps, reasons = [], []
-    if asked:
-        # a decision made again after the training refuses a second one, and asked for the first
-        first = next((entry for entry in asked if entry.event == "retrain_requested"), asked[-1])
-        if first.event == "retrain_requested":
+    asked = False
+    for entry in entries:
+        version = entry.details.get("version")
+        if entry.event == "retrain_refused":
+            if asked:
+                continue
+            if entry.details.get("refusals"):
+                steps.append("refused")
+            # where nothing asked for a training there was nothing to refuse; the reason says so
+        elif entry.event == "retrain_requested":
+            asked = True
             steps.append("requested")
-        elif first.details.get("refusals"):
-            steps.append("refused")
-        # where nothing asked for a training there was nothing to refuse; the reason says so
-        reasons.append(first.why)
-    if judged:
-        version = judged[-1].details.get("version")
-        steps.append(judged[-1].event + (f" v{version}" if version else ""))
-        reasons.append(judged[-1].why)
+        else:
+            steps.append(entry.event.replace("_", " ") + (f" v{version}" if version else ""))
+        reasons.append(entry.why)
     return " → ".join(steps), " → ".join(reasons)
 
 
-def last_report(product: Product) -> str | None:
-    """Return the key of the newest partition that has a report, None if none has."""
+def last_report(product: Product, until: str | None = None) -> str | None:
+    """Return the key of the newest partition that has a report, up to `until` where that is given.
+
+    None if none has.
+    """
     pages = product_store(product.name).below(REPORTS).list()
-    return max((page.removesuffix(".html") for page in pages), default=None)
+    keys = [page.removesuffix(".html") for page in pages]
+    return max((key for key in keys if until is None or key <= until), default=None)
 
 
-def _manifests(product: Product) -> list[Mapping[str, Any]]:
+def _manifests(product: Product, keys: Sequence[str]) -> list[Mapping[str, Any]]:
     store = product_store(product.name)
-    found = store.read_many(store.list(MANIFESTS))
+    # a training's manifests are named by its id, which begins with its partition, fit for a file
+    wanted = {*keys, *(key.replace(":", "-") for key in keys)}
+    names = [
+        name
+        for name in store.list(MANIFESTS)
+        if name.rsplit("/", 1)[1].removesuffix(".json").split(".")[0] in wanted
+    ]
+    found = store.read_many(names)
     return [parsed(content, store.address(name)) for name, content in found.items()]
 
 

@@ -8,6 +8,12 @@ from typing import Any
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
+BY_HAND = "asked for by hand"
+"""Why a person trains who does not say why."""
+
+RECONCILED = "reconcile__"
+"""How the ids of the runs begin that make up for lost ones."""
+
 
 @dataclass(frozen=True)
 class Budget:

@@ -19,6 +19,13 @@ MLFLOW_RUN = "MLflow run"
 MODEL_VERSION = "Model version"
 
 
+def labels(job: Job) -> Done:
+    """Read the partitions again whose labels have come since."""
+    from mlfactory.cycle.labels import read_due_again
+
+    return Done(read_due_again(job.product, job.partition))
+
+
 def ingest(job: Job) -> Done:
     """Land the partition's rows of every source."""
     from mlfactory import ingest as stage
@@ -135,6 +142,7 @@ def _report(job: Job) -> dict[str, str]:
 STEPS: dict[str, Callable[[Job], Done]] = {
     step.__name__: step
     for step in (
+        labels,
         ingest,
         validate,
         prepare,
@@ -151,6 +159,7 @@ STEPS: dict[str, Callable[[Job], Done]] = {
 """Every step, by the name of its task, in the order of a model's life."""
 
 STAGES: dict[str, tuple[str, ...]] = {
+    "labels": ("labels",),
     "ingest": ("ingest",),
     "validate": ("validate",),
     "prepare": ("prepare",),

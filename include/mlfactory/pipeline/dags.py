@@ -62,10 +62,11 @@ def build_dags(product: Product) -> list[DAG]:
 
 def _data_dag(product: Product, assets: ProductAssets) -> DAG:
     with _dag(product, "data", _data_schedule(product), data_doc(product)) as dag:
+        labels = _task(product, "labels")
         ingest = _task(product, "ingest")
         validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
         prepare = _task(product, "prepare", outlets=[assets.features])
-        ingest >> validate >> prepare
+        labels >> ingest >> validate >> prepare
     return dag
 
 

@@ -13,7 +13,8 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
-from mlfactory.cycle.job import Budget, Done, Job
+from mlfactory.cycle.clock import refuse_unfinished
+from mlfactory.cycle.job import BY_HAND, RECONCILED, Budget, Done, Job
 from mlfactory.cycle.pace import heals_in_seconds, look_again
 from mlfactory.cycle.steps import STEPS, validation_pages
 from mlfactory.cycle.training_ids import training_id
@@ -99,12 +100,13 @@ class StageOperator(BaseOperator):
         params = dict(context["params"])
         _refuse_unknown_params(run.conf or {}, params)
         partition = _partition(product, run.partition_key)
+        refuse_unfinished(product, partition)
         return Job(
             product=product,
             partition=partition,
             training_id=training_id(partition.key, run.run_id),
             candidate=self.candidate,
-            budget=_budget(params),
+            budget=_budget(params, by_hand(run)),
         )
 
     def _link(self, context: Context, done: Done) -> None:
@@ -133,13 +135,19 @@ class SearchOperator(StageOperator):
     operator_extra_links = (MlflowRunLink(),)
 
 
-def _budget(params: Mapping[str, Any]) -> Budget:
+def by_hand(run: Any) -> bool:
+    """Tell whether a person started the run: not a schedule, an event, or what mends lost ones."""
+    return run.run_type == "manual" and not run.run_id.startswith(RECONCILED)
+
+
+def _budget(params: Mapping[str, Any], is_by_hand: bool) -> Budget:
     candidates = params.get("candidates")
     return Budget(
         trials=params.get("trials"),
         seconds=params.get("seconds"),
         candidates=tuple(candidates) if candidates else None,
-        reason=params.get("reason") or "",
+        # the request's own reason stands only for the training that it asked for
+        reason=params.get("reason") or (BY_HAND if is_by_hand else ""),
     )
 
 

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from mlfactory.cycle.job import RECONCILED
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import DATA, MONITOR, SCORE, TRAIN, WAITING, Gap
 from mlfactory.scheduler.api import AirflowApi, DagRun
 
 PARTS = (DATA, SCORE, MONITOR, TRAIN)
-OURS = "reconcile__"
-"""How the ids of the runs begin that are made here."""
 
 
 def seen_by_airflow(product: Product, gaps: Sequence[Gap], api: AirflowApi) -> list[Gap]:
@@ -42,7 +41,7 @@ def trigger(product: Product, gap: Gap, api: AirflowApi) -> Gap:
     """Start the run that mends `gap` and return the gap with what was done."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     dag_id = _dag(product, gap.part)
-    run = api.trigger(dag_id, gap.key, run_id=f"{OURS}{gap.key}__{stamp}")
+    run = api.trigger(dag_id, gap.key, run_id=f"{RECONCILED}{gap.key}__{stamp}")
     return replace(gap, mended=f"started {dag_id} {run.run_id}")
 
 
@@ -63,7 +62,7 @@ def _with_hindrance(
     where = f"{api.url}/dags/{dag_id}/runs/{last.run_id}"
     if last.state == "failed":
         return gap.hindered(f"its last run failed: {where}")
-    if last.run_id.startswith(OURS):
+    if last.run_id.startswith(RECONCILED):
         return gap.hindered(f"it was run again, and that did not mend it: {where}")
     return gap
 

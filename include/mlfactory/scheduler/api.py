@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -138,6 +139,18 @@ class AirflowApi:
     def unpause(self, dag_id: str) -> None:
         """Let runs of the DAG start."""
         self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def pause(self, dag_id: str) -> None:
+        """Let no further run of the DAG start."""
+        self._ask("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
+
+    def scheduler_silence(self) -> float:
+        """Return for how many seconds the scheduler has not been heard of; inf if it never was."""
+        health = self._patiently(lambda: self._client.get("/api/v2/monitor/health")).json()
+        last = (health.get("scheduler") or {}).get("latest_scheduler_heartbeat")
+        if not last:
+            return math.inf
+        return (datetime.now(UTC) - datetime.fromisoformat(last)).total_seconds()
 
     def trigger(
         self,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -122,6 +123,18 @@ def test_the_biggest_drift_is_the_one_furthest_over_its_bound() -> None:
     assert found["2013-02-01"].drift_feature == "far_over"
 
 
+def test_no_decision_is_lost_behind_a_later_one() -> None:
+    entries = [
+        Entry("retrain_requested", "k", "drift"),
+        Entry("promoted", "k", "all gates", details={"version": "3"}),
+        Entry("rejected", "k", "roc_auc worse", details={"version": "4"}),
+    ]
+    assert decided(entries) == (
+        "requested → promoted v3 → rejected v4",
+        "drift → all gates → roc_auc worse",
+    )
+
+
 def test_a_refusal_after_the_training_does_not_hide_the_request() -> None:
     entries = [
         Entry("retrain_requested", "k", "drift"),
@@ -143,10 +156,37 @@ def test_a_training_asked_for_by_hand_needs_no_decision_of_the_policy() -> None:
     )
 
 
-def printed(product: Product) -> list[str]:
+def printed(product: Product, **chosen: Any) -> list[str]:
     output = io.StringIO()
-    show_timeline(product, Console(file=output, width=40))
+    show_timeline(product, Console(file=output, width=40), **chosen)
     return output.getvalue().splitlines()
+
+
+def test_the_status_begins_with_who_serves_the_newest_figures_and_what_is_open(
+    lived: Product,
+) -> None:
+    lines = printed(lived)
+    assert lines[0].startswith("rain: champion v1 since ")
+    assert lines[0].endswith("(partition 2013-02-01): all gates")
+    assert lines[1] == "  newest figure: roc_auc 0.64 ok at 2013-02-01"
+    assert lines[2] == "  newest drift: ok at 2013-03-01"
+    assert "mlfactory reconcile rain" in lines[3]
+
+
+def test_the_newest_partitions_are_shown_unless_all_are_asked_for(lived: Product) -> None:
+    few = "\n".join(printed(lived, newest=1))
+    assert "│ 2013-03-01" in few
+    assert "│ 2013-02-01" not in few
+    assert "the newest 1 of 3 partitions; --all shows all" in few
+    assert "│ 2013-01-01" in "\n".join(printed(lived))
+
+
+def test_a_replay_of_the_past_shows_its_own_partitions_and_report(lived: Product) -> None:
+    for key in ("2013-02-01", "2013-03-01"):
+        write_text(product_store(lived.name), report_page(key), "<p>")
+    lines = printed(lived, keys=["2013-01-01", "2013-02-01"])
+    assert lines[-1].endswith("reports/2013-02-01.html")
+    assert "│ 2013-03-01" not in "\n".join(lines)
 
 
 def test_a_timeline_in_a_file_is_at_most_120_columns_wide(lived: Product) -> None:

@@ -39,6 +39,7 @@ def context(key: str | None = "2013-02-01", conf: dict[str, Any] | None = None) 
         dag_id="flight_delay.data",
         conf=conf or {},
         start_date=datetime.now(UTC),
+        run_type="manual",
     )
     return {"dag_run": run, "params": {}, "ti": Messages(), "outlet_events": {}}
 
@@ -129,3 +130,41 @@ def test_a_key_that_is_no_partition_is_refused_with_the_right_one() -> None:
 def test_a_parameter_nobody_knows_is_refused() -> None:
     with pytest.raises(AirflowFailException, match="'trails', which this DAG does not take"):
         operator().execute(context(conf={"trails": 3}))
+
+
+def given_reason(monkeypatch: pytest.MonkeyPatch, run_id: str, run_type: str, why: str) -> str:
+    given = context()
+    given["dag_run"].run_id = run_id
+    given["dag_run"].run_type = run_type
+    given["params"] = {"reason": why}
+    seen: list[Job] = []
+
+    def step(job: Job) -> Done:
+        seen.append(job)
+        return Done({})
+
+    monkeypatch.setitem(steps.STEPS, "ingest", step)
+    operator().execute(given)
+    return seen[0].budget.reason
+
+
+@pytest.mark.parametrize(
+    ("run_id", "run_type", "why", "reason"),
+    [
+        ("manual__1", "manual", "", "asked for by hand"),
+        ("manual__1", "manual", "curious", "curious"),
+        ("asset_triggered__1", "asset_triggered", "", ""),
+        ("reconcile__2013-02-01__1", "manual", "", ""),
+    ],
+)
+def test_only_the_training_that_was_requested_takes_the_requests_reason(
+    monkeypatch: pytest.MonkeyPatch, run_id: str, run_type: str, why: str, reason: str
+) -> None:
+    assert given_reason(monkeypatch, run_id, run_type, why) == reason
+
+
+def test_a_partition_that_is_not_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    calendar = load_product("flight_delay").calendar
+    ends(monkeypatch, Done({}))
+    with pytest.raises(AirflowFailException, match="is not over: it ends at"):
+        operator().execute(context(key=calendar.containing(datetime.now(UTC)).key))

@@ -1,0 +1,38 @@
+"""Labels that fell due after their partition was read: the partition is read again."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from mlfactory.product.errors import FactoryError
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+_log = logging.getLogger(__name__)
+
+
+def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
+    """Read the partitions again whose labels have come up to `partition`; tell which.
+
+    What cannot be read again is told and left as it is: it must not keep today's data away. It
+    goes on being named by `mlfactory reconcile`.
+
+    Returns:
+        `again`, the keys that were read, and `failed`, why the others were not, by key.
+    """
+    from mlfactory import ingest, prepare, validate
+    from mlfactory.lake.labels import due_again
+
+    again, failed = [], {}
+    for due in due_again(product, partition):
+        try:
+            ingest.run(product, due)
+            validate.run(product, due)
+            prepare.run(product, due)
+        except FactoryError as error:
+            _log.warning("%s %s could not be read again: %s", product.name, due, error)
+            failed[due.key] = str(error)
+        else:
+            again.append(due.key)
+    return {"again": again, "failed": failed}
