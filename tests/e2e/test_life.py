@@ -104,8 +104,8 @@ def test_a_tasks_button_opens_a_page_for_who_is_logged_in_and_nobody_else(
 ) -> None:
     run = factory.api.runs([f"flight_delay.{dag}"], "2013-03-01")[-1]
     url = links(factory, run, task)[link]
-    assert httpx.get(url).status_code == 401
-    page = httpx.get(url, headers=factory.api._client.headers)
+    assert httpx.get(url, timeout=60).status_code == 401
+    page = httpx.get(url, headers=factory.api._client.headers, timeout=60)
     assert page.status_code == 200
     assert "<html" in page.text.lower()
 
@@ -128,8 +128,8 @@ def test_a_training_links_to_its_run_and_version_in_mlflow(factory: Factory) -> 
 )
 def test_nothing_but_pages_is_served(factory: Factory, path: str) -> None:
     url = f"{factory.settings.airflow_url}/mlfactory/{path}"
-    assert httpx.get(url).status_code == 401
-    assert httpx.get(url, headers=factory.api._client.headers).status_code in (403, 404)
+    assert httpx.get(url, timeout=60).status_code == 401
+    assert httpx.get(url, headers=factory.api._client.headers, timeout=60).status_code in (403, 404)
 
 
 def finished(factory: Factory, run: DagRun, seconds: float = 120) -> DagRun:
@@ -144,5 +144,7 @@ def finished(factory: Factory, run: DagRun, seconds: float = 120) -> DagRun:
 def links(factory: Factory, run: DagRun, task_id: str) -> dict[str, str]:
     task: TaskRun = next(task for task in factory.api.tasks(run) if task.task_id == task_id)
     path = f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances/{task.task_id}/links"
-    answer = httpx.get(f"{factory.settings.airflow_url}{path}", headers=factory.api._client.headers)
+    answer = httpx.get(
+        f"{factory.settings.airflow_url}{path}", headers=factory.api._client.headers, timeout=60
+    )
     return dict(answer.json()["extra_links"])

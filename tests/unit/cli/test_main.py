@@ -25,7 +25,19 @@ label: {{column: wet, kind: binary}}
 """
 
 HEAVY = ("pandas", "deltalake", "sklearn", "mlflow", "great_expectations", "matplotlib", "scipy")
-COMMANDS = ("check", "schema", "run", "predict", "replay", "reset", "status", "up", "down", "demo")
+COMMANDS = (
+    "check",
+    "schema",
+    "run",
+    "predict",
+    "replay",
+    "reset",
+    "status",
+    "reconcile",
+    "up",
+    "down",
+    "demo",
+)
 
 runner = CliRunner()
 
