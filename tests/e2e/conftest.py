@@ -7,13 +7,14 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.api import AirflowApi, DagRun
 from mlfactory.scheduler.login import airflow_login
 from mlfactory.settings import REPOSITORY, Settings, settings
 
@@ -22,7 +23,7 @@ COMMAND = Path(sys.executable).parent / "mlfactory"
 
 SHOP = """
 apiVersion: mlfactory/v1
-name: shop
+name: NAME
 owner: {team: shop}
 partition: {every: day, start: 2026-01-01}
 sources:
@@ -53,6 +54,22 @@ class Factory:
         assert done.returncode == ends_with, done.stdout
         return done.stdout
 
+    def sales(self, product: str, day: str) -> None:
+        """Let the file of a day arrive."""
+        folder = Path(self.environment["MLFACTORY_PRODUCTS"]) / product
+        rows = f"id,at,price,sold\n{day}a,{day}T08:00:00Z,1,0\n{day}b,{day}T09:00:00Z,2,1\n"
+        (folder / f"sales-{day}.csv").write_text(rows)
+
+    def ended(self, dag_id: str, key: str | None, run_id: str = "", seconds: float = 180) -> DagRun:
+        """Wait until a run of the DAG for the key is over, the one of that id if it is given."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for run in self.api.runs([dag_id], key):
+                if run.is_over and (not run_id or run.run_id == run_id):
+                    return run
+            time.sleep(0.5)
+        raise AssertionError(f"no run of {dag_id} {key} ended in {seconds:.0f} s")
+
     def lake(self, product: str) -> Path:
         return Path(self.settings.lake_uri) / product
 
@@ -81,9 +98,12 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
     for name in ("_flights", "flight_delay", "wine_cultivar"):
         shutil.copytree(PRODUCTS / name, products / name)
     small_budget(products / "flight_delay")
-    (products / "shop").mkdir()
-    (products / "shop" / "product.yaml").write_text(SHOP)
-    (products / "shop" / "features.py").write_text("def build(sources): return sources['sales']\n")
+    for name in ("shop", "kiosk", "stall"):
+        (products / name).mkdir()
+        (products / name / "product.yaml").write_text(SHOP.replace("NAME", name))
+        (products / name / "features.py").write_text(
+            "def build(sources): return sources['sales']\n"
+        )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFACTORY_HOME", str(root / "home"))

@@ -155,12 +155,12 @@ class AirflowApi:
     def trigger(
         self,
         dag_id: str,
-        partition_key: str,
+        partition_key: str | None,
         *,
         run_id: str,
         conf: Mapping[str, Any] | None = None,
     ) -> DagRun:
-        """Start a run of the DAG for a partition; where the run exists, return it as it is."""
+        """Start a run of the DAG, for a partition or none; where it exists, return it as it is."""
         body = {
             "dag_run_id": run_id,
             "logical_date": None,
@@ -172,9 +172,9 @@ class AirflowApi:
             answer = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
         return _dag_run(answer.json())
 
-    def runs(self, dag_ids: Sequence[str], partition_key: str) -> list[DagRun]:
-        """Return the runs of the DAGs for a partition, oldest first."""
-        asked = {"partition_key_prefix_pattern": partition_key}
+    def runs(self, dag_ids: Sequence[str], partition_key: str | None) -> list[DagRun]:
+        """Return the runs of the DAGs for a partition, or those for none, oldest first."""
+        asked = {"partition_key_prefix_pattern": partition_key} if partition_key else {}
         return [run for run in self._runs(dag_ids, asked) if run.partition_key == partition_key]
 
     def active_runs(self, dag_ids: Sequence[str]) -> list[DagRun]:
