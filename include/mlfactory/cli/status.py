@@ -50,6 +50,20 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
     if wrong:
         told = f"Airflow is unwell: {wrong}; start it again: mlfactory down; mlfactory up"
         say(console, told, "bold red")
+        return
+    _tell_waiting(products, console)
+
+
+def _tell_waiting(products: Sequence[Product], console: Console) -> None:
+    """Tell of runs that are queued on a paused DAG: they look as if they ran, and never will."""
+    from mlfactory.cli.demo import connect
+    from mlfactory.reconcile.page import in_words
+    from mlfactory.reconcile.runs import seen_by_airflow
+
+    with connect() as api:
+        for product in products:
+            for gap in seen_by_airflow(product, [], api):
+                say(console, in_words(product, gap), "yellow")
 
 
 def show_timeline(

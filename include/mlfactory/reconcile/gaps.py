@@ -19,6 +19,9 @@ UNTRAINED = "not trained"
 STALE = "stale"
 """A stage read something that was replaced since."""
 
+UNREAD = "labels to read"
+"""Labels fell due after their partition was read, and it was not read again."""
+
 OLD = "old data"
 """The newest event is older than the product promises."""
 

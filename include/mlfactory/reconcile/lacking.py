@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import MANIFESTS
+from mlfactory.lake.labels import due_again
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import product_store
@@ -21,6 +22,7 @@ from mlfactory.reconcile.gaps import (
     STALE,
     TRAIN,
     UNCONSUMED,
+    UNREAD,
     UNTRAINED,
     Gap,
 )
@@ -50,6 +52,7 @@ def lacking(product: Product, now: datetime) -> list[Gap]:
         *_stale(product),
         *_unconsumed(product, now),
         *_untrained(product, now),
+        *_unread(product, now),
         *_old(product, now),
     ]
 
@@ -112,6 +115,19 @@ def _untrained(product: Product, now: datetime) -> Iterator[Gap]:
         if not answered and now - datetime.fromisoformat(asked.at) > PATIENCE:
             words = f"asked for at {asked.at} ({asked.why}), and neither promoted nor rejected"
             yield Gap(UNTRAINED, asked.partition, TRAIN, words)
+
+
+def _unread(product: Product, now: datetime) -> Iterator[Gap]:
+    keys = _keys(product, "ingest")
+    if product.calendar.is_snapshot or not keys:
+        return
+    # its run reads them again before its own rows
+    newest = keys[-1]
+    ended = _ended(product, "ingest", newest)
+    if ended is not None and now - ended > PATIENCE:
+        for due in due_again(product, product.calendar.parse(newest)):
+            words = f"labels fell due by {newest}, and it was not read again"
+            yield Gap(UNREAD, due.key, DATA, words)
 
 
 def _stale(product: Product) -> Iterator[Gap]:

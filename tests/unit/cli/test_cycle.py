@@ -1,9 +1,16 @@
 from __future__ import annotations
 
-import pytest
+import io
+from typing import Any
 
-from mlfactory.cli.cycle import figures, newest_training
+import pytest
+from rich.console import Console
+
+from mlfactory.cli.cycle import figures, newest_training, run_partitions, run_stale
+from mlfactory.cycle.job import Budget, Done, Job
+from mlfactory.cycle.steps import STEPS
 from mlfactory.lake.catalog import manifest_file, training_file
+from mlfactory.lake.staleness import StaleRun
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
@@ -43,3 +50,45 @@ def test_a_partition_without_a_training_has_none_to_promote(rain: Product) -> No
     training(rain, "2013-02-01.cli-2", age=0, fitted=False)
     with pytest.raises(UsageError, match="mlfactory run rain 2013-02-01 --stage train"):
         newest_training(rain, rain.calendar.parse("2013-02-01"))
+
+
+def test_what_is_stale_is_run_again_until_nothing_is(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale = [StaleRun("prepare", "2013-02-01", ("ingest/2013-01-01",))]
+    after = {"prepare": [StaleRun("score", "2013-02-01", ("prepare/2013-02-01",))], "score": []}
+    ran = []
+
+    def step(name: str) -> Any:
+        def run(job: Job) -> Done:
+            ran.append(f"{name} {job.partition}")
+            stale[:] = after[name]
+            return Done({"rows": 3})
+
+        return run
+
+    for name in after:
+        monkeypatch.setitem(STEPS, name, step(name))
+    monkeypatch.setattr("mlfactory.cli.cycle.stale_runs", lambda product: list(stale))
+    output = io.StringIO()
+    run_stale(rain, Console(file=output))
+    assert ran == ["prepare 2013-02-01", "score 2013-02-01"]
+    run_stale(rain, Console(file=output))
+    assert output.getvalue().splitlines()[-1] == "rain: nothing is stale"
+
+
+def test_a_training_by_hand_has_a_reason_of_its_own(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = []
+
+    def step(job: Job) -> Done:
+        reasons.append(job.budget.reason)
+        return Done({})
+
+    for name in ("snapshot", "search", "fit"):
+        monkeypatch.setitem(STEPS, name, step)
+    partition = rain.calendar.parse("2013-02-01")
+    run_partitions(rain, [partition], ["train"], Budget(), Console(file=io.StringIO()))
+    assert set(reasons) <= {"asked for by hand"}
+    assert reasons

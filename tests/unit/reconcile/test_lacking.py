@@ -11,6 +11,7 @@ from tests.unit.reconcile.conftest import NOW, Ran
 from mlfactory.lake import ledger
 from mlfactory.lake.ledger import Entry
 from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
 from mlfactory.reconcile.gaps import (
     DATA,
     MISSING,
@@ -20,6 +21,7 @@ from mlfactory.reconcile.gaps import (
     STALE,
     TRAIN,
     UNCONSUMED,
+    UNREAD,
     UNTRAINED,
     Gap,
 )
@@ -110,6 +112,24 @@ def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
     ran(*ALL, key="2026-03-09")
     ran("ingest", key="2026-03-09", mark="2")
     assert found(rain, STALE) == [("2026-03-09", DATA)]
+
+
+def test_labels_that_came_and_were_not_read_are_found(
+    rain: Product, ran: Ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran(*ALL, key="2026-03-08")
+    ran(*ALL, key="2026-03-09")
+    asked = []
+
+    def due(product: Product, partition: Partition) -> list[Partition]:
+        asked.append(partition.key)
+        return [product.calendar.parse("2026-03-08")]
+
+    monkeypatch.setattr("mlfactory.reconcile.lacking.due_again", due)
+    assert found(rain, UNREAD) == [("2026-03-08", DATA)]
+    assert asked == ["2026-03-09"]
+    ran("ingest", key="2026-03-09", at=NOW.isoformat())
+    assert found(rain, UNREAD) == []
 
 
 def test_data_too_old_is_told_though_nothing_runs(rain: Product, ran: Ran) -> None:
