@@ -42,16 +42,16 @@ def index_page(product: str) -> str:
 def ledger_page(product: str) -> str:
     """Return the product's ledger as a page, the newest decision first."""
     entries = ledger.entries(product)
-    page = Page(f"{product}: ledger", "Every decision: who decided what, when and why")
+    page = Page(f"{product}: ledger", "Every decision: who decided what, when (UTC) and why")
     if not entries:
         page.paragraph("Empty: the first entry comes with the first partition that is monitored.")
         return page.render()
     if len(entries) > _MOST_ENTRIES:
         page.paragraph(f"The newest {_MOST_ENTRIES} of {len(entries):,} entries.")
     page.table(
-        ["number", "at", "event", "partition", "training", "who", "why"],
+        ["number", "at", "event", "partition", "who", "why"],
         [
-            [str(one.number), one.at, one.event, one.partition, one.subject, one.who, one.why]
+            [str(one.number), _moment(one.at), one.event, one.partition, one.who, one.why]
             for one in reversed(entries[-_MOST_ENTRIES:])
         ],
         state_column="event",
@@ -66,7 +66,7 @@ def _facts(product: str, entries: list[Entry], kept: Set[str]) -> dict[str, obje
         newest = promoted[-1]
         version = str(newest.details.get("version", ""))
         facts["champion"] = Link(f"version {version}", _version_url(product, version))
-        facts["since"] = f"{newest.at}, partition {newest.partition}"
+        facts["since"] = f"{_moment(newest.at)} UTC, partition {newest.partition}"
         facts["promoted because"] = newest.why
     else:
         facts["champion"] = "none yet"
@@ -125,6 +125,10 @@ def _partitions(page: Page, kept: Set[str]) -> None:
             for key in sorted(keys, reverse=True)[:_MOST_PARTITIONS]
         ],
     )
+
+
+def _moment(at: str) -> str:
+    return at[:16].replace("T", " ")
 
 
 def _link(text: str, name: str, kept: Set[str]) -> Link | None:
