@@ -73,8 +73,12 @@ def _facts(product: str, entries: list[Entry], kept: Set[str]) -> dict[str, obje
     facts["decisions"] = Link("ledger", "ledger")
     if RECONCILED_PAGE in kept:
         facts["what is missing or stale"] = Link("looked for last", _file(RECONCILED_PAGE))
-    facts["MLflow"] = Link("experiment", f"{_mlflow()}/#/experiments?searchFilter={quote(product)}")
-    facts["versions"] = Link("registered model", f"{_mlflow()}/#/models/{quote(product)}")
+    # Airflow shows this page in a frame that opens no window, and MLflow refuses to be framed: the
+    # addresses can be read and copied
+    experiment = f"{_mlflow()}/#/experiments?searchFilter={quote(product)}"
+    facts["MLflow experiment"] = Link(experiment, experiment)
+    model = f"{_mlflow()}/#/models/{quote(product)}"
+    facts["registered model"] = Link(model, model)
     if f"{DATA_DOCS}/index.html" in kept:
         facts["Great Expectations"] = Link("Data Docs", _file(f"{DATA_DOCS}/index.html"))
     return facts

@@ -1,8 +1,15 @@
 from __future__ import annotations
 
-import pytest
+import io
+from collections.abc import Sequence
 
-from mlfactory.cli.replay import KeyOutcome, awaited
+import pytest
+from rich.console import Console
+
+from mlfactory.cli import replay as replaying
+from mlfactory.cli.replay import KeyOutcome, awaited, replay
+from mlfactory.product.errors import ServiceError
+from mlfactory.product.loader import Product
 from mlfactory.scheduler.api import DagRun
 
 
@@ -52,3 +59,34 @@ def test_a_key_is_well_when_all_its_runs_were_a_success() -> None:
     good = chain(data="success", score="success", monitor="success")
     assert KeyOutcome("k", good, (), 1.0).is_ok
     assert not KeyOutcome("k", {**good, **chain(monitor="failed")}, (), 1.0).is_ok
+
+
+class Dead:
+    """An Airflow that answers, and whose scheduler has died: nothing gets on."""
+
+    url = "http://airflow"
+
+    def knows(self, dag_id: str) -> bool:
+        return True
+
+    def is_paused(self, dag_id: str) -> bool:
+        return False
+
+    def unpause(self, dag_id: str) -> None: ...
+
+    def active_runs(self, dag_ids: Sequence[str]) -> list[DagRun]:
+        return [DagRun("rain.data", "left_behind", "queued", "k", None, None, None)]
+
+    def scheduler_silence(self) -> float:
+        return 600.0
+
+
+def test_a_dead_scheduler_ends_the_replay_and_what_it_waits_for_is_told(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replaying, "_SECONDS_BETWEEN_HEARTBEATS", 0.0)
+    output = io.StringIO()
+    key = rain.calendar.parse("2013-01-01")
+    with pytest.raises(ServiceError, match=r"scheduler .* has not been heard of for 600 s"):
+        replay(rain, key, key, Dead(), Console(file=output, width=200))  # type: ignore[arg-type]
+    assert "waiting for rain.data left_behind, which is queued" in output.getvalue()
