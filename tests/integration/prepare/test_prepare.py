@@ -12,7 +12,7 @@ from mlfactory import ingest, prepare, validate
 from mlfactory.lake.store import FolderStore
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import BuildError, ContractError, UsageError
-from mlfactory.product.loader import Product
+from mlfactory.product.loader import Product, load_folder
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -161,8 +161,9 @@ def test_a_build_function_that_fails_leaves_the_lake_as_it_was(
     through(shop, "2026-01-01")
     before = state(shop)
     (shop.folder / "features.py").write_text(features)
+    changed = load_folder(shop.folder)
     with pytest.raises(BuildError, match=says):
-        through(shop, "2026-01-01")
+        through(changed, "2026-01-01")
     assert_same(state(shop), before)
 
 
