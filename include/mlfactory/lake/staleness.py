@@ -51,7 +51,8 @@ def stale_among(manifests: Sequence[Mapping[str, Any]]) -> list[StaleRun]:
         because = tuple(
             read
             for read, known in sorted(manifest.get("reads", {}).items())
-            if ids.get(read) != known or read in stale
+            # what was not there when it was looked for is noted with an empty id
+            if ids.get(read, "") != known or read in stale
         )
         if because:
             stage, key = str(manifest["stage"]), str(manifest["name"])

@@ -60,7 +60,8 @@ def prepare(product: Product, partition: Partition, frame: pd.DataFrame) -> Prep
     late = _labels(product, earlier, where, partition)
     _tell_of_labels(product, where, frame, own)
     landed = pa.concat_tables([own, late]).combine_chunks()
-    return Prepared(features, landed, late.num_rows, _constant(features))
+    constant = _constant(features.select(list(spec.features.inputs)))
+    return Prepared(features, landed, late.num_rows, constant)
 
 
 def where_of(product: Product, partition: Partition) -> str:

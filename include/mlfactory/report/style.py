@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 INK, SOFT, LINE = "#1b2430", "#5d6b7c", "#dfe4ea"
 CURRENT, REFERENCE, OTHER = "#2457b3", "#9aa5b4", "#c2701c"
+# names and categories are the user's: a `$` in them is a sign, and no formula begins there
+mpl.rcParams["text.parse_math"] = False
+
 GOOD, DOUBTFUL, BAD = "#1f8a58", "#d3951b", "#c0362c"
 
 

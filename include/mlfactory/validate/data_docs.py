@@ -6,6 +6,7 @@ has ever seen, reads them all for each page, and takes longer with every partiti
 
 from __future__ import annotations
 
+import html
 import json
 import logging
 from collections.abc import Mapping
@@ -17,13 +18,14 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
+from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 from great_expectations.render.renderer import SiteIndexPageRenderer, ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 from great_expectations.util import convert_to_json_serializable
 
-from mlfactory.lake.catalog import DATA_DOCS, MANIFESTS
+from mlfactory.lake.catalog import DATA_DOCS
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.store import product_store, write_text
+from mlfactory.lake.store import find_json, product_store, write_json, write_text
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -31,8 +33,12 @@ from mlfactory.validate.suite import crash_of
 
 _log = logging.getLogger(__name__)
 
-_SHOWN = 200
-"""The partitions that the index lists, the newest ones."""
+_SHOWN = 50
+"""The partitions that the index lists, the newest ones; each costs time at every validation."""
+
+_PUT_BACK = 4
+_KEPT = f"{DATA_DOCS}/partitions.json"
+"""Which sources passed, of the partitions that the index lists."""
 
 _LONG = ("unexpected_list", "unexpected_index_list", "partial_unexpected_index_list")
 
@@ -69,9 +75,9 @@ def _path(source: str, run: RunIdentifier) -> str:
 
 
 def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -> str:
-    known = _known(product) | {partition.key: passed}
+    known = _known(product, partition, passed)
     links: list[dict[str, Any]] = []
-    for key in sorted(known, reverse=True)[:_SHOWN]:
+    for key in known:
         run = RunIdentifier(run_name=key, run_time=product.calendar.parse(key).start)
         links += [
             {
@@ -91,12 +97,26 @@ def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -
     return page
 
 
-def _known(product: Product) -> dict[str, Mapping[str, bool]]:
-    store = product_store(product.name).below(f"{MANIFESTS}/validate")
-    keys = sorted((name.removesuffix(".json") for name in store.list()), reverse=True)[:_SHOWN]
-    keys = [key for key in keys if _is_partition(product, key)]
-    found = {key: read_manifest(product.name, "validate", key) for key in keys}
-    return {key: manifest["facts"].get("passed", {}) for key, manifest in found.items()}
+def _known(
+    product: Product, partition: Partition, passed: Mapping[str, bool]
+) -> dict[str, Mapping[str, bool]]:
+    """Return which sources passed in the newest partitions, and keep that for the next run.
+
+    It is kept in a file of its own, so that a run reads one file and not each partition's. Of two
+    runs at once one can overwrite what the other added: the partitions just before are put back.
+    """
+    store = product_store(product.name)
+    kept: dict[str, Mapping[str, bool]] = find_json(store, _KEPT) or {}
+    found = {key: each for key, each in kept.items() if _is_partition(product, key)}
+    for slot in product.calendar.back(partition, _PUT_BACK):
+        if slot.key not in found:
+            facts = read_manifest(product.name, "validate", slot.key).get("facts", {})
+            if facts:
+                found[slot.key] = facts.get("passed", {})
+    found[partition.key] = passed
+    newest = {key: found[key] for key in sorted(found, reverse=True)[:_SHOWN]}
+    write_json(store, _KEPT, newest)
+    return newest
 
 
 def _is_partition(product: Product, key: str) -> bool:
@@ -123,13 +143,18 @@ def _slim(
 
 
 def _slim_rule(each: ExpectationValidationResult) -> ExpectationValidationResult:
-    crash = crash_of(each)
+    crash = str(escaped(crash_of(each)))
     found = {name: value for name, value in each.result.items() if name not in _LONG}
+    asked = each.expectation_config
     return ExpectationValidationResult(
         success=each.success,
-        expectation_config=each.expectation_config,
-        # a numpy float passes for a float, but not with the renderers
-        result=json.loads(json.dumps(convert_to_json_serializable(found), default=str)),
+        expectation_config=ExpectationConfiguration(
+            type=asked.type,
+            kwargs=escaped(_plain(asked.kwargs)),
+            meta=escaped(_plain(asked.meta)),
+            severity=asked.severity,
+        ),
+        result=escaped(_plain(found)),
         meta=each.meta,
         # the renderers look for these keys, which a crash within a metric does not have
         exception_info={
@@ -138,3 +163,22 @@ def _slim_rule(each: ExpectationValidationResult) -> ExpectationValidationResult
             "exception_traceback": "",
         },
     )
+
+
+def escaped(value: Any) -> Any:
+    """Return a value with the markup in all of its texts made harmless, names of keys included.
+
+    The renderers put cells, names of columns and arguments into their pages as they are.
+    """
+    if isinstance(value, str):
+        return html.escape(value)
+    if isinstance(value, dict):
+        return {escaped(name): escaped(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [escaped(inner) for inner in value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return a value in types that JSON has: a numpy float is no float to the renderers."""
+    return json.loads(json.dumps(convert_to_json_serializable(value), default=str))

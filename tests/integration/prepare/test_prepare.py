@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import hashlib
 import logging
+import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +12,13 @@ import pandas as pd
 import pytest
 
 from mlfactory import ingest, prepare, validate
+from mlfactory.lake.labels import known_labels
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import FolderStore
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import BuildError, ContractError, UsageError
-from mlfactory.product.loader import Product, load_folder
+from mlfactory.product.errors import BuildError, ContractError, ServiceError, UsageError
+from mlfactory.product.loader import Product, load_folder, load_product
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -45,6 +51,10 @@ TABLES = ("raw_orders", "raw_items", "quarantine", "features", "labels")
 pytestmark = pytest.mark.usefixtures("home")
 
 
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
 def orders(days: int = 4) -> str:
     rows = [
         f"{day}-{i},2026-01-0{day}T{i % 24:02}:00:00Z,i{i % 5},{-1 if i == 7 else i},{i % 2}"
@@ -67,6 +77,10 @@ def through(product: Product, key: str) -> prepare.PrepareResult:
     ingest.run(product, partition)
     validate.run(product, partition)
     return prepare.run(product, partition)
+
+
+def through_prepare(product: Product, key: str) -> prepare.PrepareResult:
+    return prepare.run(product, product.calendar.parse(key))
 
 
 def state(product: Product) -> dict[str, pd.DataFrame]:
@@ -198,12 +212,263 @@ def test_a_product_without_time_has_one_partition(make_product: Callable[..., Pr
     assert list(Lake("shop").columns("labels")) == ["id", "label", "available_at"]
 
 
-WRITES = 12
-"""Five tables, a manifest a stage, a page, and three of Data Docs."""
+def test_rows_of_a_landing_that_was_not_validated_are_not_used(shop: Product) -> None:
+    partition = shop.calendar.parse("2026-01-01")
+    through(shop, "2026-01-01")
+    (shop.folder / "orders.csv").write_text(orders().replace(",i1,", ",i1,-"))
+    # killed after the write of its first table
+    with pytest.MonkeyPatch.context() as patch:
+        replace = Lake.replace
+
+        def killed(self: Lake, table: str, *arguments: Any) -> int:
+            if table == "raw_items":
+                raise Killed
+            return replace(self, table, *arguments)
+
+        patch.setattr(Lake, "replace", killed)
+        with pytest.raises(Killed):
+            ingest.run(shop, partition)
+    with pytest.raises(UsageError, match="not validated since it was last landed"):
+        prepare.run(shop, partition)
+    assert read_manifest("shop", "ingest", "2026-01-01") == {}
 
 
-class Killed(Exception):
-    """Stands for the end of a process."""
+def test_a_table_removed_and_landed_anew_is_not_vouched_for(shop: Product, home: Path) -> None:
+    partition = shop.calendar.parse("2026-01-01")
+    through(shop, "2026-01-01")
+    shutil.rmtree(home / "lake" / "shop" / "raw_orders")
+    ingest.run(shop, partition)
+    # its version is 0 again, as when it was validated
+    assert Lake("shop").version("raw_orders") == 0
+    with pytest.raises(UsageError, match="not validated since it was last landed"):
+        prepare.run(shop, partition)
+
+
+def test_rows_that_are_being_replaced_are_not_read(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    rows = Lake("shop").read("raw_orders", ["2026-01-01"])
+    Lake("shop").replace("raw_orders", rows.assign(_landing="another"), "2026-01-01")
+    with pytest.raises(ServiceError, match="are being replaced by another run"):
+        through_prepare(shop, "2026-01-01")
+
+
+def test_rows_come_to_build_in_the_order_of_their_file(shop: Product) -> None:
+    lines = orders().splitlines()
+    (shop.folder / "orders.csv").write_text("\n".join([lines[0], *lines[:0:-1]]) + "\n")
+    features = FEATURES.replace("return orders", "return orders.assign(price=range(len(orders)))")
+    (shop.folder / "features.py").write_text(features)
+    first = shop.calendar.parse("2026-01-01")
+    ingest.run(shop, first)
+    validate.run(shop, first)
+    # a table may give its rows in any order
+    rows = Lake("shop").read("raw_orders", ["2026-01-01"]).sample(frac=1, random_state=1)
+    Lake("shop").replace("raw_orders", rows.reset_index(drop=True), "2026-01-01")
+    prepare.run(shop, first)
+    found = Lake("shop").read("features", ["2026-01-01"]).set_index("id")["price"]
+    assert found["1-19"] == 0
+    assert found["1-0"] == 18
+
+
+def test_history_is_trimmed_to_what_was_asked_for(shop: Product) -> None:
+    spec = SPEC.replace("history: 1 day", "history: 2 hours")
+    (shop.folder / "product.yaml").write_text(spec)
+    product = load_product("shop", shop.folder.parent)
+    late = "1-99,2026-01-01T22:00:00Z,i0,1,0\n1-98,2026-01-01T21:59:59Z,i0,1,0\n"
+    (shop.folder / "orders.csv").write_text(orders() + late)
+    through(product, "2026-01-01")
+    through(product, "2026-01-02")
+    features = Lake("shop").read("features", ["2026-01-02"]).set_index("id")
+    # of the day before only the order of exactly 22 o'clock is in the last two hours
+    assert features.loc["2-0", "seen_before"] == 1
+
+
+def test_history_that_was_never_ingested_is_counted_and_told(
+    shop: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    through(shop, "2026-01-01")
+    with caplog.at_level(logging.WARNING):
+        result = through(shop, "2026-01-03")
+    assert result.history_missing == 1
+    assert "1 of the 1 partitions of its history was never ingested: 2026-01-02" in caplog.text
+    manifest = read_manifest("shop", "prepare", "2026-01-03")
+    assert manifest["counts"]["history_absent"] == 1
+    # when it comes, what was built without it is stale
+    through(shop, "2026-01-02")
+    stale = {(run.stage, run.key): run.because for run in stale_runs("shop")}
+    assert stale == {("prepare", "2026-01-03"): ("validate/2026-01-02",)}
+
+
+def test_history_that_is_required_and_absent_is_refused(shop: Product) -> None:
+    spec = SPEC.replace("history: 1 day", "history: 1 day\n  history_required: true")
+    (shop.folder / "product.yaml").write_text(spec)
+    product = load_product("shop", shop.folder.parent)
+    # nothing is before the first partition
+    assert through(product, "2026-01-01").history_missing == 0
+    with pytest.raises(UsageError, match="was never ingested: 2026-01-02"):
+        through(product, "2026-01-03")
+
+
+def test_a_corrected_partition_makes_its_neighbours_stale(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    through(shop, "2026-01-02")
+    assert stale_runs("shop") == []
+    through(shop, "2026-01-01")
+    assert [(run.stage, run.key) for run in stale_runs("shop")] == [("prepare", "2026-01-02")]
+
+
+def test_a_register_stays_as_it_was_seen_until_it_is_renewed(shop: Product) -> None:
+    partition = shop.calendar.parse("2026-01-01")
+    through(shop, "2026-01-01")
+    seen = read_manifest("shop", "ingest", "2026-01-01")["facts"]["sources"]["items"]
+    (shop.folder / "items.csv").write_text(ITEMS.replace("red", "green") + "i9,blue\n")
+    through(shop, "2026-01-01")
+    assert set(Lake("shop").read("features", ["2026-01-01"])["colour"]) == {"red", "blue"}
+    again = read_manifest("shop", "ingest", "2026-01-01")["facts"]["sources"]["items"]
+    assert again["seen_at"] == seen["seen_at"]
+    assert again["digest"] == seen["digest"]
+    ingest.run(shop, partition, renew=True)
+    validate.run(shop, partition)
+    prepare.run(shop, partition)
+    assert set(Lake("shop").read("features", ["2026-01-01"])["colour"]) == {"green", "blue"}
+
+
+def test_a_register_that_was_stopped_is_read_again(shop: Product) -> None:
+    (shop.folder / "items.csv").write_text("item,colour\n" + "i1,red\n" * 9)
+    with pytest.raises(ContractError, match="items: 8 of 9 rows"):
+        through(shop, "2026-01-01")
+    (shop.folder / "items.csv").write_text(ITEMS)
+    assert through(shop, "2026-01-01").rows == 19
+
+
+def test_a_partition_landed_late_has_the_register_of_its_time(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    # as if it had been landed in time
+    rows = Lake("shop").read("raw_items", ["2026-01-01"])
+    at = pd.Timestamp("2026-01-02T00:05", tz="UTC")
+    Lake("shop").replace("raw_items", rows.assign(_seen_at=at), "2026-01-01")
+    (shop.folder / "items.csv").write_text(ITEMS.replace("red", "green"))
+    through(shop, "2026-01-02")
+    assert set(Lake("shop").read("features", ["2026-01-02"])["colour"]) == {"red", "blue"}
+    kept = read_manifest("shop", "ingest", "2026-01-02")["facts"]["sources"]["items"]
+    assert kept["kept_from"] == "2026-01-01"
+
+
+def test_ingest_tells_what_it_has_read(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    facts = read_manifest("shop", "ingest", "2026-01-01")["facts"]["sources"]
+    text = (shop.folder / "orders.csv").read_bytes()
+    assert facts["orders"]["digest"] == hashlib.sha256(text).hexdigest()
+    assert facts["orders"]["digest_of"] == "content"
+    assert facts["orders"]["bytes"] == len(text)
+    assert facts["orders"]["path"] == str(shop.folder / "orders.csv")
+    assert facts["orders"]["rows_seen"] == 80
+
+
+def test_reading_again_for_labels_never_loses_rows(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    before = state(shop)
+    (shop.folder / "orders.csv").write_text("id,at,item,price,bad\n1-1,2026-01-01,i1,1,0\n")
+    with pytest.raises(ContractError, match="its source has 1 of the 20 rows that it had"):
+        ingest.run(shop, shop.calendar.parse("2026-01-01"), again=True)
+    assert_same(state(shop), before)
+    assert prepare.run(shop, shop.calendar.parse("2026-01-01")).rows == 19
+
+
+def test_text_is_not_taken_for_true_and_false(make_product: Callable[..., Product]) -> None:
+    text = "\n".join(f"{i},2026-01-01T10:00:00Z,{'Yes' if i % 4 else 'No'}" for i in range(40))
+    features = """
+def build(sources):
+    orders = sources["orders"]
+    return orders.assign(bad=(orders["churned"] == "Yes").astype(int))
+"""
+    spec = SPEC.replace("  items: {kind: csv, path: items.csv, key: [item]}\n", "")
+    spec = spec.replace(
+        "{type: expect_column_values_to_be_between, column: price, min_value: 0}",
+        "{type: expect_column_values_to_be_in_set, column: churned, value_set: ['Yes', 'No']}",
+    )
+    spec = spec.replace("[price, seen_before]", "[]").replace("[colour]", "[churned]")
+    product = make_product(spec, features, {"orders.csv": "id,at,churned\n" + text + "\n"})
+    through(product, "2026-01-01")
+    assert set(Lake("shop").read("labels")["label"]) == {0.0, 1.0}
+    assert set(Lake("shop").read("features")["churned"]) == {"Yes", "No"}
+
+
+def test_a_constant_label_is_said_in_those_words(
+    shop: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    lines = [f"1-{i},2026-01-01T10:00:00Z,i1,{i},0" for i in range(30)]
+    (shop.folder / "orders.csv").write_text("\n".join(["id,at,item,price,bad", *lines]) + "\n")
+    with caplog.at_level(logging.WARNING):
+        through(shop, "2026-01-01")
+    assert "the label 'bad' is constant: it is 0.0 in all 30 rows" in caplog.text
+    assert "the features ['colour'] are constant" in caplog.text
+
+
+FORECAST = """
+import pandas as pd
+
+def build(sources):
+    rows = sources["meter"].sort_values("at")
+    ahead = rows[["at", "kwh"]].assign(at=rows["at"] - pd.Timedelta("24h"))
+    return rows.merge(ahead.rename(columns={"kwh": "tomorrow"}), on="at", how="left")
+"""
+FORECAST_SPEC = """
+apiVersion: mlfactory/v1
+name: power
+partition: {every: day, start: 2026-01-01}
+sources: {meter: {kind: csv, path: meter.csv, event_time: at}}
+features: {key: [at], event_time: at, numeric: [kwh], history: HISTORY}
+label: {column: tomorrow, kind: regression, arrives_after: 24 hours}
+"""
+
+
+def meter(product_of: Callable[..., Product], history: str) -> Product:
+    times = pd.date_range("2026-01-01", periods=24 * 4, freq="h", tz="UTC")
+    lines = [f"{at.isoformat()},{number}" for number, at in enumerate(times)]
+    text = "\n".join(["at,kwh", *lines]) + "\n"
+    return product_of(FORECAST_SPEC.replace("HISTORY", history), FORECAST, {"meter.csv": text})
+
+
+def test_a_label_ahead_of_its_event_loses_no_day(make_product: Callable[..., Product]) -> None:
+    product = meter(make_product, "24 hours")
+    results = [through(product, f"2026-01-0{day}") for day in (1, 2, 3)]
+    assert [each.labelled for each in results] == [0, 0, 0]
+    assert [each.labelled_earlier for each in results] == [0, 24, 24]
+    keys = ["2026-01-01", "2026-01-02", "2026-01-03"]
+    # at the end of the third day the next day's values are known for the first two
+    known = known_labels(product, keys, product.calendar.parse("2026-01-03").end)
+    assert known["partition"].value_counts().to_dict() == {"2026-01-01": 24, "2026-01-02": 24}
+    assert known["label"].tolist() == [float(number) for number in range(24, 72)]
+    # and a day earlier only for the first, whatever has been written since
+    known = known_labels(product, keys, product.calendar.parse("2026-01-02").end)
+    assert known["partition"].unique().tolist() == ["2026-01-01"]
+
+
+def test_labels_that_fall_due_in_a_partition_without_events_are_kept(
+    make_product: Callable[..., Product],
+) -> None:
+    product = meter(make_product, "24 hours")
+    text = FORECAST.replace(
+        "return rows.merge", "rows = rows[rows['at'] < DAY]\n    return rows.merge"
+    )
+    (product.folder / "features.py").write_text(text.replace("DAY", "'2026-01-02T00:00Z'"))
+    through(product, "2026-01-01")
+    result = through(product, "2026-01-02")
+    assert (result.rows, result.labelled_earlier, result.state) == (0, 24, "no_data")
+    assert known_labels(product, ["2026-01-01"], datetime(2026, 1, 3, tzinfo=UTC)).shape[0] == 24
+
+
+@pytest.mark.parametrize("at", ["2026-01-02T00:00:00Z", "2026-01-01T23:59:59.999999Z"])
+def test_an_event_exactly_at_the_end_is_of_the_next_partition(shop: Product, at: str) -> None:
+    (shop.folder / "orders.csv").write_text(orders(2) + f"edge,{at},i1,1,0\n")
+    through(shop, "2026-01-01")
+    through(shop, "2026-01-02")
+    rows = Lake("shop").read("features").set_index("id")
+    assert rows.loc["edge", "partition"] == at[:10]
+
+
+WRITES = 13
+"""Five tables, a manifest a stage, a page, and four files of Data Docs."""
 
 
 def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) -> list[str]:

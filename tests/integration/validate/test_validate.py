@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from mlfactory import ingest, validate
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, SpecError
+from mlfactory.product.errors import ContractError, SpecError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.validate.rules import Rule
 from mlfactory.validate.suite import Outcome
@@ -81,11 +82,17 @@ def page(home: Path) -> str:
     return (home / "lake" / "shop" / "validation" / "2026-01-01.html").read_text()
 
 
+def verdict(home: Path) -> str:
+    """Return the verdict that the page shows, as the chip beside that word."""
+    shown = re.search(r"verdict.{0,80}?chip[^>]*>\s*(\w+)\s*<", page(home), re.DOTALL)
+    return shown[1] if shown else ""
+
+
 def test_good_rows_pass_and_leave_page_docs_and_manifest(judged: Judged, home: Path) -> None:
     result = judged(IN_SET, BETWEEN)
     assert result == validate.ValidateResult("pass", 50, 0, "validation/2026-01-01.html")
     assert quarantine().empty
-    assert "pass" in page(home)
+    assert verdict(home) == "pass"
     assert "No row is in quarantine" in page(home)
     docs = home / "lake" / "shop" / "data_docs"
     assert len(list(docs.rglob("*.html"))) == 3
@@ -222,7 +229,7 @@ def test_more_bad_rows_than_the_budget_stop_the_partition_after_all_is_written(
     assert "10 break colour: expect_column_values_to_be_in_set" in str(caught.value)
     assert "validation/2026-01-01.html" in str(caught.value)
     assert len(quarantine()) == 10
-    assert "stop" in page(home)
+    assert verdict(home) == "stop"
     assert read_manifest("shop", "validate", "2026-01-01")["facts"]["verdict"] == "stop"
 
 
@@ -338,3 +345,72 @@ def test_the_verdict_follows_from_counts_and_outcomes(
     judgement = judge({"orders": count}, {"orders": [found]}, budget=0.02)
     assert judgement.verdict == verdict
     assert bool(judgement.reasons) == (verdict == "stop")
+
+
+def test_pages_hold_no_live_markup_of_what_the_file_or_the_spec_says(
+    judged: Judged, make_product: Callable[..., Product], home: Path
+) -> None:
+    cell, name = "<img src=x onerror=alert(1)>", "<svg onload=alert(2)>"
+    rules = [
+        IN_SET.replace("[red, blue]", f"[red, '{name}']"),
+        f"{{type: expect_column_values_to_not_be_null, column: '{name}'}}",
+        "{type: expect_column_values_to_match_regex, column: colour, regex: '^[a-z$_]*$'}",
+    ]
+    spec = SPEC.format(budget=90, rules=", ".join(rules))
+    rows = [f"{i},2026-01-01T10:00:00Z,{cell if i < 9 else 'cash_$_$'},1,x" for i in range(20)]
+    text = "\n".join([f"id,at,colour,price,{name}", *rows]) + "\n"
+    product = make_product(spec, files={"orders.csv": text, "visits.csv": VISITS})
+    partition = product.calendar.parse("2026-01-01")
+    ingest.run(product, partition)
+    with pytest.raises(ContractError):
+        validate.run(product, partition)
+    pages = {path.name: path.read_text() for path in home.rglob("*.html")}
+    assert set(pages) == {"2026-01-01.html", "orders.html", "visits.html", "index.html"}
+    for content in pages.values():
+        assert cell not in content
+        assert name not in content
+    assert "&lt;img src=x onerror=alert(1)&gt;" in pages["orders.html"]
+    assert "&lt;svg onload=alert(2)&gt;" in pages["orders.html"]
+    assert "cash_$_$" in pages["2026-01-01.html"]
+
+
+def test_the_index_is_made_of_one_file_and_lists_the_partitions_before(
+    judged: Judged, home: Path
+) -> None:
+    judged(IN_SET)
+    judged(IN_SET, more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
+    kept = home / "lake" / "shop" / "data_docs" / "partitions.json"
+    assert set(json.loads(kept.read_text())) == {"2026-01-01", "2026-01-02"}
+    # another run at the same time overwrote it
+    kept.write_text(json.dumps({"2025-12-01": {}}))
+    judged(IN_SET, more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
+    assert set(json.loads(kept.read_text())) == {"2026-01-01", "2026-01-02"}
+    index = (home / "lake" / "shop" / "data_docs" / "index.html").read_text()
+    assert "2026-01-01" in index and "2026-01-02" in index
+
+
+def test_rows_without_a_time_count_against_the_budget(judged: Judged, home: Path) -> None:
+    late = {i: f"{i},01/02/2026,red,{i},{i + 1}" for i in range(1, 50)}
+    with pytest.raises(ContractError, match=r"49 of 50 rows .* are bad") as caught:
+        judged(IN_SET, change=late)
+    assert "49 have no event time that can be read" in str(caught.value)
+    found = quarantine().set_index("row")
+    assert list(found.loc[1, "reasons"]) == ["at='01/02/2026' cannot be read as a time"]
+    assert found.loc[1, "key"] == '{"id": 1}'
+    assert len(set(found["digest"])) == 49
+
+
+def test_a_row_without_a_time_is_quarantined_even_where_the_rule_is_a_warning(
+    judged: Judged,
+) -> None:
+    rule = "{type: expect_column_values_to_not_be_null, column: at, severity: warning}"
+    judged(rule, change={3: "3,,red,3,4"})
+    assert reasons() == {3: ["has no at"]}
+
+
+def test_what_was_not_ingested_to_the_end_is_not_judged(
+    make_product: Callable[..., Product],
+) -> None:
+    product = make_product(SPEC.format(budget=2, rules=""), files={})
+    with pytest.raises(UsageError, match="was not ingested, or not to the end"):
+        validate.run(product, product.calendar.parse("2026-01-01"))
