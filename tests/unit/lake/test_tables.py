@@ -288,14 +288,6 @@ def test_versions_name_only_the_tables_that_exist(lake: Lake) -> None:
     assert lake.versions("sales", "returns") == {"sales": version}
 
 
-def test_a_column_that_a_version_does_not_have_is_named(lake: Lake) -> None:
-    first = lake.replace("features", pd.DataFrame({"x": [1.0]}), "2026-01-01")
-    lake.replace("features", pd.DataFrame({"x": [1.0], "y": [2.0]}), "2026-01-02")
-    assert lake.read("features", columns=["y"])["y"].tolist()[1] == 2.0
-    with pytest.raises(ContractError, match=r"there is no column \['y'\]; it has"):
-        lake.read("features", columns=["x", "y"], version=first)
-
-
 def test_the_newest_value_of_a_partition_is_told_without_its_rows(lake: Lake) -> None:
     for day in (1, 2):
         at = pd.to_datetime([f"2026-01-0{day}", f"2026-02-0{day}"], utc=True)
