@@ -10,6 +10,7 @@ import pandas as pd
 from mlfactory.product.loader import Product
 from mlfactory.registry import answers, models, runs
 from mlfactory.statistics.naive import naive_of
+from mlfactory.statistics.profile import profile_of
 from mlfactory.trainings import files
 from mlfactory.trainings.heldout import HeldOut, answers_frame, save_held_out
 from mlfactory.trainings.outcomes import answer
@@ -72,9 +73,11 @@ def leave(
     files.pin(training, product)
     ours = answers_frame(np.asarray(held_out_y), np.asarray(blocks), None, said)
     save_held_out(product.name, training.training_id, HeldOut(held_out, ours))
-    columns = [*inputs, *([time] if time else [])]
-    reference = fitted_rows[columns].reset_index(drop=True)
-    files.save_frame(product.name, training.training_id, files.REFERENCE, reference)
+    kinds = dict.fromkeys(product.spec.features.numeric, "numeric")
+    kinds |= dict.fromkeys(product.spec.features.categorical, "categorical")
+    times = fitted_rows[time] if time else None
+    profile = profile_of(fitted_rows, kinds, times, product.calendar.every)
+    files.save_profile(product.name, training.training_id, profile)
     figures = (threshold or 0.0,) * 5
     fitted = Fitted(
         training_id=training.training_id,

@@ -5,8 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-from mlfactory.monitor.findings import ALERT, DRIFT, PERFORMANCE, PREDICTION_DRIFT, Finding
-from mlfactory.monitor.picture import JUDGED, Picture
+from mlfactory.monitor.findings import (
+    ALERT,
+    DRIFT,
+    LABELS_IN_TIME,
+    PERFORMANCE,
+    PREDICTION_DRIFT,
+    Finding,
+)
+from mlfactory.monitor.picture import JUDGED, Picture, bound_in_words
 
 _log = logging.getLogger(__name__)
 
@@ -25,9 +32,13 @@ def tell(picture: Picture, told: set[str], report: str) -> None:
 
 
 def _alerts(picture: Picture, told: set[str]) -> Iterator[tuple[str, str]]:
+    seen = set()
     for one in picture.findings:
         if one.state != ALERT or one.slice or one.metric not in JUDGED:
             continue
+        if (one.metric, one.about) in seen:
+            continue
+        seen.add((one.metric, one.about))
         if one.metric == PERFORMANCE and one.about in told and one.about != picture.partition.key:
             continue
         yield one.about, _words(picture, one)
@@ -39,5 +50,7 @@ def _words(picture: Picture, one: Finding) -> str:
         return f"{what}: {picture.drift_figures(one.metric)}"
     if one.metric == PERFORMANCE:
         metric = picture.product.spec.performance_metric
-        return f"performance is in alert: {metric} {one.value:.4g}, bound {one.bound:g}"
+        return f"performance is in alert: {metric} {one.value:.4g}, {bound_in_words(one)}"
+    if one.metric == LABELS_IN_TIME:
+        return f"labels are overdue: {one.value:.1%} of its events have one, bound {one.bound:.0%}"
     return f"the newest event is {one.value:.0f} hours old, bound {one.bound:.0f}"

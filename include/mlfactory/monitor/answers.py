@@ -1,10 +1,13 @@
-"""A model's answers in one shape, whether given on held-out rows or for a partition."""
+"""A model's answers in one shape, whether given on held-out rows or for partitions."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from mlfactory.lake.catalog import PARTITION, PREDICTIONS
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -14,37 +17,48 @@ from mlfactory.trainings.heldout import HeldOut
 SCORE = "score"
 """The probability of 1, the predicted value, or the probability of the class that was chosen."""
 
-AT = "at"
-"""When the event was; not there for a snapshot."""
-
 ANSWER = "prediction"
 """The class that was chosen, of a model with several."""
 
+AT = "at"
+"""When the event was; not there for a snapshot."""
+
 
 def from_held_out(spec: ProductSpec, held_out: HeldOut) -> pd.DataFrame:
-    """Return score, class and block of the rows a model was judged by at its training."""
+    """Return score, class and time of the rows a model was judged by at its training."""
     said = held_out.said
-    if spec.label.kind != "multiclass":
-        return pd.DataFrame({SCORE: said.scores, "block": held_out.blocks})
-    return pd.DataFrame(
-        {SCORE: said.scores.max(axis=1), ANSWER: said.decisions, "block": held_out.blocks}
-    )
+    if spec.label.kind == "multiclass":
+        found = pd.DataFrame({SCORE: said.scores.max(axis=1), ANSWER: said.decisions})
+    else:
+        found = pd.DataFrame({SCORE: said.scores})
+    if spec.features.event_time:
+        found[AT] = held_out.rows[spec.features.event_time].reset_index(drop=True)
+    return found
 
 
-def from_predictions(product: Product, partition: Partition) -> pd.DataFrame:
-    """Return score, class and time of the champion's predictions for a partition."""
+def from_predictions(
+    product: Product, partitions: Sequence[Partition], version: str
+) -> pd.DataFrame:
+    """Return score, class, time and partition of what a version predicted as champion for partitions."""
     spec = product.spec
-    many = spec.label.kind == "multiclass"
-    event_time = spec.features.event_time
-    columns = ["role", SCORE, *([ANSWER, "probabilities"] if many else [])]
+    many, event_time = spec.label.kind == "multiclass", spec.features.event_time
+    columns = [
+        PARTITION,
+        "role",
+        "model_version",
+        SCORE,
+        *([ANSWER, "probabilities"] if many else []),
+    ]
     columns += [event_time] if event_time else []
-    predictions = Lake(product.name).read("predictions", [partition.key], columns=columns)
-    predictions = predictions[predictions["role"] == "champion"]
+    keys = [slot.key for slot in partitions]
+    predictions = Lake(product.name).read(PREDICTIONS, keys, columns=columns)
+    ours = (predictions["role"] == "champion") & (predictions["model_version"] == version)
+    predictions = predictions[ours].reset_index(drop=True)
     found = pd.DataFrame({SCORE: predictions[SCORE].to_numpy(dtype=np.float64)})
+    found[PARTITION] = predictions[PARTITION]
     if many:
         found[SCORE] = [max(chances) for chances in predictions["probabilities"]]
         found[ANSWER] = predictions[ANSWER].to_numpy()
     if event_time:
-        found[AT] = predictions[event_time].to_numpy()
-        found[AT] = pd.to_datetime(found[AT], utc=True)
+        found[AT] = pd.to_datetime(predictions[event_time], utc=True)
     return found

@@ -3,52 +3,105 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
-from mlfactory.monitor.answers import ANSWER, AT, SCORE
-from mlfactory.monitor.findings import DRIFT, NO_DATA, PREDICTION_DRIFT, Finding
+from mlfactory.lake.catalog import FEATURES, PARTITION
+from mlfactory.lake.tables import Lake
+from mlfactory.monitor.answers import AT, from_predictions
+from mlfactory.monitor.findings import (
+    DRIFT,
+    NO_DATA,
+    NO_REFERENCE,
+    PREDICTION_DRIFT,
+    WARN,
+    Finding,
+)
 from mlfactory.monitor.reference import Reference
+from mlfactory.monitor.windows import windows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.statistics.drift import FeatureDrift, detect
+from mlfactory.statistics.drift import DriftResult, FeatureDrift, detect
 from mlfactory.statistics.histograms import FeatureKind
-from mlfactory.statistics.profile import Profile, block_numbers, profile_by, profile_of
+from mlfactory.statistics.profile import Profile, block_numbers
+
+TELLING = 0.15
+"""A window tells enough when half of the features have a bound as small as this: a shift of half a
+standard deviation, which is a distance of 0.2, is then found."""
+
+_Read = Callable[[Sequence[Partition]], tuple[pd.DataFrame, pd.Series | None]]
 
 
 def drift_findings(
-    product: Product, partition: Partition, reference: Reference, current: pd.DataFrame
-) -> list[Finding]:
-    """Compare the partition's features with those the champion was fitted on."""
+    product: Product, partition: Partition, reference: Reference
+) -> tuple[list[Finding], pd.DataFrame]:
+    """Compare the features with those the champion was fitted on, and return them too.
+
+    They are those of the partition, and of as many before it as it takes to tell. A feature that
+    the champion knew and that is gone, or is of another kind now, is a warning; one that it did
+    not know is named.
+    """
     features = product.spec.features
     kinds: dict[str, FeatureKind] = {
         **dict.fromkeys(features.numeric, "numeric"),
         **dict.fromkeys(features.categorical, "categorical"),
     }
-    times = reference.features[features.event_time] if features.event_time else None
-    profile = profile_of(reference.features, kinds, times, product.calendar.every)
-    now = current[features.event_time] if features.event_time else None
-    return _compared(product, partition, reference, DRIFT, profile, current, now)
+    there = Lake(product.name).columns(FEATURES)
+    kinds = {name: kind for name, kind in kinds.items() if name in there}
+
+    def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
+        rows = read_features(product, slots, kinds)
+        return rows, rows[features.event_time] if features.event_time else None
+
+    profile = reference.features
+    if profile is None:
+        current, _ = read([partition])
+        return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], current
+    known = {name for name, kind in kinds.items() if profile.kinds.get(name) == kind}
+    found, current = _compared(product, partition, reference, DRIFT, profile, known, read)
+    version = reference.reign.version
+    gone = [
+        Finding(partition.key, DRIFT, slice=name, state=WARN, why="gone", model_version=version)
+        for name in profile.features
+        if name not in known
+    ]
+    new = [
+        Finding(partition.key, DRIFT, slice=name, why="new", model_version=version)
+        for name in kinds
+        if name not in known
+    ]
+    if gone and found[0].state in (None, "ok", "insufficient"):
+        found[0] = replace(found[0], state=WARN)
+    return [*found, *gone, *new], current
+
+
+def read_features(
+    product: Product, slots: Sequence[Partition], names: Iterable[str]
+) -> pd.DataFrame:
+    """Return some features of partitions, with event time and partition."""
+    time = product.spec.features.event_time
+    columns = list(dict.fromkeys([*names, *([time] if time else []), PARTITION]))
+    return Lake(product.name).read(FEATURES, [slot.key for slot in slots], columns=columns)
 
 
 def prediction_drift_findings(
-    product: Product, partition: Partition, reference: Reference, answers: pd.DataFrame
-) -> list[Finding]:
-    """Compare what the champion says about the partition with what it said about held-out rows."""
-    if answers.empty:
-        return [Finding(partition.key, PREDICTION_DRIFT, state=NO_DATA)]
-    kinds: dict[str, FeatureKind] = {SCORE: "numeric"}
-    if ANSWER in answers:
-        kinds[ANSWER] = "categorical"
-    days = reference.answers["block"]
-    numbers = None if days.isna().any() else days.to_numpy(dtype=np.intp)
-    unit = ""
-    if numbers is not None:
-        unit = "D" if product.calendar.every in ("month", "week") else "h"
-    profile = profile_by(reference.answers, kinds, numbers, unit)
-    times = answers.get(AT)
-    return _compared(product, partition, reference, PREDICTION_DRIFT, profile, answers, times)
+    product: Product, partition: Partition, reference: Reference
+) -> tuple[list[Finding], pd.DataFrame]:
+    """Compare what the champion says with what it said about held-out rows, and return it too."""
+
+    def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
+        answers = from_predictions(product, slots, reference.reign.version)
+        return answers, answers.get(AT)
+
+    profile = reference.answers
+    if profile is None:
+        answers, _ = read([partition])
+        return [Finding(partition.key, PREDICTION_DRIFT, state=NO_REFERENCE)], answers
+    return _compared(
+        product, partition, reference, PREDICTION_DRIFT, profile, set(profile.features), read
+    )
 
 
 def _compared(
@@ -57,42 +110,63 @@ def _compared(
     reference: Reference,
     metric: str,
     profile: Profile,
-    current: pd.DataFrame,
-    times: pd.Series | None,
+    names: set[str],
+    read: _Read,
+) -> tuple[list[Finding], pd.DataFrame]:
+    """Return the finding about all columns, then one for each, and the rows they are about."""
+    asked = product.spec.monitor.drift
+    rows, times = read([partition])
+    if rows.empty:
+        return [Finding(partition.key, metric, state=NO_DATA)], rows
+    since, result = partition.key, None
+    for slots in windows(product, partition):
+        if len(slots) > 1:
+            rows, times = read(slots)
+        since = slots[0].key
+        result = detect(
+            profile,
+            {name: rows[name].to_numpy() for name in profile.features if name in names},
+            block_numbers(times, profile.unit) if times is not None and profile.unit else None,
+            false_alarm_rate=asked.false_alarm_rate,
+            effect_at_least=asked.effect_at_least,
+            seed=product.spec.train.seed,
+        )
+        if result.usual_threshold <= TELLING:
+            break
+    assert result is not None  # there is always a window
+    return _findings(partition, metric, result, since, reference.reign.version), rows
+
+
+def _findings(
+    partition: Partition, metric: str, result: DriftResult, since: str, version: str
 ) -> list[Finding]:
-    """Return the finding about all columns, then one for each."""
-    spec = product.spec.monitor.drift
-    result = detect(
-        profile,
-        {name: current[name].to_numpy() for name in profile.features},
-        block_numbers(times, profile.unit) if times is not None and profile.unit else None,
-        false_alarm_rate=spec.false_alarm_rate,
-        effect_at_least=spec.effect_at_least,
-        seed=product.spec.train.seed,
-    )
-    version = reference.reign.version
     ratios = [_ratio(one) for one in result.features]
+    known = [ratio for ratio in ratios if not math.isnan(ratio)]
     summary = Finding(
         partition.key,
         metric,
-        value=max(ratios, default=math.nan),
+        value=max(known, default=math.nan),
         bound=1.0,
         state=result.state,
         model_version=version,
+        since=since,
     )
-    columns = [
-        Finding(
-            partition.key,
-            metric,
-            slice=one.name,
-            value=one.distance,
-            bound=one.threshold,
-            state=one.state,
-            model_version=version,
-        )
-        for one in result.features
+    return [
+        summary,
+        *(
+            Finding(
+                partition.key,
+                metric,
+                slice=one.name,
+                value=one.distance,
+                bound=one.threshold,
+                state=one.state,
+                model_version=version,
+                since=since,
+            )
+            for one in result.features
+        ),
     ]
-    return [summary, *columns]
 
 
 def _ratio(one: FeatureDrift) -> float:

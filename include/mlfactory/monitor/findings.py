@@ -13,13 +13,20 @@ NO_DATA, NO_MODEL, NO_LABELS, INSUFFICIENT = "no_data", "no_model", "no_labels",
 SEEN = "seen"
 """The state of a snapshot with a champion: every model has seen the only partition."""
 
-DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS = (
+NO_REFERENCE = "no_reference"
+"""The state where a training's record of what it learned from is lost or damaged."""
+
+DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS, LABELS_IN_TIME = (
     "drift",
     "prediction_drift",
     "performance",
     "freshness",
+    "labels",
 )
 """The metrics whose row with an empty slice carries a partition's state."""
+
+NAIVE = "naive"
+"""The figure of the watched metric for the best answer that looks at no feature."""
 
 CHALLENGER = "challenger"
 """The slice of the challenger's figures."""
@@ -35,6 +42,9 @@ SCHEMA = pa.schema(
         ("bound", pa.float64()),
         ("state", pa.string()),
         ("model_version", pa.string()),
+        ("since", pa.string()),
+        ("as_of", pa.string()),
+        ("why", pa.string()),
     ]
 )
 
@@ -50,6 +60,10 @@ class Finding:
         high: upper end of the value's interval.
         bound: what the value is held against.
         state: None where a figure is reported and not judged.
+        since: first partition of the window that was measured, which ends with `about`.
+        as_of: the partition at whose end the labels were looked at.
+        why: what the bound is: of the spec (`bound`), of the `naive` answer, or of the `held_out`
+            rows; of a feature, that it is `gone`, or `new` to the champion.
     """
 
     about: str
@@ -61,6 +75,9 @@ class Finding:
     bound: float | None = None
     state: str | None = None
     model_version: str | None = None
+    since: str | None = None
+    as_of: str | None = None
+    why: str | None = None
 
 
 def as_table(findings: Iterable[Finding]) -> pa.Table:

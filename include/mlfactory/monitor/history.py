@@ -2,37 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
 import pandas as pd
 
+from mlfactory.lake.catalog import METRICS
 from mlfactory.lake.tables import Lake
-from mlfactory.monitor.findings import ALERT, CHALLENGER, PERFORMANCE
+from mlfactory.monitor.findings import ALERT, CHALLENGER, PERFORMANCE, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.report.monitor_plots import Measurement
 
-PARTITIONS_SHOWN = 60
+PARTITIONS_SHOWN = 30
 
 
-def watched_metric(
-    product: Product, partition: Partition
-) -> tuple[list[Measurement], list[Measurement]]:
-    """Return the watched metric of champion and challenger over partitions, oldest first."""
-    keys = [slot.key for slot in product.calendar.back(partition, PARTITIONS_SHOWN)]
-    rows = Lake(product.name).read("metrics", keys)
-    if rows.empty:
-        return [], []
-    rows = rows[(rows["metric"] == product.spec.performance_metric) & rows["value"].notna()]
-    newest = rows.drop_duplicates(["about", "slice"], keep="last").sort_values("about")
-    return _measurements(newest, ""), _measurements(newest, CHALLENGER)
+@dataclass(frozen=True, eq=False)
+class History:
+    """What the monitor found in the newest partitions before one, bounded in their number."""
+
+    rows: pd.DataFrame
+
+    @property
+    def told(self) -> set[str]:
+        """Return the partitions whose performance was found in alert before."""
+        if self.rows.empty:
+            return set()
+        bad = (self.rows["metric"] == PERFORMANCE) & (self.rows["state"] == ALERT)
+        return set(self.rows.loc[bad, "about"])
+
+    def watched(
+        self, metric: str, findings: Iterable[Finding]
+    ) -> tuple[list[Measurement], list[Measurement]]:
+        """Return a metric of champion and challenger over partitions, oldest first.
+
+        Args:
+            findings: of the partition at hand, which are newer than the history.
+        """
+        now = pd.DataFrame([asdict(one) for one in findings])
+        rows = pd.concat([part for part in (self.rows, now) if len(part)], ignore_index=True)
+        if rows.empty:
+            return [], []
+        rows = rows[(rows["metric"] == metric) & rows["value"].notna()]
+        newest = rows.drop_duplicates(["about", "slice"], keep="last").sort_values("about")
+        return _measurements(newest, ""), _measurements(newest, CHALLENGER)
 
 
-def told_already(product: Product, partition: Partition) -> set[str]:
-    """Return the partitions whose performance was found in alert before `partition`."""
+def history_before(product: Product, partition: Partition) -> History:
+    """Return what was found in the newest partitions before `partition`."""
     before = product.calendar.back(partition, PARTITIONS_SHOWN)[:-1]
-    rows = Lake(product.name).read("metrics", [slot.key for slot in before])
-    if rows.empty:
-        return set()
-    return set(rows.loc[(rows["metric"] == PERFORMANCE) & (rows["state"] == ALERT), "about"])
+    return History(Lake(product.name).read(METRICS, [slot.key for slot in before]))
 
 
 def _measurements(rows: pd.DataFrame, of: str) -> list[Measurement]:

@@ -1,20 +1,23 @@
-"""How good a model's predictions were, as far as the labels that have arrived can tell."""
+"""How good a model's predictions were, as far as the labels that have arrived can tell.
+
+The watched metric is judged three ways, and the worst counts: by the bounds of the spec, against
+the best answer that looks at no feature (worse is an alert, whatever the spec says), and against
+the figure of the champion's own held-out rows (worse is a warning).
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 
-from mlfactory.lake.labels import known_labels
-from mlfactory.lake.tables import Lake
 from mlfactory.monitor.findings import (
     ALERT,
     CHALLENGER,
     INSUFFICIENT,
+    NAIVE,
     NO_DATA,
     NO_LABELS,
     OK,
@@ -22,110 +25,84 @@ from mlfactory.monitor.findings import (
     WARN,
     Finding,
 )
+from mlfactory.monitor.judged import MIN_LABELLED, Judged, outcome_of
 from mlfactory.product.loader import Product
-from mlfactory.product.metrics import METRICS, metrics_for
+from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
-from mlfactory.registry.answers import Answers
+from mlfactory.statistics.comparison import paired_difference
 from mlfactory.statistics.estimate import Estimate, interval
 from mlfactory.statistics.metrics import Outcome, measure
-from mlfactory.trainings import outcomes
-from mlfactory.trainings.blocks import days
+from mlfactory.statistics.naive import Naive, naive_outcome
+from mlfactory.trainings.records import Fitted
 
-MIN_LABELLED = 50
-"""With fewer labelled predictions than this, a figure would be told more by luck than the model."""
+CONFIDENCE = 0.975
+"""How sure it must be that a model is worse than the naive answer, or than it was."""
 
 _SLICES = 20
-
-Classes = Callable[[str], tuple[str, ...]]
-"""Gives the classes of a model version, in the order of its probabilities; none if it has none."""
+_BY_WEIGHT = (OK, WARN, ALERT)
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
-    """The predictions of one model for one partition, with the labels known so far.
+class Known:
+    """What a version's training tells of it: its classes, the naive answer, its held-out figures.
 
-    Attributes:
-        rows: labelled predictions, with the columns `label`, `score` and `prediction`.
-        predictions: how many predictions there are, with a label or without.
+    None of the latter two where the record of the training is gone.
     """
 
-    version: str
-    rows: pd.DataFrame
-    predictions: int
-
-    @property
-    def coverage(self) -> float:
-        """Return the share of the predictions whose label is known."""
-        return len(self.rows) / self.predictions if self.predictions else math.nan
+    classes: tuple[str, ...] = ()
+    naive: Naive | None = None
+    held_out: Estimate | None = None
 
 
-def due(product: Product, partition: Partition) -> list[Partition]:
-    """Return the partitions to measure at the end of `partition`, oldest first, itself the last.
-
-    Those are the ones whose labels can have arrived during it, and at least one before it.
-    """
-    calendar = product.calendar
-    if calendar.is_snapshot:
-        return [partition]
-    earliest = partition.start - product.spec.label.arrives_after
-    count = 2
-    while True:
-        found = calendar.back(partition, count)
-        if len(found) < count or found[0].end <= earliest:
-            # one older than reaches is no loss where it is the one before
-            return found if count == 2 or len(found) < count else found[1:]
-        count += 1
+def known_of(spec: ProductSpec, fitted: Fitted | None, classes: tuple[str, ...]) -> Known:
+    """Return what a fitted training tells of its model."""
+    if fitted is None:
+        return Known(classes)
+    figures = fitted.metrics.get(spec.performance_metric, {})
+    ends = [figures.get(name) for name in ("value", "low", "high")]
+    value, low, high = (math.nan if end is None else float(end) for end in ends)
+    return Known(classes, fitted.naive, Estimate(value, low, high))
 
 
-def settled(product: Product, about: Partition, partition: Partition) -> bool:
-    """Tell whether every label of `about` that will ever arrive has by the end of `partition`."""
-    if product.calendar.is_snapshot:
-        return True
-    return about.end + product.spec.label.arrives_after <= partition.end
-
-
-def judged(product: Product, about: Partition, partition: Partition) -> dict[str, Judged]:
-    """Return the predictions made for `about`, by role: of the champion and of the challenger.
-
-    Labels count if they had arrived by the end of `partition`.
-    """
-    lake = Lake(product.name)
-    predictions = lake.read("predictions", [about.key])
-    if predictions.empty:
-        return {}
-    key = list(product.spec.features.key)
-    columns = [*key, "label", "available_at"]
-    known = known_labels(product, [about.key], partition.end)[columns]
-    traits = [name for name in product.spec.features.sensitive if name not in key]
-    if traits and len(known):
-        known = known.merge(lake.read("features", [about.key], columns=[*key, *traits]), on=key)
-    return {
-        str(role): Judged(
-            version=str(made["model_version"].iloc[0]),
-            rows=made.merge(known, on=key) if len(known) else made.iloc[:0],
-            predictions=len(made),
-        )
-        for role, made in predictions.groupby("role")
-    }
-
-
-def outcome_of(product: Product, rows: pd.DataFrame, classes: tuple[str, ...] = ()) -> Outcome:
-    """Return labelled predictions as an outcome.
+def performance_findings(
+    product: Product,
+    about: Partition,
+    as_of: Partition,
+    made: Mapping[str, Judged],
+    known: Mapping[str, Known],
+) -> list[Finding]:
+    """Return the figures of the predictions made for `about`, beginning with the summary.
 
     Args:
-        classes: of a multiclass model, in the order of its probabilities.
+        as_of: at whose end the labels were looked at.
+        made: the predictions by role.
+        known: of each version among them.
     """
-    several = product.spec.label.kind == "multiclass"
-    scores = np.stack(rows["probabilities"].to_list()) if several else rows["score"].to_numpy()
-    event_time = product.spec.features.event_time
-    return outcomes.outcome_of(
-        product.spec,
-        rows["label"],
-        Answers(scores, rows["prediction"].to_numpy()),
-        known=classes,
-        blocks=days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None,
-    )
+    champion, challenger = made.get("champion"), made.get("challenger")
+    blank = Finding(about.key, PERFORMANCE, as_of=as_of.key)
+    if champion is None:
+        return [replace(blank, state=NO_DATA)]
+    blank = replace(blank, model_version=champion.version, since=champion.since)
+    coverage = replace(blank, metric="coverage", value=champion.coverage, since=about.key)
+    if not champion.labelled or len(champion.rows) < MIN_LABELLED:
+        state = INSUFFICIENT if champion.labelled else NO_LABELS
+        return [replace(blank, state=state), coverage]
+    outcome = outcome_of(product, champion, known[champion.version].classes)
+    figures = list(_figures(product.spec, blank, outcome, intervals=True))
+    watched = next(one for one in figures if one.metric == product.spec.performance_metric)
+    judgement = list(_judgement(product.spec, watched, outcome, known[champion.version]))
+    found = [*judgement, coverage, *figures, *_slices(product.spec, blank, champion, outcome)]
+    if challenger is not None and len(challenger.rows) >= MIN_LABELLED:
+        outcome = outcome_of(product, challenger, known[challenger.version].classes)
+        shadow = replace(
+            blank,
+            slice=CHALLENGER,
+            model_version=challenger.version,
+            since=challenger.since,
+        )
+        found += _figures(product.spec, shadow, outcome, intervals=False)
+    return found
 
 
 def verdict(spec: ProductSpec, value: float) -> tuple[str, float | None]:
@@ -140,80 +117,89 @@ def verdict(spec: ProductSpec, value: float) -> tuple[str, float | None]:
     return OK, bounds.warn if bounds.warn is not None else bounds.alert
 
 
-def performance_findings(
-    product: Product, about: Partition, made: Mapping[str, Judged], classes: Classes
-) -> list[Finding]:
-    """Return the figures of the predictions made for `about`, beginning with the summary."""
-    champion, challenger = made.get("champion"), made.get("challenger")
-    if champion is None:
-        return [Finding(about.key, PERFORMANCE, state=NO_DATA)]
-    coverage = Finding(
-        about.key, "coverage", value=champion.coverage, model_version=champion.version
+def _judgement(
+    spec: ProductSpec, watched: Finding, outcome: Outcome, known: Known
+) -> Iterator[Finding]:
+    """Give the summary with the worst of the three states, and the naive answer's figure."""
+    state, bound = verdict(spec, watched.value if watched.value is not None else math.nan)
+    why = "bound" if bound is not None else ""
+    naive = _naive(spec, watched, outcome, known)
+    if naive is not None and naive.state == ALERT and state != ALERT:
+        state, bound, why = ALERT, naive.value, "naive"
+    if state == OK and known.held_out is not None and _fell(spec, watched, known.held_out):
+        state, bound, why = WARN, known.held_out.value, "held_out"
+    yield replace(watched, metric=PERFORMANCE, state=state, bound=bound, why=why)
+    if naive is not None:
+        yield naive
+
+
+def _naive(spec: ProductSpec, watched: Finding, outcome: Outcome, known: Known) -> Finding | None:
+    """Return the naive answer's figure; in alert if the model is worse beyond chance."""
+    if known.naive is None:
+        return None
+    constant = naive_outcome(outcome, spec.performance_metric, known.naive)
+    value = measure(constant, spec.performance_metric)
+    if not math.isfinite(value) or watched.value is None or not math.isfinite(watched.value):
+        return None
+    ahead = paired_difference(constant, outcome, spec.performance_metric).at_least(CONFIDENCE)
+    return replace(
+        watched, metric=NAIVE, value=value, low=None, high=None, state=ALERT if ahead > 0 else OK
     )
-    if len(champion.rows) < MIN_LABELLED:
-        state = INSUFFICIENT if len(champion.rows) else NO_LABELS
-        summary = Finding(about.key, PERFORMANCE, state=state, model_version=champion.version)
-        return [summary, coverage]
-    outcome = outcome_of(product, champion.rows, classes(champion.version))
-    figures = list(_figures(product.spec, about, champion.version, outcome))
-    watched = next(one for one in figures if one.metric == product.spec.performance_metric)
-    found = [replace(watched, metric=PERFORMANCE), coverage, *figures]
-    found += _slices(product.spec, about, champion, outcome)
-    if challenger is not None and len(challenger.rows) >= MIN_LABELLED:
-        outcome = outcome_of(product, challenger.rows, classes(challenger.version))
-        figures = list(_figures(product.spec, about, challenger.version, outcome, judge=False))
-        found += [replace(one, slice=CHALLENGER) for one in figures]
-    return found
+
+
+def _fell(spec: ProductSpec, now: Finding, then: Estimate) -> bool:
+    """Tell whether a figure is worse than an independent earlier one beyond chance.
+
+    The interval of the difference follows from those of the figures, see Zou & Donner (2008),
+    "Construction of confidence limits about effect measures", Statistics in Medicine 27(10).
+    """
+    metric = spec.performance_metric
+    if now.value is None or now.low is None or now.high is None:
+        return False
+    ends = (now.value, now.low, now.high, then.value, then.low, then.high)
+    if not all(math.isfinite(end) for end in ends):
+        return False
+    current, best = merit(metric, now.value), max(merit(metric, now.low), merit(metric, now.high))
+    before = merit(metric, then.value)
+    worst = min(merit(metric, then.low), merit(metric, then.high))
+    return before - current > math.hypot(before - worst, best - current)
 
 
 def _figures(
-    spec: ProductSpec, about: Partition, version: str, outcome: Outcome, *, judge: bool = True
+    spec: ProductSpec, blank: Finding, outcome: Outcome, *, intervals: bool
 ) -> Iterator[Finding]:
     """Measure every metric; of a model that is not judged, only the watched has an interval."""
     for metric in metrics_for(outcome.kind, costs=outcome.costs is not None):
-        watched = metric == spec.performance_metric
-        if judge or watched:
+        if intervals or metric == spec.performance_metric:
             estimate = interval(outcome, metric)
         else:
             estimate = Estimate(measure(outcome, metric), math.nan, math.nan)
-        state, bound = verdict(spec, estimate.value) if judge and watched else (None, None)
-        yield Finding(
-            about=about.key,
-            metric=metric,
-            value=estimate.value,
-            low=estimate.low,
-            high=estimate.high,
-            bound=bound,
-            state=state,
-            model_version=version,
+        yield replace(
+            blank, metric=metric, value=estimate.value, low=estimate.low, high=estimate.high
         )
         if metric == "cost":
-            yield Finding(
-                about.key, "total_cost", value=estimate.value * outcome.rows, model_version=version
-            )
+            yield replace(blank, metric="total_cost", value=estimate.value * outcome.rows)
 
 
 def _slices(
-    spec: ProductSpec, about: Partition, champion: Judged, outcome: Outcome
+    spec: ProductSpec, blank: Finding, champion: Judged, outcome: Outcome
 ) -> Iterator[Finding]:
     """Measure the watched metric for each of the frequent values of the sensitive columns."""
-    for column in spec.features.sensitive:
-        values = champion.rows[column].astype(str)
+    for column in champion.traits.columns:
+        values = champion.traits[column].astype(str)
         for value, rows in values.value_counts().head(_SLICES).items():
             if rows < MIN_LABELLED:
                 break
             part = outcome.take(np.flatnonzero(values == value))
-            yield Finding(
-                about.key,
-                spec.performance_metric,
+            yield replace(
+                blank,
+                metric=spec.performance_metric,
                 slice=f"{column}={value}",
                 value=measure(part, spec.performance_metric),
-                model_version=champion.version,
             )
 
 
 def _is_worse(spec: ProductSpec, value: float, bound: float) -> bool:
     if spec.performance_metric == "bias":
         return abs(value) > bound
-    higher_is_better = METRICS[spec.performance_metric].higher_is_better
-    return value < bound if higher_is_better else value > bound
+    return merit(spec.performance_metric, value) < merit(spec.performance_metric, bound)

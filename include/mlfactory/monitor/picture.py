@@ -11,6 +11,7 @@ from mlfactory.monitor.findings import (
     ALERT,
     DRIFT,
     FRESHNESS,
+    LABELS_IN_TIME,
     PERFORMANCE,
     PREDICTION_DRIFT,
     WARN,
@@ -20,7 +21,8 @@ from mlfactory.monitor.reference import Reference
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
-JUDGED = (DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS)
+JUDGED = (DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS, LABELS_IN_TIME)
+_WORST_FIRST = (ALERT, WARN)
 _FIGURES_SHOWN = 3
 
 
@@ -29,8 +31,10 @@ class Picture:
     """A partition as the monitor sees it at its end.
 
     Attributes:
-        current: its rows of the table `features`.
-        answers: what the champion said about them: score, class and block.
+        current: rows of the table `features`: its own, and of as many partitions before it as it
+            took to tell whether they drifted.
+        answers: what the champion said: score, class and time, over a window likewise.
+        rows: how many rows of `features` the partition itself has; likewise `predictions`.
         findings: about it, and about earlier partitions whose labels have arrived since.
     """
 
@@ -40,17 +44,27 @@ class Picture:
     current: pd.DataFrame
     answers: pd.DataFrame
     findings: tuple[Finding, ...]
+    rows: int = 0
+    predictions: int = 0
 
     @property
     def states(self) -> dict[str, str]:
-        """Return the state of each thing that is judged."""
-        return {
+        """Return the state of each thing that is judged.
+
+        That of the labels is the worst of the partitions whose labels became overdue within it.
+        """
+        found = {
             name: found.state for name in JUDGED if (found := self.summary(name)) if found.state
         }
+        late = [one.state for one in self.findings if one.metric == LABELS_IN_TIME and one.state]
+        if late:
+            found[LABELS_IN_TIME] = next((s for s in _WORST_FIRST if s in late), late[0])
+        return found
 
     def summary(self, metric: str) -> Finding | None:
-        """Return the figure of all rows of the partition itself."""
-        return next((one for one in self.about() if (one.metric, one.slice) == (metric, "")), None)
+        """Return the figure of all rows of the partition itself, the one known latest."""
+        found = [one for one in self.about() if (one.metric, one.slice) == (metric, "")]
+        return found[-1] if found else None
 
     def about(self, key: str = "") -> list[Finding]:
         """Return the findings about a partition, by default the one that is looked at."""
@@ -62,13 +76,20 @@ class Picture:
 
     def ranked(self, metric: str = DRIFT) -> list[Finding]:
         """Return what was found about each column, the alerts first, then by distance / bound."""
-        columns = [one for one in self.about() if one.metric == metric and one.slice]
+        columns = [
+            one
+            for one in self.about()
+            if one.metric == metric and one.slice and one.value is not None
+        ]
         return sorted(columns, key=_urgency, reverse=True)
 
     def drift_figures(self, metric: str = DRIFT) -> str:
         """Return the drifts of the worst state, such as `temp 0.61 > 0.12 and 2 more`."""
         drifted = self.drifted(metric)
         worst = [one for one in drifted if one.state == drifted[0].state]
+        gone = [one.slice for one in self.about() if one.metric == metric and one.why == "gone"]
+        if not worst and gone:
+            return f"{', '.join(gone)} gone"
         shown = [f"{one.slice} {one.value:.2g} > {one.bound:.2g}" for one in worst[:_FIGURES_SHOWN]]
         more = len(worst) - len(shown)
         return ", ".join(shown) + (f" and {more} more" if more else "")
@@ -77,3 +98,14 @@ class Picture:
 def _urgency(one: Finding) -> tuple[bool, bool, float]:
     ratio = (one.value or 0.0) / one.bound if one.bound else 0.0
     return one.state == ALERT, one.state == WARN, 0.0 if math.isnan(ratio) else ratio
+
+
+def bound_in_words(one: Finding) -> str:
+    """Return what a figure is held against, such as `bound 0.58` or `the naive answer's 40.9`."""
+    if one.bound is None or math.isnan(one.bound):
+        return "no bound is set"
+    if one.why == "naive":
+        return f"the naive answer's {one.bound:.4g}"
+    if one.why == "held_out":
+        return f"{one.bound:.4g} on the held-out rows"
+    return f"bound {one.bound:g}"

@@ -1,4 +1,5 @@
-"""What a partition is compared with: the champion's training data and its held-out answers."""
+"""What a partition is compared with: what the champion learned from and what it said of held-out
+rows, both as its training kept them. The tables of the lake are not asked: they may be vacuumed."""
 
 from __future__ import annotations
 
@@ -7,55 +8,95 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.monitor.answers import from_held_out
+from mlfactory.lake.store import Absent
+from mlfactory.monitor.answers import ANSWER, AT, SCORE, from_held_out
 from mlfactory.monitor.findings import NO_MODEL, SEEN
+from mlfactory.monitor.performance import Known, known_of
+from mlfactory.product.errors import FactoryError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.models import load_version
-from mlfactory.registry.versions import tags_of
-from mlfactory.trainings.files import REFERENCE, load_fitted, load_frame, load_training
+from mlfactory.statistics.histograms import FeatureKind
+from mlfactory.statistics.profile import Profile, profile_of
+from mlfactory.trainings.files import find_fitted, find_training, load_profile
 from mlfactory.trainings.heldout import load_held_out
+from mlfactory.trainings.records import Fitted, Training
 
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """The champion of a partition and what it knew.
+    """The champion of a partition and what its training kept of the past.
 
     Attributes:
         reign: which version, and up to where it has seen the data.
         reason: why it was promoted.
-        partitions: the partitions whose features it was fitted on.
-        features: their rows, as they were then.
-        answers: its `score` (and class) for each row it was judged by, none of which it had seen;
-            the column `block` tells the day or hour of each.
-        threshold: of a binary model's decisions.
+        training: what was pinned; None if that record is lost. Likewise `fitted`.
+        features: the profile of the rows that were fitted on; None if it is lost.
+        answers: what it said of the rows it was judged by, none of which it had seen; None if
+            they are lost.
+        said: these answers row by row, for plots.
+        problems: what is lost and where it should be, in words.
     """
 
     reign: ledger.Reign
-    training_id: str
     reason: str
-    partitions: tuple[str, ...]
-    features: pd.DataFrame
-    answers: pd.DataFrame
-    threshold: float | None
+    training: Training | None
+    fitted: Fitted | None
+    features: Profile | None
+    answers: Profile | None
+    said: pd.DataFrame | None
+    problems: tuple[str, ...] = ()
+
+    @property
+    def threshold(self) -> float | None:
+        """Return the threshold of a binary model's decisions."""
+        threshold = self.fitted.threshold if self.fitted else None
+        return threshold.value if threshold else None
 
 
 def reference_for(product: Product, partition: Partition) -> Reference | None:
-    """Return what the champion of `partition` learned from, None if there is no champion."""
+    """Return what the champion of `partition` learned from, None if there is no champion.
+
+    Whatever is lost or damaged is left out and named: it must not keep the rest from being seen.
+    """
     reign = ledger.champion_for(product, partition)
     if reign is None:
         return None
-    training = load_training(product.name, tags_of(product.name, reign.version)["training_id"])
-    fitted = load_fitted(product.name, training.training_id)
+    problems: list[str] = []
+    try:
+        training = find_training(product.name, reign.training_id)
+        fitted = find_fitted(product.name, reign.training_id)
+    except FactoryError as error:
+        training = fitted = None
+        problems.append(error.problem)
+    features = said = answers = None
+    try:
+        features = load_profile(product.name, reign.training_id)
+    except (Absent, IntegrityError) as error:
+        problems.append(error.problem)
+    try:
+        said = from_held_out(product.spec, load_held_out(product.name, reign.training_id))
+        answers = profile_of(said, answer_kinds(said), said.get(AT), product.calendar.every)
+    except (Absent, IntegrityError) as error:
+        problems.append(error.problem)
     return Reference(
         reign=reign,
-        training_id=training.training_id,
-        reason=_reason(product, reign),
-        partitions=training.fit_partitions,
-        features=load_frame(product.name, training.training_id, REFERENCE),
-        answers=from_held_out(product.spec, load_held_out(product.name, training.training_id)),
-        threshold=fitted.threshold.value if fitted.threshold else None,
+        reason=reign.why,
+        training=training,
+        fitted=fitted,
+        features=features,
+        answers=answers,
+        said=said,
+        problems=tuple(problems),
     )
+
+
+def answer_kinds(answers: pd.DataFrame) -> dict[str, FeatureKind]:
+    """Return the columns of a model's answers that are compared, and how."""
+    kinds: dict[str, FeatureKind] = {SCORE: "numeric"}
+    if ANSWER in answers:
+        kinds[ANSWER] = "categorical"
+    return kinds
 
 
 def without_reference(product: Product) -> str:
@@ -68,22 +109,26 @@ def without_reference(product: Product) -> str:
     return NO_MODEL
 
 
-def columns(product: Product) -> list[str]:
-    """Return the columns that are watched for drift, and the one with their time."""
-    features = product.spec.features
-    return [*features.inputs, *([features.event_time] if features.event_time else [])]
+def known_versions(product: Product, versions: set[str]) -> dict[str, Known]:
+    """Return what is known of some versions from their trainings."""
+    return {version: _known(product, version) for version in versions}
 
 
-def classes_of(product: Product, version: str) -> tuple[str, ...]:
-    """Return the classes of a model of several, in the order of its probabilities."""
-    if product.spec.label.kind != "multiclass":
-        return ()
-    return load_version(product.name, version).classes or ()
+def _known(product: Product, version: str) -> Known:
+    try:
+        fitted = find_fitted(product.name, _judgement(product, version).subject)
+    except FactoryError:
+        fitted = None
+    several = product.spec.label.kind == "multiclass"
+    classes = fitted.classes if fitted else None
+    if several and not classes:
+        classes = load_version(product.name, version).classes
+    return known_of(product.spec, fitted, tuple(classes or ()))
 
 
-def _reason(product: Product, reign: ledger.Reign) -> str:
+def _judgement(product: Product, version: str) -> ledger.Entry:
     return next(
-        entry.why
-        for entry in reversed(ledger.entries(product.name, "promoted"))
-        if entry.details["version"] == reign.version
+        entry
+        for entry in reversed(ledger.entries(product.name, *ledger.DECISIONS))
+        if str(entry.details.get("version")) == version
     )

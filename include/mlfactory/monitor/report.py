@@ -12,13 +12,16 @@ from mlfactory.monitor.findings import (
     CHALLENGER,
     DRIFT,
     FRESHNESS,
+    LABELS_IN_TIME,
+    NAIVE,
     NO_MODEL,
+    NO_REFERENCE,
     PERFORMANCE,
     PREDICTION_DRIFT,
     SEEN,
     Finding,
 )
-from mlfactory.monitor.picture import Picture
+from mlfactory.monitor.picture import Picture, bound_in_words
 from mlfactory.monitor.reference import Reference, without_reference
 from mlfactory.product.metrics import metrics_for
 from mlfactory.registry.versions import version_url
@@ -37,13 +40,14 @@ _NAMES = {
     PREDICTION_DRIFT: "Prediction drift",
     PERFORMANCE: "Performance",
     FRESHNESS: "Freshness",
+    LABELS_IN_TIME: "Labels in time",
 }
 _ABSENT = {
     "no_data": "no rows in this partition",
     NO_MODEL: "no model that has not seen this partition",
     SEEN: "every model has seen the only partition",
     "no_labels": "no label has arrived yet",
-    "insufficient": "too few rows to judge",
+    NO_REFERENCE: "the record of what the champion learned from is lost",
 }
 _WITHOUT = {
     NO_MODEL: "There is no model for this partition: none was promoted before it, so nothing is "
@@ -70,15 +74,15 @@ def page_of(
     product = picture.product
     page = Page(
         f"{product.spec.title or product.name}",
-        f"{product.name} · {_span(picture)} · {len(picture.current):,} rows",
+        f"{product.name} · {_span(picture)} · {picture.rows:,} rows",
     )
     page.states(
         (_NAMES[name], state, _note(picture, name, state)) for name, state in picture.states.items()
     )
     _model(page, picture, run_address)
-    if picture.reference is not None and len(picture.current):
+    if picture.reference is not None and picture.rows:
         _drift(page, picture, picture.reference)
-        if len(picture.answers):
+        if picture.predictions:
             _predictions(page, picture, picture.reference)
     if measured:
         _performance(page, picture, measured, in_shadow)
@@ -94,21 +98,37 @@ def _span(picture: Picture) -> str:
 def _note(picture: Picture, name: str, state: str) -> str:
     if state in _ABSENT:
         return _ABSENT[state]
+    if name == LABELS_IN_TIME:
+        late = [one for one in picture.findings if one.metric == LABELS_IN_TIME]
+        return ", ".join(f"{one.value:.1%} of {one.about} have one" for one in late)
     found = picture.summary(name)
+    window = "" if found is None else _window(picture, found)
+    if state == "insufficient":
+        return f"too little{window} to tell a large change from chance"
     if found is None or found.value is None:
         return ""
     if name in (DRIFT, PREDICTION_DRIFT):
         drifted, ranked = picture.drifted(name), picture.ranked(name)
-        if drifted:
-            return f"{len(drifted)} of {len(ranked)} columns; {picture.drift_figures(name)}"
+        unsure = sum(one.state == "insufficient" for one in ranked)
+        rest = f"; {unsure} cannot be told" if unsure else ""
+        if state in ("alert", "warn"):
+            figures = picture.drift_figures(name)
+            return f"{len(drifted)} of {len(ranked)} columns{window}; {figures}{rest}"
         if len(ranked) == 1:
-            return f"{ranked[0].slice} {ranked[0].value:.2g}, bound {ranked[0].bound:.2g}"
-        return f"none of {len(ranked)} columns is beyond its bound"
+            return f"{ranked[0].slice} {ranked[0].value:.2g}, bound {ranked[0].bound:.2g}{window}"
+        return f"none of {len(ranked)} columns is beyond its bound{window}{rest}"
     if name == FRESHNESS:
         return f"newest event {found.value:.1f} hours before the end, bound {found.bound:.0f}"
     metric = picture.product.spec.performance_metric
-    bound = "no bound is set" if found.bound is None else f"bound {found.bound:g}"
-    return f"{metric} {found.value:.4g} ({_interval(found)}), {bound}"
+    figure = f"{metric} {found.value:.4g} ({_interval(found)}){window}"
+    return f"{figure}, {bound_in_words(found)}"
+
+
+def _window(picture: Picture, found: Finding) -> str:
+    """Return since when was measured, where that is before the partition itself."""
+    if found.since in (None, picture.partition.key):
+        return ""
+    return f" since {found.since}"
 
 
 def _interval(found: Finding) -> str:
@@ -126,12 +146,16 @@ def _model(page: Page, picture: Picture, run_address: str) -> None:
         )
         return
     version = reference.reign.version
-    facts = {
+    facts: dict[str, object] = {
         "Champion": Link(f"{product.name}, version {version}", version_url(product.name, version)),
-        "Fitted on": f"{_listed(reference.partitions)} ({len(reference.features):,} rows)",
         "Seen through": reference.reign.seen_through,
         "Promoted because": reference.reason,
     }
+    if reference.training is not None:
+        learned = reference.training
+        facts["Fitted on"] = f"{_listed(learned.fit_partitions)} ({learned.fit_rows:,} rows)"
+    if reference.problems:
+        facts["Lost"] = "; ".join(reference.problems)
     challenger = ledger.challenger_for(product, picture.partition)
     if challenger is not None:
         facts["In shadow"] = Link(
@@ -157,7 +181,11 @@ def _drift(page: Page, picture: Picture, reference: Reference) -> None:
         "for all features together. A feature beyond its bound is a warning, "
         f"and an alert if its distance is at least {drift.effect_at_least:g}."
     )
-    ranked = picture.ranked()
+    ranked, all_of_it = picture.ranked(), picture.summary(DRIFT)
+    if all_of_it is not None and all_of_it.since not in (None, picture.partition.key):
+        page.paragraph(
+            f"The partition alone could not tell, so the rows since {all_of_it.since} are compared."
+        )
     page.table(
         ["Feature", "Distance", "Bound", "Distance / bound", "State"],
         [
@@ -168,14 +196,25 @@ def _drift(page: Page, picture: Picture, reference: Reference) -> None:
     )
     if len(ranked) > _FEATURES_LISTED:
         page.paragraph(f"{len(ranked) - _FEATURES_LISTED} more are in the table `metrics`.")
-    shown = [one.slice for one in ranked[:_FEATURES_DRAWN]]
-    if shown:
-        numeric = set(picture.product.spec.features.numeric)
+    _unmatched(page, picture)
+    profile = reference.features
+    shown = [one.slice for one in picture.drifted() if one.why is None][:_FEATURES_DRAWN]
+    if shown and profile is not None:
         pairs = [
-            Distribution(name, reference.features[name], picture.current[name], name in numeric)
-            for name in shown
+            Distribution(name, profile.features[name], picture.current[name]) for name in shown
         ]
         page.figure(distributions(pairs), "The features furthest beyond their bounds")
+
+
+def _unmatched(page: Page, picture: Picture) -> None:
+    """Name the features that only one side knows."""
+    for why, words in (
+        ("gone", "The champion learned from features that are gone, or of another kind now"),
+        ("new", "The champion does not know these features, which were added since"),
+    ):
+        names = [one.slice for one in picture.about() if one.metric == DRIFT and one.why == why]
+        if names:
+            page.paragraph(f"{words}: {', '.join(names)}.")
 
 
 def _times(one: Finding) -> float | None:
@@ -188,22 +227,27 @@ def _predictions(page: Page, picture: Picture, reference: Reference) -> None:
     name = {"binary": f"probability of {spec.label.column}", "regression": spec.label.column}.get(
         spec.label.kind, "probability of the chosen class"
     )
-    now, before = (
-        frame[SCORE].to_numpy(dtype=np.float64) for frame in (picture.answers, reference.answers)
-    )
-    facts = {"Mean now": float(np.mean(now)), "Mean on the held-out rows": float(np.mean(before))}
+    now = picture.answers[SCORE].to_numpy(dtype=np.float64)
+    facts = {"Mean now": float(np.mean(now))}
+    said = reference.said
+    before = None if said is None else said[SCORE].to_numpy(dtype=np.float64)
+    if before is not None:
+        facts["Mean on the held-out rows"] = float(np.mean(before))
     if reference.threshold is not None:
         facts["Share at or above the threshold now"] = float(np.mean(now >= reference.threshold))
-        facts["The same on the held-out rows"] = float(np.mean(before >= reference.threshold))
+        if before is not None:
+            share = float(np.mean(before >= reference.threshold))
+            facts["The same on the held-out rows"] = share
     page.facts(facts)
+    if before is None or not picture.drifted(PREDICTION_DRIFT):
+        return
     page.figure(
         scores(before, now, name=name, threshold=reference.threshold),
         "What the champion says now, and what it said about the rows that it was judged by",
     )
-    if ANSWER in picture.answers:
-        pair = Distribution(
-            "chosen class", reference.answers[ANSWER], picture.answers[ANSWER], numeric=False
-        )
+    if ANSWER in picture.answers and reference.answers is not None:
+        chosen = reference.answers.features[ANSWER]
+        pair = Distribution("chosen class", chosen, picture.answers[ANSWER])
         page.figure(distributions([pair]), "How often each class is chosen")
 
 
@@ -227,7 +271,7 @@ def _performance(
         rows = list(_figures(picture, about))
         if rows:
             page.paragraph(_known_of(picture, about))
-            page.table(["Metric", "Champion", "from", "to", "Challenger"], rows)
+            page.table(["Metric", "Champion", "from", "to", "Challenger", "Naive answer"], rows)
     slices = [one for one in picture.findings if "=" in one.slice and one.metric != DRIFT]
     if slices:
         page.paragraph(f"{spec.performance_metric} for each value of the sensitive columns:")
@@ -241,19 +285,24 @@ def _figures(picture: Picture, about: str) -> Iterator[list[object]]:
     spec = picture.product.spec
     found = picture.about(about)
     for metric in metrics_for(spec.label.kind, costs=spec.business is not None):
-        one = next((one for one in found if (one.metric, one.slice) == (metric, "")), None)
+        one = next(
+            (one for one in reversed(found) if (one.metric, one.slice) == (metric, "")), None
+        )
         if one is not None:
             challenger = _value(found, metric, CHALLENGER)
             name = metric
             if metric == "cost" and spec.business:
                 name = f"cost of a prediction, {spec.business.currency}"
-            yield [name, one.value, one.low, one.high, challenger]
+            naive = _value(found, NAIVE) if metric == spec.performance_metric else None
+            yield [name, one.value, one.low, one.high, challenger, naive]
 
 
 def _known_of(picture: Picture, about: str) -> str:
     """Return how much is known of a partition, and what the errors known so far have cost."""
     found, business = picture.about(about), picture.product.spec.business
     text = f"{about}, by the labels of {_value(found, 'coverage') or 0:.1%} of its predictions"
+    since = next((one.since for one in found if one.metric == PERFORMANCE and one.since), about)
+    text += "" if since == about else f" and of those since {since}"
     total, other = _value(found, "total_cost"), _value(found, "total_cost", CHALLENGER)
     if total is None or business is None:
         return f"{text}:"
@@ -264,4 +313,5 @@ def _known_of(picture: Picture, about: str) -> str:
 
 
 def _value(found: Sequence[Finding], metric: str, of: str = "") -> float | None:
-    return next((one.value for one in found if (one.metric, one.slice) == (metric, of)), None)
+    named = (one.value for one in reversed(found) if (one.metric, one.slice) == (metric, of))
+    return next(named, None)

@@ -1,41 +1,93 @@
-"""Whether a product keeps what it promises of its data: how old the newest event is."""
+"""Whether a product keeps what it promises of its data: fresh events, and labels in time."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
+import pandas as pd
+
+from mlfactory.lake.catalog import FEATURES
+from mlfactory.lake.labels import overdue
 from mlfactory.lake.tables import Lake
-from mlfactory.monitor.findings import ALERT, FRESHNESS, NO_DATA, OK, Finding
+from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA, OK, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
+LEAST_LABELLED = 0.8
+"""Share of a partition's events whose label must have come once labels are overdue. Some events
+never get one, such as a flight that was cancelled."""
 
-def freshness(product: Product, partition: Partition) -> Finding | None:
+_LOOKED_BACK = 400
+"""Partitions that are looked through for the newest event, where the newest ones have none."""
+
+
+def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> Finding | None:
     """Return the age in hours of the newest event at the end of `partition`, held to its bound.
 
     None for a snapshot, whose rows have no time.
+
+    Args:
+        current: rows of the table `features` that end with the partition's.
+    """
+    event_time = product.spec.features.event_time
+    if product.calendar.is_snapshot or event_time is None:
+        return None
+    newest = None
+    if event_time in current and len(times := current[event_time].dropna()):
+        newest = times.max().to_pydatetime()
+    if newest is None:
+        newest = _newest_event(product, partition)
+    return _aged(product, partition, newest, partition.end)
+
+
+def freshness_now(product: Product, now: datetime) -> Finding | None:
+    """Return the age in hours of the newest event at the moment `now` (UTC).
+
+    It asks the lake alone, and no stage of the chain that it watches. None for a snapshot. With
+    nothing in the lake the state is `no_data`.
     """
     if product.calendar.is_snapshot or product.spec.features.event_time is None:
         return None
+    partition = product.calendar.containing(now)
+    return _aged(product, partition, _newest_event(product, partition), now)
+
+
+def labels_in_time(product: Product, partition: Partition) -> list[Finding]:
+    """Return a finding for each partition whose labels became overdue within `partition`.
+
+    The value is the share of its events with a label; too small a share is an alert.
+    """
+    return [
+        Finding(
+            late.partition,
+            LABELS_IN_TIME,
+            value=late.labelled / late.rows,
+            bound=LEAST_LABELLED,
+            state=OK if late.labelled >= LEAST_LABELLED * late.rows else ALERT,
+            as_of=partition.key,
+        )
+        for late in overdue(product, partition)
+    ]
+
+
+def _aged(
+    product: Product, partition: Partition, newest: datetime | None, now: datetime
+) -> Finding:
     promised = product.spec.monitor.slo.freshness
     bound = None if promised is None else promised.total_seconds() / 3600
-    newest = _newest_event(product, partition)
     if newest is None:
         return Finding(partition.key, FRESHNESS, bound=bound, state=NO_DATA)
-    age = (partition.end - newest).total_seconds() / 3600
+    age = (now - newest).total_seconds() / 3600
     state = None if bound is None else OK if age <= bound else ALERT
     return Finding(partition.key, FRESHNESS, value=age, bound=bound, state=state)
 
 
 def _newest_event(product: Product, partition: Partition) -> datetime | None:
-    lake = Lake(product.name)
-    column = str(product.spec.features.event_time)
-    parse = product.calendar.parse
-    until = [
-        key for key in lake.partitions("features") if parse(key).start <= partition.start
-    ]  # sorted, so that the last one with a row holds the newest event
-    for key in reversed(until):
-        times = lake.read("features", [key], columns=[column])[column].dropna()
+    lake, column = Lake(product.name), str(product.spec.features.event_time)
+    looked_at = {slot.key for slot in product.calendar.back(partition, _LOOKED_BACK)}
+    # sorted, so that the last one with a row holds the newest event
+    for key in reversed([key for key in lake.partitions(FEATURES) if key in looked_at]):
+        times = lake.read(FEATURES, [key], columns=[column])[column].dropna()
         if len(times):
             return times.max().to_pydatetime()  # type: ignore[no-any-return]
     return None

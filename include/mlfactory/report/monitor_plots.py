@@ -21,6 +21,7 @@ from mlfactory.report.style import (
     new_figure,
     titled,
 )
+from mlfactory.statistics.histograms import Counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -30,6 +31,7 @@ _COLUMNS = 3
 _TICKS = 14
 _REST = "all others"
 _MISSING = "missing"
+_VISIBLE = 1e-9
 _SHOWN = (0.002, 0.998)
 """Quantiles between which values are drawn, or one outlier would squeeze all others together."""
 
@@ -39,9 +41,8 @@ class Distribution:
     """The values of one feature that a model learned from, and those it meets now."""
 
     name: str
-    reference: pd.Series
+    reference: Counted
     current: pd.Series
-    numeric: bool
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def distributions(pairs: Sequence[Distribution]) -> Figure:
     figure, axes = new_figure(10.4, 2.35 * rows, rows, min(_COLUMNS, len(pairs)))
     for one, pair in zip(axes, pairs, strict=False):
         titled(one, pair.name)
-        if pair.numeric:
-            _histograms(one, _finite(pair.reference), _finite(pair.current))
+        if pair.reference.ordered:
+            _against_counted(one, pair.reference, _finite(pair.current))
         else:
             _bars(one, pair.reference, pair.current)
     for spare in axes[len(pairs) :]:
@@ -169,7 +170,40 @@ def _histograms(
     axes.set_ylim(bottom=0)
 
 
-def _bars(axes: Axes, reference: pd.Series, current: pd.Series) -> None:
+def _against_counted(axes: Axes, reference: Counted, current: Floats) -> None:
+    """Draw numbers as a histogram over one that is known by its counts between edges."""
+    cumulated, edges = counted_shares(reference, current)
+    if not len(edges):
+        return
+    axes.stairs(cumulated, edges, color=REFERENCE, alpha=0.55, fill=True)
+    now = np.histogram(current, edges)[0] / max(len(current), 1)
+    axes.stairs(now, edges, color=CURRENT, linewidth=1.5)
+    axes.set_ylim(bottom=0)
+
+
+def counted_shares(reference: Counted, current: Floats) -> tuple[Floats, Floats]:
+    """Return (bins,) the reference's shares between even edges (bins + 1,), and these.
+
+    The edges reach over what is known of both; none where neither has a number.
+    """
+    counts = reference.counts.sum(axis=0, dtype=np.float64)
+    finite = np.isfinite(reference.edges)
+    below = np.cumsum(counts)[: len(reference.edges)][finite] / max(counts.sum(), 1)
+    at = reference.edges[finite]
+    ends = [at[np.searchsorted(below, np.array(_SHOWN) * below[-1]).clip(0, len(at) - 1)]] * bool(
+        len(at) and below[-1]
+    )
+    ends += [np.quantile(current, _SHOWN)] if len(current) else []
+    if not ends:
+        return np.array([]), np.array([])
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    edges = np.linspace(low, high if high > low else low + 1, _BINS + 1)
+    edges[0] = np.nextafter(edges[0], -np.inf)
+    shares: Floats = np.diff(np.interp(edges, at, below)) if len(at) else np.zeros(_BINS)
+    return shares, edges
+
+
+def _bars(axes: Axes, reference: Counted, current: pd.Series) -> None:
     shares = level_shares(reference, current)
     places = np.arange(len(shares))
     axes.bar(places - 0.2, shares["reference"], 0.4, color=REFERENCE, alpha=0.7)
@@ -181,21 +215,24 @@ def _bars(axes: Axes, reference: pd.Series, current: pd.Series) -> None:
     )
 
 
-def level_shares(reference: pd.Series, current: pd.Series) -> pd.DataFrame:
+def level_shares(reference: Counted, current: pd.Series) -> pd.DataFrame:
     """Return the share of each level then and now, the frequent ones first, the rest as one."""
-    counted = {
-        name: values.astype(object).where(values.notna(), _MISSING).astype(str).value_counts()
-        for name, values in (("reference", reference), ("current", current))
-    }
+    names = [*reference.levels, _REST, _REST, _MISSING]
+    then = pd.Series(reference.counts.sum(axis=0, dtype=np.float64), index=names)
+    now = pd.Series(reference.tally(current.to_numpy()).astype(np.float64), index=names)
     shares = pd.DataFrame(
-        {name: counts / max(counts.sum(), 1) for name, counts in counted.items()}
-    ).fillna(0.0)
+        {
+            name: counts.groupby(level=0).sum() / max(counts.sum(), 1)
+            for name, counts in (("reference", then), ("current", now))
+        }
+    )
+    shares = shares[shares.max(axis=1) > 0]
     order = shares.max(axis=1).sort_values(ascending=False, kind="stable").index
-    shares = shares.loc[order]
-    if len(shares) <= _LEVELS:
+    shares = shares.loc[[name for name in order if name != _REST]]
+    rest = 1 - shares.iloc[: _LEVELS - 1].sum()
+    if len(shares) < _LEVELS and rest.max() < _VISIBLE:
         return shares
-    rest = shares.iloc[_LEVELS - 1 :].sum().to_frame(_REST).T
-    return pd.concat([shares.iloc[: _LEVELS - 1], rest])
+    return pd.concat([shares.iloc[: _LEVELS - 1], rest.clip(lower=0).to_frame(_REST).T])
 
 
 def _finite(values: pd.Series) -> Floats:

@@ -2,34 +2,57 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pandas as pd
 
 from mlfactory.lake import ledger
-from mlfactory.lake.labels import known_labels
+from mlfactory.lake.catalog import METRICS
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+from mlfactory.product.policy import DriftTrigger, PerformanceTrigger
 from mlfactory.retrain.policy import Observation, Past
 
 _FIGURES_SHOWN = 3
 
+_LASTS = timedelta(minutes=15)
+"""How long a training may take beside twice its search before it counts as failed."""
 
-def past_before(product: Product, partition: Partition) -> Past:
+_HOURS = 24
+"""Partitions in the shortest window of an hourly product."""
+
+_LATER = ("since", "as_of", "why")
+"""Columns that a table of metrics has not had from the first."""
+
+
+def past_before(product: Product, partition: Partition, now: datetime) -> Past:
     """Return what was trained and asked for before `partition`.
 
-    What came at or after it is left out, so that deciding again decides the same.
+    What came at or after it is left out, so that deciding again decides the same. Only whether a
+    training may be running is asked of the clock, `now` (UTC): a backfill decides about a year in
+    a minute, and must not ask for a training at each partition while the first one runs.
     """
-    judged = ledger.entries(product.name, "promoted", "rejected")
+    judged = ledger.entries(product.name, *ledger.DECISIONS)
     requested = ledger.entries(product.name, "retrain_requested")
     here = [entry for entry in judged if entry.partition == partition.key]
-    requests = _before(product, partition, {entry.partition for entry in requested})
+    trained = {entry.partition for entry in judged}
+    patience = _LASTS + 2 * timedelta(seconds=product.spec.train.search.seconds)
+    running = {
+        entry.partition
+        for entry in requested
+        if entry.partition not in trained and now - datetime.fromisoformat(entry.at) < patience
+    }
+    known = _before(product, partition, trained)
     return Past(
         champion=_champion(product, partition),
         # one that failed was asked for but never judged: it costs budget, and is asked for again
-        trainings=_before(product, partition, {entry.partition for entry in judged}),
-        requests=requests,
+        trainings=known,
+        requests=_before(product, partition, {entry.partition for entry in requested}),
+        under_way=_before(product, partition, running),
         trained_here=bool(here),
         judged_at=here[-1].at if here else "",
+        newest_decision=max((one.number for one in judged if one.partition in known), default=0),
     )
 
 
@@ -38,26 +61,35 @@ def observations_until(
 ) -> list[Observation]:
     """Return what the monitor found, until the end of `partition`, about the champion's partitions.
 
-    Those are the ones after the champion's cut-off; of each, what was measured last counts.
+    Those are the ones after the champion's cut-off; of each, what was measured last counts. No
+    more partitions are read than the longest trigger can look back on.
     """
-    if champion is None or product.calendar.is_snapshot:
+    calendar = product.calendar
+    if champion is None or calendar.is_snapshot:
         return []
-    after = product.calendar.shift(product.calendar.parse(champion), 1)
-    keys = [slot.key for slot in product.calendar.span(after, partition)]
-    rows = Lake(product.name).read("metrics", keys)
+    cutoff = calendar.parse(champion)
+    keys = [
+        slot.key
+        for slot in calendar.back(partition, _looked_back(product))
+        if slot.start > cutoff.start
+    ]
+    rows = Lake(product.name).read(METRICS, keys)
     if rows.empty:
         return []
-    rows = rows[rows["about"].isin(keys)]
+    rows = rows.reindex(columns=[*rows.columns, *(c for c in _LATER if c not in rows.columns)])
+    known = rows["as_of"].isna() | (rows["as_of"] <= partition.key)
+    rows = rows[known & (rows["about"] > cutoff.key) & (rows["about"] <= partition.key)]
     return [_observation(str(about), found) for about, found in rows.groupby("about", sort=True)]
 
 
-def labelled_rows(product: Product, partition: Partition) -> dict[str, int]:
-    """Return the labelled rows known at the end of `partition`, by partition of the window."""
-    window = product.calendar.back(partition, product.spec.window)
-    keys = [slot.key for slot in window]
-    labels = known_labels(product, keys, partition.end)
-    found = labels["partition"].value_counts().to_dict()
-    return {key: int(found[key]) for key in keys if key in found}
+def _looked_back(product: Product) -> int:
+    """Return how many partitions the triggers can look back on: so many windows on end."""
+    spec = product.spec
+    times = [
+        one.in_.n for one in spec.triggers if isinstance(one, DriftTrigger | PerformanceTrigger)
+    ]
+    window = max(spec.holdout_partitions, _HOURS if product.calendar.every == "hour" else 1)
+    return max(times, default=1) * window + 1
 
 
 def _champion(product: Product, partition: Partition) -> str | None:
@@ -75,18 +107,38 @@ def _before(product: Product, partition: Partition, keys: set[str]) -> tuple[str
 
 
 def _observation(about: str, found: pd.DataFrame) -> Observation:
-    newest = found.sort_values("partition", kind="stable").drop_duplicates(
-        ["metric", "slice"], keep="last"
-    )
+    newest = found.sort_values(["partition", "as_of"], kind="stable", na_position="first")
+    newest = newest.drop_duplicates(["metric", "slice"], keep="last")
     summary = newest[newest["slice"] == ""].set_index("metric")
-    performance = summary["value"].get("performance")
+    performance = summary.loc["performance"] if "performance" in summary.index else None
+    value = None if performance is None or pd.isna(performance["value"]) else performance["value"]
     return Observation(
         partition=about,
         drift=str(summary["state"].get("drift", "no_data")),
         performance=str(summary["state"].get("performance", "no_labels")),
         drift_figures=_drifted(newest),
-        value=None if performance is None or pd.isna(performance) else float(performance),
+        value=None if value is None else float(value),
+        bound="" if performance is None else _bound(performance),
+        drift_since=_text(summary["since"].get("drift")),
+        performance_since="" if performance is None else _text(performance["since"]),
     )
+
+
+def _bound(performance: pd.Series) -> str:
+    """Return what a figure is held against, such as `below 0.58`."""
+    bound, value = performance["bound"], performance["value"]
+    if pd.isna(bound) or pd.isna(value):
+        return ""
+    side = "below" if abs(value) < bound else "above"
+    if performance["why"] == "naive":
+        return f"worse than the naive answer's {bound:.4g}"
+    if performance["why"] == "held_out":
+        return f"{side} {bound:.4g} on the held-out rows"
+    return f"{side} {bound:g}"
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _drifted(found: pd.DataFrame) -> str:
@@ -96,6 +148,7 @@ def _drifted(found: pd.DataFrame) -> str:
         drifted = features[features["state"] == state]
         if len(drifted):
             break
+    drifted = drifted[drifted["value"].notna()]
     ratios = (drifted["value"] / drifted["bound"]).sort_values(ascending=False, kind="stable")
     figures = [
         f"{row.slice} {row.value:.2g} > {row.bound:.2g}"

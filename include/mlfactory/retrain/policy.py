@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mlfactory.product.partitions import Calendar, Partition
 from mlfactory.product.policy import DriftTrigger, EveryTrigger, PerformanceTrigger
 from mlfactory.product.quantities import KOfN
 from mlfactory.product.spec import ProductSpec
+from mlfactory.trainings.split import Plan
 
 _REACHED = {"warn": ("warn", "alert"), "alert": ("alert",)}
 _MEASURED = ("ok", "warn", "alert")
@@ -21,6 +22,10 @@ class Observation:
     Attributes:
         drift_figures: the features that drifted most, such as `temp 0.61 > 0.12`.
         value: of the performance metric, nan or None where it is not known.
+        bound: what it is held against, in words, such as `below 0.58`.
+        drift_since: the first partition of the window in which drift was looked for; by default
+            the partition itself.
+        performance_since: the same of the performance.
     """
 
     partition: str
@@ -28,6 +33,9 @@ class Observation:
     performance: str
     drift_figures: str = ""
     value: float | None = None
+    bound: str = ""
+    drift_since: str = ""
+    performance_since: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,24 +46,30 @@ class Past:
         champion: cut-off of the model that judges the partition, None if there is none.
         trainings: cut-offs of the trainings that came to a judgement, oldest first.
         requests: the partitions at which the policy asked for a training, oldest first.
+        under_way: those of the requests whose training may be running, for it was asked for a short
+            while ago and was not judged yet.
         trained_here: whether a training with this very cut-off was judged already.
         judged_at: when the newest of those was, as the ledger tells it.
+        newest_decision: number of the newest promotion or rejection that was known, 0 if none.
     """
 
     champion: str | None = None
     trainings: tuple[str, ...] = ()
     requests: tuple[str, ...] = ()
+    under_way: tuple[str, ...] = ()
     trained_here: bool = False
     judged_at: str = ""
+    newest_decision: int = 0
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether a training is requested, why, and what stood against it."""
+    """Whether a training is requested, why, what stood against it, and what it would read."""
 
     requested: bool
     reason: str
     refusals: tuple[str, ...] = ()
+    plan: Plan | None = None
 
 
 def decide(
@@ -63,25 +77,30 @@ def decide(
     partition: Partition,
     past: Past,
     observations: Sequence[Observation],
-    labelled: Mapping[str, int],
+    planned: Callable[[], Plan],
 ) -> Decision:
     """Decide whether to train with the cut-off `partition`.
 
     Args:
         observations: of the partitions the champion judged, oldest first, up to this one.
-        labelled: labelled rows available now, by partition of the training window.
+        planned: gives what a training would read; asked only if one is wanted.
     """
     calendar = spec.partition.calendar
-    since = _since_last(calendar, partition, past)
-    asks = list(_asks(spec, past, observations, labelled, since))
-    if not asks:
-        standing = "; ".join(_standing(spec, past, observations, since))
+    asks = list(_asks(spec, partition, past, observations))
+    if past.champion is not None and not asks:
+        standing = "; ".join(_standing(spec, partition, past, observations))
         return Decision(False, f"nothing asks for it: {standing}")
-    refusals = tuple(_refusals(spec, partition, past, labelled, since))
+    plan = planned()
+    if past.champion is None:
+        rows, partitions = sum(plan.labelled.values()), len(plan.labelled)
+        asks = [
+            f"no champion yet and {count(rows, 'labelled row')} in {count(partitions, 'partition')}"
+        ]
+    refusals = tuple(_refusals(spec, partition, past, plan, _since(calendar, partition, past)))
     reason = "; ".join(asks)
     if refusals:
-        return Decision(False, f"{reason}; refused: {'; '.join(refusals)}", refusals)
-    return Decision(True, reason)
+        return Decision(False, f"{reason}; refused: {'; '.join(refusals)}", refusals, plan)
+    return Decision(True, reason, (), plan)
 
 
 def count(number: int, thing: str) -> str:
@@ -89,33 +108,61 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def _since_last(calendar: Calendar, partition: Partition, past: Past) -> int | None:
+def apart(
+    observations: Sequence[Observation], window: Callable[[Observation], tuple[str, str]]
+) -> list[Observation]:
+    """Return the observations whose windows do not overlap, oldest first, chosen from the newest.
+
+    A day that lies in three windows is seen once.
+
+    Args:
+        observations: oldest first.
+        window: gives the state and the first partition of an observation's window; one that was
+            not measured, or could not tell, is no evidence of anything and left out.
+    """
+    kept: list[Observation] = []
+    begin = ""
+    for seen in reversed(observations):
+        state, since = window(seen)
+        if state not in _MEASURED or (kept and seen.partition >= begin):
+            continue
+        kept.append(seen)
+        begin = since or seen.partition
+    return kept[::-1]
+
+
+def _of_drift(seen: Observation) -> tuple[str, str]:
+    return seen.drift, seen.drift_since
+
+
+def _of_performance(seen: Observation) -> tuple[str, str]:
+    return seen.performance, seen.performance_since
+
+
+def _since(calendar: Calendar, partition: Partition, past: Past) -> int | None:
     """Return how many partitions ago the last training was, None if there was none."""
     if not past.trainings:
         return None
-    last = calendar.parse(past.trainings[-1])
-    return calendar.ordinal(partition) - calendar.ordinal(last)
+    return calendar.ordinal(partition) - calendar.ordinal(calendar.parse(past.trainings[-1]))
+
+
+def _age(calendar: Calendar, partition: Partition, past: Past) -> int | None:
+    """Return how many partitions ago the champion was trained, None if there is none."""
+    if past.champion is None or calendar.is_snapshot:
+        return None
+    return calendar.ordinal(partition) - calendar.ordinal(calendar.parse(past.champion))
 
 
 def _asks(
-    spec: ProductSpec,
-    past: Past,
-    observations: Sequence[Observation],
-    labelled: Mapping[str, int],
-    since: int | None,
+    spec: ProductSpec, partition: Partition, past: Past, observations: Sequence[Observation]
 ) -> Iterator[str]:
-    if past.champion is None:
-        rows, partitions = sum(labelled.values()), len(labelled)
-        yield (
-            f"no champion yet and {count(rows, 'labelled row')} in {count(partitions, 'partition')}"
-        )
-        return
+    age = _age(spec.partition.calendar, partition, past)
     for trigger in spec.triggers:
         if isinstance(trigger, EveryTrigger):
-            if since is not None and since >= trigger.every:
-                yield f"{count(since, 'partition')} since the last training at {past.trainings[-1]}"
+            if age is not None and age >= trigger.every:
+                yield f"{count(age, 'partition')} since the champion was trained at {past.champion}"
         elif isinstance(trigger, DriftTrigger):
-            measured = [seen for seen in observations if seen.drift in _MEASURED]
+            measured = apart(observations, _of_drift)
             reached = [
                 seen for seen in measured[-trigger.in_.n :] if seen.drift in _REACHED[trigger.drift]
             ]
@@ -131,14 +178,14 @@ def _asked_by_performance(
     spec: ProductSpec, trigger: PerformanceTrigger, observations: Sequence[Observation]
 ) -> Iterator[str]:
     # the newest partitions have no labels yet where these come late, so the newest measured count
-    measured = [seen for seen in observations if seen.performance in _MEASURED]
+    measured = apart(observations, _of_performance)
     reached = [
         seen
         for seen in measured[-trigger.in_.n :]
         if seen.performance in _REACHED[trigger.performance]
     ]
     if len(reached) >= trigger.in_.k:
-        figures = _performance(spec, reached[-1], trigger.performance)
+        figures = _performance(spec, reached[-1])
         yield _asked("performance", trigger.performance, trigger.in_, reached, figures)
 
 
@@ -149,20 +196,15 @@ def _asked(what: str, state: str, times: KOfN, reached: Sequence[Observation], f
     return f"{what} was {state} in {len(reached)} of the newest {times.n} partitions{in_brackets}"
 
 
-def _performance(spec: ProductSpec, seen: Observation, state: str) -> str:
+def _performance(spec: ProductSpec, seen: Observation) -> str:
     """Return such as `roc_auc 0.571 below 0.58`."""
-    bounds = spec.monitor.performance
-    bound = bounds.alert if state == "alert" and bounds.alert is not None else bounds.warn
     if seen.value is None:
         return ""
-    if bound is None:
-        return f"{spec.performance_metric} {seen.value:.4g}"
-    side = "below" if seen.value < bound else "above"
-    return f"{spec.performance_metric} {seen.value:.4g} {side} {bound:g}"
+    return f"{spec.performance_metric} {seen.value:.4g} {seen.bound}".rstrip()
 
 
 def _standing(
-    spec: ProductSpec, past: Past, observations: Sequence[Observation], since: int | None
+    spec: ProductSpec, partition: Partition, past: Past, observations: Sequence[Observation]
 ) -> Iterator[str]:
     """Say how far each thing that could ask is from asking."""
     if spec.partition.calendar.is_snapshot:
@@ -171,22 +213,24 @@ def _standing(
             "train again by hand when the data has changed"
         )
         return
-    drift = [seen for seen in observations if seen.drift in _MEASURED]
-    performance = [seen for seen in observations if seen.performance in _MEASURED]
+    drift, performance = apart(observations, _of_drift), apart(observations, _of_performance)
     if drift:
         newest = drift[-1]
         yield f"drift {newest.drift} in {newest.partition}{_short_of(spec, drift)}"
+    elif any(seen.drift == "insufficient" for seen in observations):
+        yield "drift cannot be told yet"
     else:
         yield "no drift measured yet"
     if performance:
         newest = performance[-1]
-        figures = _performance(spec, newest, "warn")
+        figures = _performance(spec, newest)
         yield f"performance {newest.performance} ({figures} in {newest.partition})"
     else:
         yield "no performance measured yet"
     every = [trigger.every for trigger in spec.triggers if isinstance(trigger, EveryTrigger)]
-    if every and since is not None:
-        yield f"{since} of {count(min(every), 'partition')} since the last training"
+    age = _age(spec.partition.calendar, partition, past)
+    if every and age is not None:
+        yield f"{age} of {count(min(every), 'partition')} since the champion was trained"
 
 
 def _short_of(spec: ProductSpec, drift: Sequence[Observation]) -> str:
@@ -196,28 +240,32 @@ def _short_of(spec: ProductSpec, drift: Sequence[Observation]) -> str:
             newest = drift[-trigger.in_.n :]
             reached = sum(seen.drift in _REACHED[trigger.drift] for seen in newest)
             if reached:
-                within = f"{reached} of the newest {trigger.in_.n} partitions"
+                within = f"{reached} of the newest {trigger.in_.n} {_windows(newest)}"
                 return f" ({trigger.drift} in {within}, {trigger.in_.k} would ask)"
     return ""
 
 
+def _windows(newest: Sequence[Observation]) -> str:
+    """Return what was measured one after the other: partitions, or windows of several."""
+    longer = any(seen.drift_since not in ("", seen.partition) for seen in newest)
+    return "windows" if longer else "partitions"
+
+
 def _refusals(
-    spec: ProductSpec,
-    partition: Partition,
-    past: Past,
-    labelled: Mapping[str, int],
-    since: int | None,
+    spec: ProductSpec, partition: Partition, past: Past, plan: Plan, since: int | None
 ) -> Iterator[str]:
     if past.trained_here:
         yield f"a training with the cut-off {partition} was judged already"
-    cooldown = spec.cooldown
-    if since is not None and since <= cooldown:
+    if past.under_way:
+        yield f"the training asked for at {past.under_way[-1]} is not judged yet"
+    if since is not None and since <= spec.cooldown:
         yield (
-            f"the last training was at {past.trainings[-1]} and {count(cooldown, 'partition')} "
-            "must pass after one"
+            f"the last training was at {past.trainings[-1]} and "
+            f"{count(spec.cooldown, 'partition')} must pass after one"
         )
     yield from _overspent(spec, partition, past)
-    yield from _too_little(spec, labelled)
+    if plan.problem:
+        yield plan.problem
 
 
 def _overspent(spec: ProductSpec, partition: Partition, past: Past) -> Iterator[str]:
@@ -226,16 +274,3 @@ def _overspent(spec: ProductSpec, partition: Partition, past: Past) -> Iterator[
     spent = [key for key in past.requests if key in window]
     if len(spent) >= budget.count:
         yield f"the budget of {budget} is spent ({', '.join(spent)})"
-
-
-def _too_little(spec: ProductSpec, labelled: Mapping[str, int]) -> Iterator[str]:
-    needed = spec.holdout_partitions + 1
-    have = sum(1 for rows in labelled.values() if rows)
-    if have < needed:
-        yield (
-            f"a training needs labelled rows in {count(needed, 'partition')}, "
-            f"there are some in {have}"
-        )
-    rows = sum(labelled.values())
-    if rows < spec.train.min_rows:
-        yield f"a training needs {count(spec.train.min_rows, 'labelled row')}, there are {rows:,}"

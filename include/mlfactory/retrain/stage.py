@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from mlfactory.lake import ledger
+from mlfactory.lake.catalog import LABELS, METRICS
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.retrain.evidence import labelled_rows, observations_until, past_before
-from mlfactory.retrain.policy import decide
+from mlfactory.retrain.evidence import observations_until, past_before
+from mlfactory.retrain.policy import Decision, decide
+from mlfactory.trainings.split import plan
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +34,13 @@ def run(product: Product, partition: Partition) -> RetrainResult:
     such a training was judged in the meantime: it is not asked for twice.
     """
     with manifest(product, "retrain", partition.key) as record:
-        record.inputs = Lake(product.name).versions("metrics", "labels")
-        past = past_before(product, partition)
+        record.inputs = Lake(product.name).versions(METRICS, LABELS)
+        past = past_before(product, partition, datetime.now(UTC))
         observations = observations_until(product, partition, past.champion)
-        labelled = labelled_rows(product, partition)
-        decision = decide(product.spec, partition, past, observations, labelled)
+        decision = decide(
+            product.spec, partition, past, observations, lambda: plan(product, partition)
+        )
+        figures = _figures(decision)
         ledger.record(
             product.name,
             ledger.Entry(
@@ -45,12 +50,24 @@ def run(product: Product, partition: Partition) -> RetrainResult:
                 details={
                     "refusals": list(decision.refusals),
                     "champion_cutoff": past.champion,
-                    "labelled_rows": sum(labelled.values()),
+                    "follows": past.newest_decision,
+                    **figures,
                 },
             ),
         )
-        record.counts = {"labelled_rows": sum(labelled.values())}
+        record.counts = figures
         record.facts = {"requested": decision.requested, "reason": decision.reason}
     verb = "requested" if decision.requested else "not requested"
     _log.info("%s %s: training %s: %s", product.name, partition, verb, decision.reason)
     return RetrainResult(decision.requested, decision.reason)
+
+
+def _figures(decision: Decision) -> dict[str, int]:
+    """Return the rows that the training would have; nothing where none was wanted."""
+    if decision.plan is None:
+        return {}
+    return {
+        "labelled_rows": sum(decision.plan.labelled.values()),
+        "fit_rows": decision.plan.fit.rows,
+        "holdout_rows": decision.plan.holdout.rows,
+    }

@@ -31,7 +31,7 @@ from mlfactory.train.publish import lineage, publish
 from mlfactory.train.search import run_trials
 from mlfactory.train.series import Series
 from mlfactory.trainings import files
-from mlfactory.trainings.files import FIT_KEYS, REFERENCE, save_frame, spec_files
+from mlfactory.trainings.files import FIT_KEYS, save_frame, save_profile, spec_files
 from mlfactory.trainings.heldout import HeldOut, answers_frame, save_held_out
 from mlfactory.trainings.records import Fitted, Search, Training, Trial, best_search
 from mlfactory.trainings.split import Plan
@@ -271,15 +271,17 @@ def _keep(product: Product, training: Training, split: Split, said: Answers) -> 
     answers = answers_frame(rows.y, rows.blocks, rows.groups, said)
     held_out = HeldOut(_as_given(rows), answers)
     save_held_out(training.product, training.training_id, held_out)
-    reference = split.fit.inputs
-    if split.fit.times is not None:
-        reference = pd.concat([reference, split.fit.times], axis=1)
-        reference = reference.loc[:, ~reference.columns.duplicated()]
-    else:
+    if split.fit.times is None:
         # of a snapshot nothing but the keys tells which rows were fitted
         keys = split.fit.frame[list(product.spec.features.key)]
         save_frame(training.product, training.training_id, FIT_KEYS, keys)
-    save_frame(training.product, training.training_id, REFERENCE, reference)
+    features = product.spec.features
+    kinds: dict[str, FeatureKind] = {
+        **dict.fromkeys(features.numeric, "numeric"),
+        **dict.fromkeys(features.categorical, "categorical"),
+    }
+    profile = profile_of(split.fit.inputs, kinds, split.fit.times, product.calendar.every)
+    save_profile(training.product, training.training_id, profile)
 
 
 def _as_given(rows: Rows) -> pd.DataFrame:

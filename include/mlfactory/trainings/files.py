@@ -15,10 +15,11 @@ from mlfactory.lake.store import Store, as_json, find_json, product_store, write
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.product.loader import SPEC_FILE, Product
 from mlfactory.statistics.naive import Naive
+from mlfactory.statistics.profile import Profile
 from mlfactory.trainings.records import Fitted, Judgement, Search, Threshold, Training, Trial
 
 TRAINING, FITTED, JUDGEMENT = "training.json", "fit.json", "gates.json"
-REFERENCE, FIT_KEYS = "reference.parquet", "fit_keys.parquet"
+PROFILE, FIT_KEYS = "profile.npz", "fit_keys.parquet"
 
 _Record = TypeVar("_Record")
 
@@ -187,6 +188,29 @@ def load_frame(product: str, training_id: str, name: str) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise IntegrityError(
             f"{files.address(name)} was damaged: {error}",
+            remedy="put it back from a copy, or train again",
+        ) from error
+
+
+def save_profile(product: str, training_id: str, profile: Profile) -> None:
+    """Write the profile of the rows that were fitted on."""
+    files_of(product, training_id).write(PROFILE, profile.to_bytes())
+
+
+def load_profile(product: str, training_id: str) -> Profile:
+    """Return the profile of the rows that a training was fitted on.
+
+    Raises:
+        Absent: the training has none.
+        IntegrityError: it was damaged.
+    """
+    files = files_of(product, training_id)
+    content = files.read(PROFILE)
+    try:
+        return Profile.from_bytes(content)
+    except ValueError as error:
+        raise IntegrityError(
+            f"{files.address(PROFILE)} was damaged: {error}",
             remedy="put it back from a copy, or train again",
         ) from error
 

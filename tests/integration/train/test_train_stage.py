@@ -14,7 +14,7 @@ from mlfactory.product.metrics import merit, metrics_for
 from mlfactory.registry.connection import client
 from mlfactory.registry.models import StoredModel, load_version
 from mlfactory.registry.versions import register
-from mlfactory.trainings.files import REFERENCE, load_fitted, load_frame
+from mlfactory.trainings.files import load_fitted, load_profile
 from mlfactory.trainings.heldout import HeldOut, load_held_out
 
 KINDS = ["binary", "multiclass", "regression"]
@@ -97,9 +97,9 @@ def test_the_held_out_answers_are_those_of_the_stored_model(taxi, kind):
         assert (held_out.rows["at"] >= pd.Timestamp("2026-03-01", tz="UTC")).all()
         assert held_out.answers["block"].nunique() == 12
     assert {"ride", "district", "distance", "hour", "zone"} <= set(held_out.rows.columns)
-    reference = load_frame(world.product.name, "t1", REFERENCE)
-    assert len(reference) == file_of(world, "training.json")["fit_rows"]
-    assert {"distance", "hour", "zone"} <= set(reference.columns)
+    profile = load_profile(world.product.name, "t1")
+    assert profile.rows == file_of(world, "training.json")["fit_rows"]
+    assert {"distance", "hour", "zone"} <= set(profile.features)
 
 
 def test_what_was_pinned_is_written_with_the_reason_of_the_newest_request(taxi):

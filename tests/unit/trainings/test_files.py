@@ -122,9 +122,12 @@ def test_a_record_of_another_revision_is_no_traceback(home):
     store.write("trainings/old/fit.json", b"{")
     with pytest.raises(IntegrityError, match="damaged"):
         files.load_fitted("parcels", "old")
-    store.write("trainings/old/reference.parquet", b"PAR1")
+    store.write("trainings/old/fit_keys.parquet", b"PAR1")
     with pytest.raises(IntegrityError, match="damaged"):
-        files.load_frame("parcels", "old", files.REFERENCE)
+        files.load_frame("parcels", "old", files.FIT_KEYS)
+    store.write("trainings/old/profile.npz", b"PK")
+    with pytest.raises(IntegrityError, match="damaged"):
+        files.load_profile("parcels", "old")
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -1,0 +1,78 @@
+"""Over which partitions things are measured: as many, ending with the newest, as it takes to tell.
+
+A day of 24 rows can tell little by itself, a week of such days more. So what is measured about a
+partition is a window that reaches back from it, and is never longer than a training's hold-out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from mlfactory.lake.labels import landing_of
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+
+_SHORTEST = {"hour": 24}
+"""Partitions in the shortest window: an hour is compared together with the rest of its day."""
+
+
+def windows(product: Product, partition: Partition) -> Iterator[list[Partition]]:
+    """Give the windows that end with `partition`, the shortest first, each about twice the last.
+
+    A window never reaches before the product's first partition.
+    """
+    calendar = product.calendar
+    if calendar.is_snapshot:
+        yield [partition]
+        return
+    length, longest = _SHORTEST.get(calendar.every, 1), longest_window(product)
+    had = 0
+    while True:
+        slots = calendar.back(partition, min(length, longest))
+        if len(slots) == had:
+            return
+        yield slots
+        had, length = len(slots), 2 * length
+
+
+def longest_window(product: Product) -> int:
+    """Return how many partitions the longest window has."""
+    return max(product.spec.holdout_partitions, _SHORTEST.get(product.calendar.every, 1))
+
+
+def measured_at(product: Product, partition: Partition) -> list[tuple[Partition, Partition]]:
+    """Return which partitions' performance to measure when `partition` is run, and as of when.
+
+    Each comes with the partition at whose end its labels are looked at. It is `partition` itself,
+    at its own end, and the earlier ones whose last label fell due within it. Where the partition
+    in which its own labels fell due was monitored already, it is being run again: then it is
+    measured as of that one too, for labels that came late are in the lake only now.
+    """
+    calendar = product.calendar
+    if calendar.is_snapshot:
+        return [(partition, partition)]
+    delay = product.spec.label.arrives_after
+    first = calendar.containing(partition.start - delay)
+    if calendar.first is not None and first.start < calendar.first:
+        first = calendar.containing(calendar.first)
+    found = [
+        (slot, partition)
+        for slot in calendar.span(first, calendar.containing(partition.end - delay))
+        if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
+    ]
+    found.append((partition, partition))
+    due = settled_at(product, partition)
+    if due.start > partition.start and read_manifest(product.name, "monitor", due.key):
+        found.append((partition, due))
+    return found
+
+
+def settled_at(product: Product, about: Partition) -> Partition:
+    """Return the partition by whose end every label of `about` that comes in time has come."""
+    if product.calendar.is_snapshot:
+        return about
+    delay = product.spec.label.arrives_after
+    due = landing_of(product, about.end + delay)
+    # a label that is due at the very start of a partition was due at the end of the one before
+    return product.calendar.shift(due, -1) if due.start == about.end + delay else due
