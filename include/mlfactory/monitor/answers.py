@@ -39,7 +39,7 @@ def from_held_out(spec: ProductSpec, held_out: HeldOut) -> pd.DataFrame:
 def from_predictions(
     product: Product, partitions: Sequence[Partition], version: str
 ) -> pd.DataFrame:
-    """Return score, class, time and partition of what a version predicted as champion for partitions."""
+    """Return score, class, time and partition of what a version predicted as champion."""
     spec = product.spec
     many, event_time = spec.label.kind == "multiclass", spec.features.event_time
     columns = [

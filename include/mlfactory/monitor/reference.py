@@ -115,8 +115,9 @@ def known_versions(product: Product, versions: set[str]) -> dict[str, Known]:
 
 
 def _known(product: Product, version: str) -> Known:
+    training = _training_of(product, version)
     try:
-        fitted = find_fitted(product.name, _judgement(product, version).subject)
+        fitted = find_fitted(product.name, training) if training else None
     except FactoryError:
         fitted = None
     several = product.spec.label.kind == "multiclass"
@@ -126,9 +127,8 @@ def _known(product: Product, version: str) -> Known:
     return known_of(product.spec, fitted, tuple(classes or ()))
 
 
-def _judgement(product: Product, version: str) -> ledger.Entry:
-    return next(
-        entry
-        for entry in reversed(ledger.entries(product.name, *ledger.DECISIONS))
-        if str(entry.details.get("version")) == version
-    )
+def _training_of(product: Product, version: str) -> str:
+    """Return the id of the training that a version came from; empty if the ledger has none."""
+    judged = reversed(ledger.entries(product.name, *ledger.DECISIONS))
+    ids = (one.subject for one in judged if str(one.details.get("version")) == version)
+    return next(ids, "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,7 +22,7 @@ from mlfactory.monitor.findings import (
     as_table,
 )
 from mlfactory.monitor.history import History, history_before
-from mlfactory.monitor.judged import judged
+from mlfactory.monitor.judged import Judged, judged
 from mlfactory.monitor.performance import performance_findings
 from mlfactory.monitor.picture import Picture
 from mlfactory.monitor.reference import (
@@ -39,6 +40,7 @@ from mlfactory.product.partitions import Partition
 from mlfactory.registry.runs import monitor_run, run_url
 
 _DRIFTS = (DRIFT, PREDICTION_DRIFT)
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -134,6 +136,8 @@ def _performances(
     found: list[Finding] = []
     for about, as_of in measured:
         made = judged(product, about, as_of)
+        if as_of != partition and not _tells_more(product, about, as_of, made):
+            continue
         if made:
             known = known_versions(product, {one.version for one in made.values()})
             found += performance_findings(product, about, as_of, made, known)
@@ -141,6 +145,17 @@ def _performances(
             absent = without_reference(product) if rows and reference is None else NO_DATA
             found.append(Finding(about.key, PERFORMANCE, state=absent))
     return found
+
+
+def _tells_more(
+    product: Product, about: Partition, as_of: Partition, made: Mapping[str, Judged]
+) -> bool:
+    """Tell whether more labels are known of a partition than when it was measured for good."""
+    if "champion" not in made:
+        return False
+    rows = Lake(product.name).read(METRICS, [as_of.key], columns=["about", "metric", "value"])
+    known = rows[(rows["about"] == about.key) & (rows["metric"] == "coverage")]["value"]
+    return known.empty or made["champion"].coverage > float(known.iloc[-1]) + _ROUNDING
 
 
 def _write_report(picture: Picture, history: History, run_address: str) -> str:

@@ -172,10 +172,10 @@ def _histograms(
 
 def _against_counted(axes: Axes, reference: Counted, current: Floats) -> None:
     """Draw numbers as a histogram over one that is known by its counts between edges."""
-    cumulated, edges = counted_shares(reference, current)
+    then, edges = counted_shares(reference, current)
     if not len(edges):
         return
-    axes.stairs(cumulated, edges, color=REFERENCE, alpha=0.55, fill=True)
+    axes.stairs(then, edges, color=REFERENCE, alpha=0.55, fill=True)
     now = np.histogram(current, edges)[0] / max(len(current), 1)
     axes.stairs(now, edges, color=CURRENT, linewidth=1.5)
     axes.set_ylim(bottom=0)
@@ -190,10 +190,10 @@ def counted_shares(reference: Counted, current: Floats) -> tuple[Floats, Floats]
     finite = np.isfinite(reference.edges)
     below = np.cumsum(counts)[: len(reference.edges)][finite] / max(counts.sum(), 1)
     at = reference.edges[finite]
-    ends = [at[np.searchsorted(below, np.array(_SHOWN) * below[-1]).clip(0, len(at) - 1)]] * bool(
-        len(at) and below[-1]
-    )
-    ends += [np.quantile(current, _SHOWN)] if len(current) else []
+    ends = [np.quantile(current, _SHOWN)] if len(current) else []
+    if len(at) and below[-1] > 0:
+        places = np.searchsorted(below, np.array(_SHOWN) * below[-1])
+        ends.append(at[places.clip(0, len(at) - 1)])
     if not ends:
         return np.array([]), np.array([])
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)

@@ -76,9 +76,13 @@ def observations_until(
     rows = Lake(product.name).read(METRICS, keys)
     if rows.empty:
         return []
-    rows = rows.reindex(columns=[*rows.columns, *(c for c in _LATER if c not in rows.columns)])
-    known = rows["as_of"].isna() | (rows["as_of"] <= partition.key)
-    rows = rows[known & (rows["about"] > cutoff.key) & (rows["about"] <= partition.key)]
+    for column in _LATER:
+        rows[column] = rows[column].fillna("") if column in rows else ""
+    rows = rows[
+        (rows["as_of"] <= partition.key)
+        & (rows["about"] > cutoff.key)
+        & (rows["about"] <= partition.key)
+    ]
     return [_observation(str(about), found) for about, found in rows.groupby("about", sort=True)]
 
 
@@ -107,10 +111,11 @@ def _before(product: Product, partition: Partition, keys: set[str]) -> tuple[str
 
 
 def _observation(about: str, found: pd.DataFrame) -> Observation:
-    newest = found.sort_values(["partition", "as_of"], kind="stable", na_position="first")
+    newest = found.sort_values(["partition", "as_of"], kind="stable")
     newest = newest.drop_duplicates(["metric", "slice"], keep="last")
     summary = newest[newest["slice"] == ""].set_index("metric")
-    performance = summary.loc["performance"] if "performance" in summary.index else None
+    measured = summary[summary.index == "performance"]
+    performance = measured.iloc[0] if len(measured) else None
     value = None if performance is None or pd.isna(performance["value"]) else performance["value"]
     return Observation(
         partition=about,

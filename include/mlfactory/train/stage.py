@@ -22,6 +22,8 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry import runs
 from mlfactory.registry.answers import Answers
+from mlfactory.statistics.histograms import FeatureKind
+from mlfactory.statistics.profile import profile_of
 from mlfactory.train import card
 from mlfactory.train.dataset import Rows, Split, constant_inputs, read_split
 from mlfactory.train.evaluate import evaluate, judge

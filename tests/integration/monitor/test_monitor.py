@@ -74,7 +74,7 @@ def test_data_like_that_of_the_training_is_ok(served, caplog):
         "freshness": "ok",
     }
     assert not caplog.records
-    row = served.figure(4, "roc_auc")
+    row = served.figure(4, "performance")
     assert row["low"] < row["value"] < row["high"]
     assert (row["bound"], row["state"], row["model_version"]) == (0.6, "ok", "1")
     assert served.figure(4, "total_cost")["value"] > 0
@@ -202,7 +202,7 @@ def test_the_report_is_one_file_that_shows_everything(served):
     assert len(page) < 1_000_000
     for part in ("Data drift", "Predictions", "Performance", "passed every gate", "wind"):
         assert part in page
-    assert page.count("<figure>") == 3
+    assert page.count("<figure>") == 2
 
 
 def test_the_manifest_says_what_was_read_and_found(served):

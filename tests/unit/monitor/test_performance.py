@@ -6,49 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlfactory.monitor.performance import Judged, due, outcome_of, performance_findings, settled
+from mlfactory.monitor.judged import Judged, outcome_of
+from mlfactory.monitor.performance import Known, performance_findings
 from mlfactory.monitor.performance import verdict as verdict_of
+from mlfactory.statistics.estimate import Estimate
 from mlfactory.statistics.metrics import measure
-
-
-@pytest.mark.parametrize(
-    ("every", "key", "arrives_after", "keys"),
-    [
-        ("month", "2013-04-01", "1 day", ["2013-03-01", "2013-04-01"]),
-        ("month", "2013-04-01", "0 days", ["2013-03-01", "2013-04-01"]),
-        ("month", "2013-04-01", "40 days", ["2013-02-01", "2013-03-01", "2013-04-01"]),
-        ("day", "2013-04-05", "48 hours", ["2013-04-03", "2013-04-04", "2013-04-05"]),
-        ("day", "2013-04-05", "49 hours", [f"2013-04-0{day}" for day in (2, 3, 4, 5)]),
-        ("month", "2013-01-01", "90 days", ["2013-01-01"]),
-        ("month", "2013-02-01", "900 days", ["2013-01-01", "2013-02-01"]),
-        ("month", "2013-06-01", "900 days", [f"2013-0{month}-01" for month in range(1, 7)]),
-    ],
-)  # fmt: skip
-def test_partitions_are_measured_as_far_back_as_labels_arrive(
-    product_of, every, key, arrives_after, keys
-):
-    product = product_of(
-        partition={"every": every, "start": "2013-01-01"},
-        label={"column": "late", "kind": "binary", "arrives_after": arrives_after},
-    )
-    assert [slot.key for slot in due(product, product.calendar.parse(key))] == keys
-
-
-def test_a_snapshot_is_measured_alone_and_has_all_labels(product_of):
-    product = product_of(
-        partition={"every": "snapshot"}, features={"key": ["ride"], "numeric": ["x"]}
-    )
-    snapshot = product.calendar.parse("snapshot")
-    assert due(product, snapshot) == [snapshot]
-    assert settled(product, snapshot, snapshot)
-
-
-def test_a_partition_is_settled_when_its_last_label_has_arrived(product_of):
-    product = product_of(label={"column": "late", "kind": "binary", "arrives_after": "31 days"})
-    march, april, may = (product.calendar.parse(f"2013-0{month}-01") for month in (3, 4, 5))
-    assert not settled(product, march, march)
-    assert not settled(product, march, april)
-    assert settled(product, march, may)
+from mlfactory.statistics.naive import Naive
 
 
 @pytest.mark.parametrize(
@@ -78,15 +41,25 @@ def rides(labels: list[float]) -> pd.DataFrame:
     count = len(labels)
     at = pd.Timestamp("2013-04-01", tz="UTC") + pd.to_timedelta(np.arange(count) * 8, "h")
     scores = np.linspace(0, 1, count)
-    return pd.DataFrame(
-        {"at": at, "label": labels, "score": scores, "prediction": (scores > 0.5).astype(float)}
+    return pd.DataFrame({"at": at, "score": scores, "prediction": (scores > 0.5).astype(float)})
+
+
+def made_of(labels: list[float], predictions: int) -> Judged:
+    return Judged(
+        version="3",
+        since="2013-04-01",
+        predictions=predictions,
+        labelled=len(labels),
+        rows=rides(labels),
+        labels=pd.Series(labels, dtype=float),
+        traits=pd.DataFrame(),
     )
 
 
-def findings_of(product, labels: list[float], predictions: int):
+def findings_of(product, labels: list[float], predictions: int, known: Known | None = None):
     april = product.calendar.parse("2013-04-01")
-    made = {"champion": Judged("3", rides(labels), predictions)} if predictions else {}
-    found = performance_findings(product, april, made, lambda version: ())
+    made = {"champion": made_of(labels, predictions)} if predictions else {}
+    found = performance_findings(product, april, april, made, {"3": known or Known()})
     return {(one.metric, one.slice): one for one in found}
 
 
@@ -128,12 +101,53 @@ def test_several_classes_are_matched_by_name_and_unseen_ones_count_as_wrong(prod
     rows = pd.DataFrame(
         {
             "at": pd.Timestamp("2013-04-01", tz="UTC"),
-            "label": ["bus", "tram", "ferry", "tram"],
             "prediction": ["bus", "bus", "tram", "tram"],
             "probabilities": [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]],
         }
     )
-    outcome = outcome_of(product, rows, ("bus", "tram"))
+    labels = pd.Series(["bus", "tram", "ferry", "tram"])
+    made = Judged("1", "2013-04-01", 4, 4, rows, labels, pd.DataFrame())
+    outcome = outcome_of(product, made, ("bus", "tram"))
     assert outcome.classes == ("bus", "tram", "ferry")
     assert measure(outcome, "accuracy") == 0.5
     assert measure(outcome, "log_loss") > 5
+
+
+COSTS = {"business": {"false_negative": 60, "false_positive": 12}}
+
+
+def alternating(count: int, wrong: float) -> list[float]:
+    """Return labels that follow the predictions of `rides`, but for a share at random."""
+    scores = np.linspace(0, 1, count) > 0.5
+    flipped = np.random.default_rng(1).random(count) < wrong
+    return np.where(flipped, ~scores, scores).astype(float).tolist()
+
+
+def test_worse_than_the_naive_answer_is_an_alert_without_any_bound(product_of):
+    found = findings_of(product_of(**COSTS), alternating(400, 0.9), 400, Known(naive=Naive(0.5)))
+    summary = found["performance", ""]
+    assert (summary.metric, summary.state, summary.why) == ("performance", "alert", "naive")
+    assert summary.bound == found["naive", ""].value < summary.value
+
+
+def test_better_than_the_naive_answer_is_ok(product_of):
+    found = findings_of(product_of(**COSTS), alternating(400, 0.1), 400, Known(naive=Naive(0.5)))
+    assert found["performance", ""].state == "ok"
+    assert found["naive", ""].state == "ok"
+    assert found["naive", ""].value > found["performance", ""].value
+
+
+@pytest.mark.parametrize(("held_out", "state"), [(2.0, "warn"), (7.0, "ok")])
+def test_a_cost_that_rose_beyond_chance_is_a_warning_and_no_green_card(product_of, held_out, state):
+    """In the demo's June the cost rose from 8.5 to 12.2 and the card was green."""
+    known = Known(naive=Naive(0.5), held_out=Estimate(held_out, held_out - 0.5, held_out + 0.5))
+    summary = findings_of(product_of(**COSTS), alternating(400, 0.2), 400, known)["performance", ""]
+    assert summary.value > 6
+    assert summary.state == state
+    assert (summary.why == "held_out") == (state == "warn")
+
+
+def test_a_difference_within_chance_of_the_held_out_figure_is_no_warning(product_of):
+    known = Known(held_out=Estimate(0.97, 0.7, 0.99))
+    summary = findings_of(product_of(), alternating(60, 0.1), 60, known)["performance", ""]
+    assert (summary.state, summary.value < 0.97) == ("ok", True)

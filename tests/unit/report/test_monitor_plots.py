@@ -8,38 +8,44 @@ import pandas as pd
 from mlfactory.report.monitor_plots import (
     Distribution,
     Measurement,
+    counted_shares,
     distributions,
     history,
     level_shares,
     scores,
 )
 from mlfactory.report.page import Page
+from mlfactory.statistics.histograms import Counted, FeatureKind, count
+
+
+def learned(values: list[object] | np.ndarray, kind: FeatureKind = "categorical") -> Counted:
+    return count(np.array(values), kind, np.zeros(len(values), dtype=int), 1)
 
 
 def test_shares_are_of_all_rows_missing_ones_too_the_frequent_first():
-    shares = level_shares(pd.Series(["a", "b", "b", None]), pd.Series(["c", "c"]))
-    assert shares.loc["c"].tolist() == [0.0, 1.0]
+    shares = level_shares(learned(["a", "b", "b", None]), pd.Series(["a", "a"]))
+    assert shares.loc["a"].tolist() == [0.25, 1.0]
     assert shares.loc["b"].tolist() == [0.5, 0.0]
     assert shares.loc["missing"].tolist() == [0.25, 0.0]
-    assert shares.index[0] == "c"
+    assert shares.index[0] == "a"
 
 
 def test_many_levels_are_drawn_as_one_and_no_row_is_lost():
-    names = pd.Series([f"level {number}" for number in range(100)])
-    shares = level_shares(names, names[:50])
+    names = [f"level {number}" for number in range(100)]
+    shares = level_shares(learned(names), pd.Series([*names[:50], "new"]))
     assert len(shares) == 8
     assert shares.index[-1] == "all others"
     assert np.allclose(shares.sum(), 1)
 
 
 def test_odd_values_can_be_drawn():
-    none, same = pd.Series([np.nan, np.nan]), pd.Series([2.0, 2.0])
+    none, same = np.array([np.nan, np.nan]), np.array([2.0, 2.0])
     figure = distributions(
         [
-            Distribution("nothing", none, none, numeric=True),
-            Distribution("one value", same, same, numeric=True),
-            Distribution("gone", same, none, numeric=True),
-            Distribution("names", pd.Series(["a", None]), pd.Series([], dtype="str"), False),
+            Distribution("nothing", learned(none, "numeric"), pd.Series(none)),
+            Distribution("one value", learned(same, "numeric"), pd.Series(same)),
+            Distribution("gone", learned(same, "numeric"), pd.Series(none)),
+            Distribution("names", learned(["a", None]), pd.Series([], dtype="str")),
         ]
     )
     assert [axes.get_title(loc="left") for axes in figure.axes[:4]] == [
@@ -49,6 +55,15 @@ def test_odd_values_can_be_drawn():
         "names",
     ]
     assert "data:image" in Page("t").figure(figure).render()
+
+
+def test_a_histogram_from_counts_is_that_of_the_rows():
+    values = np.random.default_rng(0).gamma(2, 1, 5000)
+    shares, edges = counted_shares(learned(values, "numeric"), values[:100])
+    truth = np.histogram(values, edges)[0] / len(values)
+    assert np.abs(shares - truth).max() < 0.005
+    shares, edges = counted_shares(learned(np.arange(4000) % 3, "numeric"), np.arange(3.0))
+    assert sorted(shares[shares > 0.01].round(2).tolist()) == [0.33, 0.33, 0.33]
 
 
 def test_a_history_has_every_partition_in_order_and_its_bounds():

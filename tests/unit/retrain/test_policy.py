@@ -1,13 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mlfactory.product.spec import ProductSpec
 from mlfactory.retrain.policy import Observation, Past, decide
+from mlfactory.trainings.split import Part, Plan
 
-ENOUGH = {"2013-01-01": 1500, "2013-02-01": 1400}
+ENOUGH = Plan(
+    0,
+    0,
+    ("2013-01-01",),
+    ("2013-02-01",),
+    Part(1500),
+    Part(1400),
+    {"2013-01-01": 1500, "2013-02-01": 1400},
+)
+TOO_FEW = "94 rows could be fitted on, of 335 labelled ones, and train.min_rows is 300"
+LACKING = replace(ENOUGH, problem=TOO_FEW)
 
 
 def spec(**changes: Any) -> ProductSpec:
@@ -41,12 +53,12 @@ def decision(
     month: int,
     past: Past,
     observations: list[Observation] | None = None,
-    labelled: dict[str, int] | None = None,
+    plan: Plan = ENOUGH,
     **changes: Any,
 ) -> Any:
     product = spec(**changes)
     partition = product.partition.calendar.parse(f"2013-{month:02d}-01")
-    return decide(product, partition, past, observations or [], labelled or ENOUGH)
+    return decide(product, partition, past, observations or [], lambda: plan)
 
 
 CHAMPION = Past(champion="2013-02-01", trainings=("2013-02-01",), requests=("2013-02-01",))
@@ -58,22 +70,28 @@ def test_no_champion_and_enough_rows_is_a_reason():
     assert made.reason == "no champion yet and 2,900 labelled rows in 2 partitions"
 
 
-def test_without_a_champion_one_partition_is_too_little_for_a_training_and_its_holdout():
-    made = decision(1, Past(), labelled={"2013-01-01": 1500})
+def test_a_request_that_cannot_be_carried_out_is_refused_with_the_count_of_the_fit():
+    """335 labelled rows were counted where the fit had 94, and failed at each partition."""
+    made = decision(2, Past(), plan=LACKING)
     assert not made.requested
-    assert made.refusals == ("a training needs labelled rows in 2 partitions, there are some in 1",)
-
-
-def test_too_few_labelled_rows_are_refused_with_the_figures():
-    made = decision(2, Past(), labelled={"2013-01-01": 30, "2013-02-01": 20})
-    assert not made.requested
-    assert "a training needs 100 labelled rows, there are 50" in made.reason
+    assert made.refusals == (TOO_FEW,)
+    assert made.plan is LACKING
 
 
 def test_no_labels_at_all_is_refused_and_is_no_error():
-    made = decide(spec(), spec().partition.calendar.parse("2013-01-01"), Past(), [], {})
+    nothing = Plan(0, 0, problem="nothing was prepared yet")
+    made = decision(1, Past(), plan=nothing)
     assert not made.requested
-    assert "no champion yet and 0 labelled rows in 0 partitions; refused" in made.reason
+    assert "no champion yet and 0 labelled rows in 0 partitions; refused: nothing" in made.reason
+
+
+def test_what_a_training_would_read_is_asked_only_if_one_is_wanted():
+    def never() -> Plan:
+        raise AssertionError
+
+    product = spec()
+    made = decide(product, product.partition.calendar.parse("2013-04-01"), CHAMPION, [], never)
+    assert not made.requested
 
 
 ASKED = [
@@ -98,17 +116,21 @@ ASKED = [
     ),
     pytest.param(
         5,
-        [seen(4, performance="alert", value=0.5712), seen(5, performance="no_labels")],
+        [seen(4, performance="alert", value=0.5712, bound="below 0.58"),
+         seen(5, performance="no_labels")],
         "performance of 2013-04-01 was alert (roc_auc 0.5712 below 0.58)",
         id="performance whose labels came late",
     ),
     pytest.param(
-        8, [seen(8)], "6 partitions since the last training at 2013-02-01", id="six partitions"
+        8,
+        [seen(8)],
+        "6 partitions since the champion was trained at 2013-02-01",
+        id="six partitions",
     ),
     pytest.param(
         8,
-        [seen(7, "alert"), seen(8, "alert", "alert", value=0.5)],
-        "6 partitions since the last training at 2013-02-01; "
+        [seen(7, "alert"), seen(8, "alert", "alert", value=0.5, bound="below 0.58")],
+        "6 partitions since the champion was trained at 2013-02-01; "
         "drift was alert in 2 of the newest 3 partitions; "
         "performance of 2013-08-01 was alert (roc_auc 0.5 below 0.58)",
         id="everything at once",
@@ -125,36 +147,36 @@ def test_a_trigger_asks_with_its_figures(month, observations, reason):
 SILENT = [
     pytest.param(
         4,
-        [seen(3, "alert"), seen(4, value=0.664)],
+        [seen(3, "alert"), seen(4, value=0.664, bound="above 0.62")],
         "nothing asks for it: drift ok in 2013-04-01 (alert in 1 of the newest 3 partitions, "
         "2 would ask); "
         "performance ok (roc_auc 0.664 above 0.62 in 2013-04-01); "
-        "2 of 6 partitions since the last training",
+        "2 of 6 partitions since the champion was trained",
         id="one alert is not two",
     ),
     pytest.param(
         6,
         [seen(3, "alert", value=0.7), seen(4, value=0.7), seen(5, "warn", value=0.7),
-         seen(6, "alert", value=0.61)],
+         seen(6, "alert", value=0.61, bound="below 0.62")],
         "nothing asks for it: drift alert in 2013-06-01 (alert in 1 of the newest 3 partitions, "
         "2 would ask); "
         "performance ok (roc_auc 0.61 below 0.62 in 2013-06-01); "
-        "4 of 6 partitions since the last training",
+        "4 of 6 partitions since the champion was trained",
         id="an alert too long ago, and a warning",
     ),
     pytest.param(
         5,
-        [seen(4, value=0.7), seen(5, "no_data", "no_data")],
+        [seen(4, value=0.7, bound="above 0.62"), seen(5, "no_data", "no_data")],
         "nothing asks for it: drift ok in 2013-04-01; "
         "performance ok (roc_auc 0.7 above 0.62 in 2013-04-01); "
-        "3 of 6 partitions since the last training",
+        "3 of 6 partitions since the champion was trained",
         id="the newest without data",
     ),
     pytest.param(
         4,
         [seen(4, "no_data", "no_labels")],
         "nothing asks for it: no drift measured yet; no performance measured yet; "
-        "2 of 6 partitions since the last training",
+        "2 of 6 partitions since the champion was trained",
         id="nothing measured",
     ),
 ]  # fmt: skip
@@ -218,9 +240,10 @@ def test_every_refusal_is_named():
         champion="2013-02-01",
         trainings=("2013-02-01", "2013-03-01"),
         requests=("2013-02-01", "2013-03-01"),
+        under_way=("2013-03-01",),
         trained_here=True,
     )
-    made = decision(4, past, ALARM, labelled={"2013-04-01": 3})
+    made = decision(4, past, ALARM, plan=LACKING)
     assert len(made.refusals) == 5
     assert made.reason.startswith("drift was alert in 2 of the newest 3 partitions; refused: ")
 
@@ -232,12 +255,52 @@ def test_a_snapshot_is_trained_once_and_needs_one_partition_only():
         features={"key": ["id"], "numeric": ["x"]},
     )
     partition = snapshot.partition.calendar.parse("snapshot")
-    first = decide(snapshot, partition, Past(), [], {"snapshot": 178})
+    plan = Plan(0, 0, ("snapshot",), ("snapshot",), Part(140), Part(38), {"snapshot": 178})
+    first = decide(snapshot, partition, Past(), [], lambda: plan)
     assert first.reason == "no champion yet and 178 labelled rows in 1 partition"
     past = Past("snapshot", trained_here=True, judged_at="2026-11-21T10:15:00+00:00")
-    again = decide(snapshot, partition, past, [], {"snapshot": 178})
+    again = decide(snapshot, partition, past, [], lambda: plan)
     assert not again.requested
     assert again.reason == (
         "nothing asks for it: the only partition was trained on at 2026-11-21T10:15:00+00:00; "
         "train again by hand when the data has changed"
     )
+
+
+def window(month: int, since: int, state: str) -> Observation:
+    return seen(month, state, drift_since=f"2013-{since:02d}-01")
+
+
+def test_one_bad_partition_seen_in_three_windows_is_seen_once():
+    thrice = [window(3, 1, "alert"), window(4, 2, "alert"), window(5, 3, "alert")]
+    made = decision(5, CHAMPION, thrice)
+    assert not made.requested
+    assert "alert in 2 of the newest" not in made.reason
+    apart = [window(4, 3, "alert"), window(5, 4, "alert"), window(6, 5, "alert")]
+    assert decision(6, CHAMPION, apart).requested
+
+
+def test_what_could_not_be_told_is_no_evidence_of_calm():
+    unsure = [seen(3, "alert"), seen(4, "insufficient"), seen(5, "insufficient"), seen(6, "alert")]
+    assert decision(6, CHAMPION, unsure).requested
+    made = decision(4, CHAMPION, [seen(4, "insufficient", "no_labels")])
+    assert "drift cannot be told yet" in made.reason
+
+
+@pytest.mark.parametrize("state", ["no_reference", "no_data", "no_model"])
+def test_a_monitor_that_cannot_compare_still_lets_time_ask(state):
+    assert decision(8, CHAMPION, [seen(8, state, "no_labels")]).requested
+
+
+def test_a_training_under_way_is_not_asked_for_beside():
+    """A backfill queued six."""
+    past = Past(requests=("2013-02-01",), under_way=("2013-02-01",))
+    made = decision(4, past)
+    assert made.refusals == ("the training asked for at 2013-02-01 is not judged yet",)
+
+
+def test_a_rejected_training_does_not_end_the_span_since_the_champions():
+    past = Past(champion="2013-02-01", trainings=("2013-02-01", "2013-06-01"))
+    made = decision(8, past)
+    assert made.requested
+    assert made.reason == "6 partitions since the champion was trained at 2013-02-01"
