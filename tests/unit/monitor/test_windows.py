@@ -76,7 +76,9 @@ def lengths(product, key):
 
 
 def test_windows_double_until_they_are_as_long_as_the_hold_out(product_of):
-    daily, hourly = product_of(partition=DAILY), product_of(partition=HOURLY)
+    daily = product_of(partition=DAILY)
+    week = {"window": "672 partitions", "holdout": "168 partitions"}
+    hourly = product_of(partition=HOURLY, train=week)
     assert lengths(daily, "2013-06-01") == [1, 2, 4, 8, 14]
     assert lengths(hourly, "2013-06-01T00:00") == [24, 48, 96, 168]
     assert longest_window(hourly) == 168

@@ -1,0 +1,123 @@
+"""How often drift is called where there is none, and found where there is some, by simulation.
+
+Six features of rows in blocks (days, or hours for hourly products); what a block brings is an
+independent draw or an AR(1) with a rhythm in it. Run alone it prints its table:
+
+    OMP_NUM_THREADS=1 python benchmarks/chance/drift.py
+"""
+
+from __future__ import annotations
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlfactory.statistics.drift import detect
+from mlfactory.statistics.histograms import FeatureKind
+from mlfactory.statistics.profile import profile_by
+
+FEATURES = 6
+NOMINAL = 0.01
+SIMULATIONS = 200
+
+
+@dataclass(frozen=True)
+class Case:
+    """A reference and a window as long as the defaults of `every` make them."""
+
+    every: str
+    unit: str
+    reference: int
+    window: int
+    rows: int
+
+
+CASES = (
+    Case("hour", "h", 504, 24, 20),
+    Case("hour, one week learned", "h", 168, 24, 20),
+    Case("day", "D", 42, 1, 100),
+    Case("day, 14 days", "D", 42, 14, 24),
+    Case("week", "D", 154, 7, 40),
+    Case("month", "D", 150, 30, 20),
+    Case("month, two learned", "D", 60, 30, 20),
+    Case("snapshot", "", 256, 64, 20),
+)
+
+WORLDS = (
+    ("independent rows", 0.0, 0.0, 0.0),
+    ("independent blocks", 0.0, 0.5, 0.0),
+    ("AR(1) 0.8", 0.8, 0.5, 0.0),
+    ("AR(1) 0.8, rhythm 1 sd", 0.8, 0.2, 1.0),
+)
+"""Name, autocorrelation of blocks, their standard deviation, and that of the rhythm."""
+
+Values = dict[str, npt.NDArray[np.float64]]
+
+
+def simulate(case: Case, world: int, seed: int, shift: float = 0.0) -> bool:
+    """Tell whether anything is called drift; the first feature is moved by `shift`."""
+    _, memory, spread, rhythm = WORLDS[world]
+    rng = np.random.default_rng((seed, world))
+    count = case.reference + case.window
+    shocks = rng.normal(size=(count + 60, FEATURES))
+    level = np.zeros_like(shocks)
+    for place in range(1, len(level)):
+        level[place] = memory * level[place - 1] + np.sqrt(1 - memory**2) * shocks[place]
+    period = 24 if case.unit == "h" else 7
+    wave = rhythm * np.sqrt(2) * np.sin(2 * np.pi * np.arange(count) / period)[:, np.newaxis]
+    rows = np.repeat(spread * level[60:] + wave, case.rows, axis=0)
+    rows += rng.normal(size=rows.shape)
+    split = case.reference * case.rows
+    rows[split:, 0] += shift
+    before: Values = {f"x{i}": values[:split] for i, values in enumerate(rows.T)}
+    after: Values = {f"x{i}": values[split:] for i, values in enumerate(rows.T)}
+    kinds: dict[str, FeatureKind] = dict.fromkeys(before, "numeric")
+    numbers = np.repeat(np.arange(count), case.rows)
+    profile = profile_by(before, kinds, numbers[:split] if case.unit else None, case.unit)
+    found = detect(profile, after, numbers[split:], false_alarm_rate=NOMINAL, seed=seed)
+    if shift:
+        return found.features[0].state in ("warn", "alert")
+    return found.state in ("warn", "alert")
+
+
+def rates(case: Case, world: int, simulations: int) -> tuple[float, float]:
+    """Return the rate of false alarms, and that of finding half a standard deviation."""
+    false = [simulate(case, world, seed) for seed in range(simulations)]
+    found = [simulate(case, world, seed, 0.5) for seed in range(simulations // 4)]
+    return float(np.mean(false)), float(np.mean(found))
+
+
+def table(simulations: int = SIMULATIONS) -> str:
+    """Return the table of all cases in Markdown; the same at every run."""
+    jobs = [
+        (case, world)
+        for case in CASES
+        for world in range(len(WORLDS))
+        if case.unit or not WORLDS[world][1]
+    ]
+    with ProcessPoolExecutor(2) as pool:
+        found = list(pool.map(_rates, [(case, world, simulations) for case, world in jobs]))
+    lines = [
+        f"Drift of {FEATURES} features at a nominal false-alarm rate of {NOMINAL:.0%}, "
+        f"{simulations} simulations a row.",
+        "",
+        "| every | learned / compared (blocks) | blocks are | false alarms | 0.5 sd found |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {case.every} | {case.reference} / {case.window} | {WORLDS[world][0]} "
+        f"| {false:.1%} | {hit:.0%} |"
+        for (case, world), (false, hit) in zip(jobs, found, strict=True)
+    ]
+    return "\n".join(lines)
+
+
+def _rates(job: tuple[Case, int, int]) -> tuple[float, float]:
+    return rates(*job)
+
+
+if __name__ == "__main__":
+    print(table(int(sys.argv[1]) if len(sys.argv) > 1 else SIMULATIONS))
