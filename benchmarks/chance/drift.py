@@ -96,7 +96,7 @@ def table(simulations: int = SIMULATIONS) -> str:
         (case, world)
         for case in CASES
         for world in range(len(WORLDS))
-        if case.unit or not WORLDS[world][1]
+        if case.unit or not any(WORLDS[world][1:])
     ]
     with ProcessPoolExecutor(2) as pool:
         found = list(pool.map(_rates, [(case, world, simulations) for case, world in jobs]))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import pandas as pd
 
@@ -83,7 +85,7 @@ def observations_until(
         & (rows["about"] > cutoff.key)
         & (rows["about"] <= partition.key)
     ]
-    return [_observation(str(about), found) for about, found in rows.groupby("about", sort=True)]
+    return _observations(rows)
 
 
 def _looked_back(product: Product) -> int:
@@ -110,29 +112,54 @@ def _before(product: Product, partition: Partition, keys: set[str]) -> tuple[str
     return tuple(key for key in sorted(keys) if parse(key).start < partition.start)
 
 
-def _observation(about: str, found: pd.DataFrame) -> Observation:
-    newest = found.sort_values(["partition", "as_of"], kind="stable")
-    newest = newest.drop_duplicates(["metric", "slice"], keep="last")
-    summary = newest[newest["slice"] == ""].set_index("metric")
-    measured = summary[summary.index == "performance"]
-    performance = measured.iloc[0] if len(measured) else None
-    value = None if performance is None or pd.isna(performance["value"]) else performance["value"]
+def _observations(rows: pd.DataFrame) -> list[Observation]:
+    """Return what was found last about each partition, oldest first.
+
+    There may be a thousand rows of hundreds of partitions: whole columns are worked on.
+    """
+    newest = rows.sort_values(["partition", "as_of"], kind="stable")
+    newest = newest.drop_duplicates(["about", "metric", "slice"], keep="last")
+    summary = newest[newest["slice"] == ""]
+    drift, performance = (
+        summary[summary["metric"] == metric].set_index("about").to_dict("index")
+        for metric in ("drift", "performance")
+    )
+    features = newest[(newest["metric"] == "drift") & (newest["slice"] != "")]
+    drifted = dict(iter(features[features["state"].isin(["alert", "warn"])].groupby("about")))
+    return [
+        _observation(
+            about,
+            drift.get(about, {"state": "no_data", "since": ""}),
+            performance.get(about, {"state": "no_labels", "since": "", "value": None}),
+            drifted.get(about),
+        )
+        for about in sorted(set(newest["about"]))
+    ]
+
+
+def _observation(
+    about: str,
+    drift: Mapping[Any, Any],
+    performance: Mapping[Any, Any],
+    drifted: pd.DataFrame | None,
+) -> Observation:
+    value = performance["value"]
     return Observation(
         partition=about,
-        drift=str(summary["state"].get("drift", "no_data")),
-        performance=str(summary["state"].get("performance", "no_labels")),
-        drift_figures=_drifted(newest),
-        value=None if value is None else float(value),
-        bound="" if performance is None else _bound(performance),
-        drift_since=_text(summary["since"].get("drift")),
-        performance_since="" if performance is None else _text(performance["since"]),
+        drift=str(drift["state"]),
+        performance=str(performance["state"]),
+        drift_figures="" if drifted is None else _drifted(drifted),
+        value=None if value is None or pd.isna(value) else float(value),
+        bound=_bound(performance),
+        drift_since=str(drift["since"]),
+        performance_since=str(performance["since"]),
     )
 
 
-def _bound(performance: pd.Series) -> str:
+def _bound(performance: Mapping[str, Any]) -> str:
     """Return what a figure is held against, such as `below 0.58`."""
-    bound, value = performance["bound"], performance["value"]
-    if pd.isna(bound) or pd.isna(value):
+    bound, value = performance.get("bound"), performance["value"]
+    if bound is None or value is None or pd.isna(bound) or pd.isna(value):
         return ""
     side = "below" if abs(value) < bound else "above"
     if performance["why"] == "naive":
@@ -142,15 +169,10 @@ def _bound(performance: pd.Series) -> str:
     return f"{side} {bound:g}"
 
 
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
-
-
 def _drifted(found: pd.DataFrame) -> str:
     """Return the largest drifts of the worst state, such as `temp 0.61 > 0.12, wind 0.3 > 0.14`."""
-    features = found[(found["metric"] == "drift") & (found["slice"] != "")]
     for state in ("alert", "warn"):
-        drifted = features[features["state"] == state]
+        drifted = found[found["state"] == state]
         if len(drifted):
             break
     drifted = drifted[drifted["value"].notna()]
