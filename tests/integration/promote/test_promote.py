@@ -10,6 +10,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import Store, product_store, read_json
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 from mlfactory.promote import settling, stage
 from mlfactory.registry import models, versions
@@ -75,7 +76,7 @@ def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
         "partition": "2024-01-03",
         "training_id": training,
         "seen_through": "2024-01-03",
-        "features_version": "5",
+        "features_version": str(Lake("shop").version("features")),
         "labels_version": "0",
         "spec_hash": shop.product.spec_hash,
         "reason": "test",
