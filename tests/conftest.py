@@ -10,8 +10,39 @@ import yaml
 
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import settings
+from tests.s3.server import KINDS, S3Server, serving
 
 MakeProduct = Callable[..., Product]
+
+LAKES = ("folder", "s3")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--lake", choices=[*LAKES, "both"], default="folder", help="Where lakes lie")
+    parser.addoption("--s3", choices=KINDS, default=KINDS[0], help="Which server holds them on S3")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that asks for a lake's place once in each."""
+    if "lake_place" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--lake")
+        places = LAKES if chosen == "both" else (chosen,)
+        metafunc.parametrize("lake_place", places, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def lake_place(request: pytest.FixtureRequest) -> str:
+    """Give where the lakes of the test lie: `folder` or `s3`."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def s3_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[S3Server]:
+    """Start an S3 server with a bucket of its own, once a session."""
+    with serving(request.config.getoption("--s3"), tmp_path_factory.mktemp("s3")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from mlflow import MlflowClient
 
 from mlfactory.settings import settings
 from tests.integration.shops import Shop, spec_of
+
+
+@pytest.fixture
+def home(
+    home: Path,
+    lake_place: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Give an empty folder for all state of the test, whose lake may lie on S3."""
+    if lake_place == "s3":
+        server = request.getfixturevalue("s3_server")
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("MLFACTORY_LAKE", f"s3://{server.bucket}/{uuid4().hex}")
+        settings.cache_clear()
+    return home
+
+
+@pytest.fixture
+def another_home(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Give a function that goes on in another home, with a lake of its own beside the first."""
+    lake = settings().lake_uri
+
+    def go_on_in(name: str) -> None:
+        monkeypatch.setenv("MLFACTORY_HOME", str(home / name))
+        if lake.startswith("s3://"):
+            monkeypatch.setenv("MLFACTORY_LAKE", f"{lake}/{name}")
+        settings.cache_clear()
+
+    return go_on_in
 
 
 @pytest.fixture(scope="session")

@@ -13,11 +13,11 @@ import pytest
 
 from mlfactory import ingest, monitor, prepare, promote, retrain, score, train, validate
 from mlfactory.lake import ledger, tables
+from mlfactory.lake.s3 import S3Store
 from mlfactory.lake.store import FolderStore, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.settings import settings
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 TABLES = ("raw_sales", "quarantine", "features", "labels", "predictions", "metrics")
@@ -50,7 +50,8 @@ class Killer:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.target = -1
         self.writes = 0
-        places = ((tables, "write_deltalake"), (FolderStore, "write"), (FolderStore, "create"))
+        stores = [(store, name) for store in (FolderStore, S3Store) for name in ("write", "create")]
+        places = ((tables, "write_deltalake"), *stores)
         for place, name in places:
             patch.setattr(place, name, self._watched(getattr(place, name)))
 
@@ -143,7 +144,10 @@ def state(product: Product) -> dict[str, Any]:
 
 
 def test_killed_at_every_write_of_every_stage(
-    home: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+    home: Path,
+    another_home: Callable[[str], None],
+    make_product: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     product = make_product(SPEC, FEATURES, {"sales.csv": sales()})
     live(product, lambda stage: stage())
@@ -153,8 +157,7 @@ def test_killed_at_every_write_of_every_stage(
     judged = measured[measured["slice"] == ""].set_index("metric")
     assert set(judged.loc[["drift", "prediction_drift"], "model_version"]) == {"1"}
 
-    monkeypatch.setenv("MLFACTORY_HOME", str(home / "disturbed"))
-    settings.cache_clear()
+    another_home("disturbed")
 
     killer = Killer(monkeypatch)
     live(product, killer.until_it_lives)
