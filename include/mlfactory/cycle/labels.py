@@ -27,7 +27,7 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     again, failed = [], {}
     for due in due_again(product, partition):
         try:
-            ingest.run(product, due)
+            ingest.run(product, due, again=True)
             validate.run(product, due)
             prepare.run(product, due)
         except FactoryError as error:
