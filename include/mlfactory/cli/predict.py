@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import pandas as pd
 from rich.console import Console
 
 from mlfactory.cli.output import say
@@ -14,7 +12,6 @@ from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 
 _SHOWN = 10
-_SUFFIXES = (".csv", ".parquet")
 
 
 def predict_file(
@@ -31,6 +28,7 @@ def predict_file(
         FactoryError: whatever stands in the way; `out` is then as it was.
     """
     from mlfactory import predict
+    from mlfactory.predict.answers import as_bytes, check_suffix
 
     if out is not None:
         check_suffix(out.name)
@@ -50,25 +48,3 @@ def predict_file(
         say(console, f"{count:,} without a score: {reason}", "yellow")
     if out is None and done.rows > _SHOWN:
         say(console, "--out FILE writes all of them, as .csv or .parquet")
-
-
-def check_suffix(name: str) -> None:
-    """Make sure that a file's name says how it is to be written.
-
-    Raises:
-        UsageError: if it ends in neither .csv nor .parquet.
-    """
-    if Path(name).suffix.lower() not in _SUFFIXES:
-        raise UsageError(
-            f"'{name}' does not say how it is to be written",
-            remedy="let its name end in .csv or .parquet",
-        )
-
-
-def as_bytes(table: pd.DataFrame, name: str) -> bytes:
-    """Return `table` as the content of a file called `name`."""
-    if Path(name).suffix.lower() == ".csv":
-        return table.to_csv(index=False).encode()
-    content = io.BytesIO()
-    table.to_parquet(content, index=False)
-    return content.getvalue()

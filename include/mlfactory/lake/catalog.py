@@ -36,10 +36,13 @@ CLAIMS = "claims"
 REPORTS = "reports"
 VALIDATION = "validation"
 DATA_DOCS = "data_docs"
+
+ON_DEMAND = "predictions_on_demand"
+"""Answers that somebody asked for in Airflow, each with a page."""
 MODELS = "models"
 RECONCILED = "reconciled"
 
-PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED)
+PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED, ON_DEMAND)
 """The folders that hold pages for people; nothing else is ever served to a browser."""
 
 

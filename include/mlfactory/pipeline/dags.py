@@ -1,4 +1,4 @@
-"""The four DAGs of a product, as one reads them in the Airflow UI."""
+"""The five DAGs of a product, as one reads them in the Airflow UI."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from airflow.sdk import (
 
 from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.assets import ProductAssets, product_assets
-from mlfactory.pipeline.docs import data_doc, monitor_doc, score_doc, train_doc
+from mlfactory.pipeline.docs import data_doc, monitor_doc, predict_doc, score_doc, train_doc
 from mlfactory.pipeline.links import (
+    AnswersLink,
     DataDocsLink,
     MlflowRunLink,
     ModelVersionLink,
@@ -24,6 +25,7 @@ from mlfactory.pipeline.links import (
     ValidationLink,
 )
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
+from mlfactory.pipeline.predicting import PredictOperator, predict_params
 from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.product.loader import Product
@@ -50,13 +52,14 @@ those of the longest search; a search ends itself at its own budget."""
 
 
 def build_dags(product: Product) -> list[DAG]:
-    """Return the DAGs `<p>.data`, `<p>.score`, `<p>.monitor` and `<p>.train` of a product."""
+    """Return a product's DAGs: `<p>.data`, `.score`, `.monitor`, `.train` and `.predict`."""
     assets = product_assets(product.name)
     return [
         _data_dag(product, assets),
         _score_dag(product, assets),
         _monitor_dag(product, assets),
         _train_dag(product, assets),
+        _predict_dag(product),
     ]
 
 
@@ -101,6 +104,15 @@ def _train_dag(product: Product, assets: ProductAssets) -> DAG:
         judge = _task(product, "judge", links=(ModelVersionLink,))
         promote = _task(product, "promote", links=(ModelVersionLink,), outlets=[assets.champion])
         search >> fit >> judge >> promote
+    return dag
+
+
+def _predict_dag(product: Product) -> DAG:
+    doc, params = predict_doc(product), predict_params(product)
+    with _dag(product, "predict", None, doc, params) as dag:
+        PredictOperator(
+            task_id="predict", product=product.name, step="predict", links=(AnswersLink,)
+        )
     return dag
 
 

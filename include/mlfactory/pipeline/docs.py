@@ -62,3 +62,16 @@ Starts by itself when the policy asks for it. By hand: *Trigger*; the form sets 
 budget, and *Advanced Options*, *Partition Key* is the cut-off, the newest partition the training
 may see.
 """
+
+
+def predict_doc(product: Product) -> str:
+    """Return the description of `<p>.predict`."""
+    spec = product.spec
+    return f"""### {spec.title or spec.name}: predict
+Predicts the rows of a file because somebody asks: *Trigger*, and the form takes its name. The
+product's own function builds them beside what the lake knows now, and the champion answers. The
+answers lie in the lake, below `predictions_on_demand/`, a line for each row, with the reason where
+there is no score; the task's *Answers* shows the first of them.
+
+`mlfactory predict {spec.name} FILE` does the same for any file of your own machine.
+"""

@@ -54,7 +54,20 @@ class DataDocsLink(StageLink):
     name = steps.DATA_DOCS
 
 
-ALL_LINKS = (MlflowRunLink, ModelVersionLink, ReportLink, ValidationLink, DataDocsLink)
+class AnswersLink(StageLink):
+    """To the answers that somebody asked for."""
+
+    name = "Answers"
+
+
+ALL_LINKS = (
+    MlflowRunLink,
+    ModelVersionLink,
+    ReportLink,
+    ValidationLink,
+    DataDocsLink,
+    AnswersLink,
+)
 
 
 def page_url(base_url: str, dag_id: str, path: str) -> str:

@@ -74,7 +74,7 @@ class StageOperator(BaseOperator):
                 self._link(context, Done({}, validation_pages(job)))
             done = STEPS[self.step](job)
         except Exception as error:
-            raise self._told(error, job, context) from _cause(error)
+            raise self._told(error, job, context) from cause_of(error)
         self._link(context, done)
         if done.stop_here:
             self.log.info("%s: %s", self.step, done.stop_here)
@@ -98,7 +98,7 @@ class StageOperator(BaseOperator):
         run = context["dag_run"]
         product = load_product(self.product)
         params = dict(context["params"])
-        _refuse_unknown_params(run.conf or {}, params)
+        refuse_unknown_params(run.conf or {}, params)
         partition = _partition(product, run.partition_key)
         refuse_unfinished(product, partition)
         return Job(
@@ -156,7 +156,7 @@ def _look_again(error: Exception, job: Job, since: datetime | None) -> datetime 
     return look_again(error, job.product, job.partition, since=since or now, now=now)
 
 
-def _cause(error: Exception) -> Exception | None:
+def cause_of(error: Exception) -> Exception | None:
     """Return what a log should show below the message: our own message needs no traceback."""
     return None if isinstance(error, FactoryError) else error
 
@@ -174,7 +174,12 @@ def _partition(product: Product, key: str | None) -> Partition:
     return product.calendar.parse(key)
 
 
-def _refuse_unknown_params(given: dict[str, Any], known: Any) -> None:
+def refuse_unknown_params(given: dict[str, Any], known: Any) -> None:
+    """Make sure that a run was given nothing that its form does not have.
+
+    Raises:
+        UsageError: naming what it does not take.
+    """
     for name in given:
         if name not in known:
             raise UsageError(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
+from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
 from mlfactory.cycle.pace import RETRIES
@@ -34,7 +35,7 @@ def bag() -> DagBag:
 def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE}
-    assert len(DAGS) == 4 * len(FOLDERS) >= 12
+    assert len(DAGS) == 5 * len(FOLDERS) >= 15
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -69,16 +70,35 @@ def test_a_dag_can_be_read_at_a_glance(dag: DAG) -> None:
 
 @pytest.mark.parametrize("dag", DAGS, ids=by_id)
 def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
-    if not dag.dag_id.endswith(".train"):
-        assert not dag.params
-        return
-    assert set(dag.params) == {"trials", "seconds", "candidates", "reason"}
+    forms = {
+        "train": {"trials", "seconds", "candidates", "reason"},
+        "predict": {"file", "output", "version", "source"},
+    }
+    assert set(dag.params) == forms.get(dag.dag_id.partition(".")[2], set())
     for name in dag.params:
         param = dag.params.get_param(name)
         assert param.schema["title"]
         assert param.description
-    trials = dag.params.get_param("trials").schema
-    assert (trials["minimum"], trials["maximum"]) == (1, 1000)
+    if dag.dag_id.endswith(".train"):
+        trials = dag.params.get_param("trials").schema
+        assert (trials["minimum"], trials["maximum"]) == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "right"),
+    [
+        ("file", "", "inbox/new.csv"),
+        ("output", "../../evil.csv", "answers.csv"),
+        ("output", "answers.xlsx", None),
+        ("version", "one", "3"),
+        ("source", "flight", "flights"),
+    ],
+)
+def test_the_form_of_predict_refuses_what_cannot_be(field: str, wrong: str, right: object) -> None:
+    form = next(dag for dag in DAGS if dag.dag_id == "flight_delay.predict").params
+    with pytest.raises(ParamValidationError):
+        form.get_param(field).resolve(wrong)
+    assert form.get_param(field).resolve(right) == right
 
 
 def test_no_timeout_cuts_a_search_that_the_form_allows() -> None:

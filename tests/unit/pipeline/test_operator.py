@@ -17,7 +17,10 @@ from airflow.sdk.exceptions import (
 from mlfactory.cycle import steps
 from mlfactory.cycle.job import Done, Job
 from mlfactory.pipeline.operator import StageOperator
+from mlfactory.pipeline.predicting import PredictOperator
 from mlfactory.pipeline.retries import PaceOfTheError, TryAgain
+from mlfactory.predict import on_demand
+from mlfactory.predict.on_demand import Kept
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
 from mlfactory.product.loader import load_product
 
@@ -168,3 +171,37 @@ def test_a_partition_that_is_not_over_is_refused(monkeypatch: pytest.MonkeyPatch
     ends(monkeypatch, Done({}))
     with pytest.raises(AirflowFailException, match="is not over: it ends at"):
         operator().execute(context(key=calendar.containing(datetime.now(UTC)).key))
+
+
+def predicting(monkeypatch: pytest.MonkeyPatch, params: dict[str, Any], how: Any) -> Any:
+    def asked(product: Any, file: str, output: str, **others: Any) -> Kept:
+        if isinstance(how, Exception):
+            raise how
+        how.append((product.name, file, output, others))
+        return Kept(3, 2, "1", "/lake/x", "predictions_on_demand/x.csv.html")
+
+    monkeypatch.setattr(on_demand, "predict_on_demand", asked)
+    task = PredictOperator(task_id="predict", product="flight_delay", step="predict")
+    return task, task.execute({**context(key=None, conf=params), "params": params})
+
+
+def test_a_file_is_predicted_without_a_partition_and_its_answers_are_named_for_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    calls: list[Any] = []
+    params = {"file": "inbox/new.csv", "output": None, "version": None, "source": None}
+    task, result = predicting(monkeypatch, params, calls)
+    assert calls == [
+        ("flight_delay", "inbox/new.csv", "manual__1.csv", {"source": None, "version": None})
+    ]
+    assert (result["rows"], result["scored"], result["file"]) == (3, 2, "/lake/x")
+    page = "/mlfactory/flight_delay.data/files/predictions_on_demand/x.csv.html"
+    assert task.links_found["Answers"].endswith(page)
+
+
+def test_a_file_that_is_refused_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = ContractError("the file lacks the column 'at'")
+    with pytest.raises(AirflowFailException, match="lacks the column 'at'"):
+        predicting(monkeypatch, {"file": "x.csv"}, refused)
+    with pytest.raises(TryAgain):
+        predicting(monkeypatch, {"file": "x.csv"}, ServiceError("MLflow is away"))

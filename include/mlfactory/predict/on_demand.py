@@ -1,0 +1,120 @@
+"""Predictions that somebody asked for in Airflow: read from the lake, left in the lake."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlfactory.lake.catalog import ON_DEMAND
+from mlfactory.lake.store import product_store, store_at, write_text
+from mlfactory.predict.answers import as_bytes, check_suffix
+from mlfactory.predict.stage import Predicted, run
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.report.page import Link, Page
+from mlfactory.settings import settings
+
+_SHOWN = 100
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was answered, and where it lies in the product's part of the lake."""
+
+    rows: int
+    scored: int
+    version: str
+    file: str
+    page: str
+
+
+def predict_on_demand(
+    product: Product,
+    file: str,
+    output: str,
+    *,
+    source: str | None = None,
+    version: str | None = None,
+) -> Kept:
+    """Predict the rows of a file and keep the answers, with a page about them.
+
+    Args:
+        file: a name in the product's part of the lake, `s3://…`, or the path of a file below the
+            lake, the products' folder or `MLFACTORY_HOME`: an Airflow shows no other files of the
+            machine that it runs on.
+        output: name of the answers, ending in .csv or .parquet; those of the same name go.
+
+    Raises:
+        UsageError: if there is no such file, or a name cannot be one; and see `predict.run`.
+        FactoryError: see `predict.run`.
+    """
+    check_suffix(output)
+    if not _NAME.fullmatch(output):
+        raise UsageError(
+            f"'{output}' is no name for the answers",
+            remedy="use letters, digits, dots, hyphens and underscores, like answers.csv",
+        )
+    with tempfile.TemporaryDirectory(prefix="mlfactory-") as folder:
+        done = run(product, _local(product, file, Path(folder)), source=source, version=version)
+    store, name = product_store(product.name), f"{ON_DEMAND}/{output}"
+    page = f"{name}.html"
+    store.write(name, as_bytes(done.table, output))
+    write_text(store, page, _page(product, file, output, done))
+    return Kept(done.rows, done.scored, done.version, store.address(name), page)
+
+
+def _local(product: Product, file: str, folder: Path) -> Path:
+    """Return where the file can be read on this machine, fetched if it lies elsewhere."""
+    if file.startswith("s3://"):
+        place, _, name = file.rpartition("/")
+        store = store_at(place)
+    elif Path(file).is_absolute():
+        path = Path(file).resolve()
+        lake = [] if settings().lake_uri.startswith("s3://") else [Path(settings().lake_uri)]
+        allowed = [*lake, settings().home, settings().products]
+        if any(path.is_relative_to(root.resolve()) for root in allowed):
+            return path
+        raise UsageError(
+            f"{file} is not below {', '.join(map(str, allowed))}, and no other file of this "
+            "machine is read here",
+            remedy=f"put it into {product_store(product.name).address('inbox')} and name it like "
+            "inbox/new.csv; or use mlfactory predict, which reads any file",
+        )
+    else:
+        store, name = product_store(product.name), file
+    content = store.find(name)
+    if content is None:
+        raise UsageError(
+            f"there is no file {store.address(name)}",
+            remedy="give the name of a file in the product's part of the lake, like inbox/new.csv",
+        )
+    path = folder / Path(name).name
+    path.write_bytes(content)
+    return path
+
+
+def _page(product: Product, file: str, output: str, done: Predicted) -> str:
+    page = Page(f"{product.name}: predictions", f"of {file}")
+    page.facts(
+        {
+            "rows": done.rows,
+            "scored": done.scored,
+            "version": done.version,
+            "source": done.source,
+            "all answers": Link(output, output),
+        }
+    )
+    for note in done.notes:
+        page.paragraph(note)
+    reasons = done.table["reason"].value_counts()
+    if len(reasons):
+        page.section("Rows without a score")
+        page.table(["reason", "rows"], [[why, int(count)] for why, count in reasons.items()])
+    page.section(f"The first {min(_SHOWN, len(done.table))} answers")
+    shown = done.table.head(_SHOWN)
+    cells = shown.astype("object").where(shown.notna(), None)
+    page.table([str(name) for name in shown.columns], cells.to_numpy().tolist())
+    return page.render()
