@@ -30,7 +30,6 @@ features:
   categorical: [express]
   history: 1 day
 label: {column: label, kind: binary}
-business: {false_negative: 3, false_positive: 1}
 train: {window: 2 partitions, holdout: 1 partition, min_rows: 50, candidates: [logistic_regression],
   search: {trials: 1}}
 promote: {gates: []}
@@ -63,7 +62,7 @@ def orders(days: int = 3, rows: int = 480) -> pd.DataFrame:
     random = np.random.default_rng(3)
     count = days * rows
     amount = random.integers(1, 400, count)
-    comes_back = random.random(count) < np.where(amount > 200, 0.8, 0.2)
+    comes_back = random.random(count) < np.where(amount > 200, 0.9, 0.1)
     start = pd.Timestamp(DAYS[0], tz="UTC")
     minutes = np.arange(count) * (days * 24 * 60 // count)
     return pd.DataFrame(
