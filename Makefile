@@ -13,7 +13,7 @@ export UV_SYSTEM_CERTS ?= 1
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo up down check lint types unit test bench clean
+.PHONY: help env lock demo up down check lint types unit test bench chance clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -57,6 +57,9 @@ check: lint types unit ## Lint, types and unit tests: under a minute
 
 test: check ## Everything CI runs
 	$(BIN)/pytest -q tests/integration tests/e2e
+
+chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/chance.md
+	@$(BIN)/python benchmarks/chance
 
 bench: $(READY) ## Measure; prints one table for each question
 	@for script in $(filter-out benchmarks/support.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -129,7 +129,7 @@ def promote(job: Job) -> Done:
     from mlfactory import promote as stage
     from mlfactory.registry.versions import version_url
 
-    result = stage.settle(job.product, job.training_id)
+    result = stage.settle_anew(job.product, job.training_id)
     address = version_url(job.product.name, result.version)
     stop = "" if result.promoted else result.reason
     return Done(asdict(result), addresses={MODEL_VERSION: address}, stop_here=stop)

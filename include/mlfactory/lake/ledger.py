@@ -25,7 +25,7 @@ from mlfactory.product.partitions import Partition
 Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
 
 DECISIONS: tuple[Event, ...] = ("promoted", "rejected")
-"""The events that decide about a model; each ends the trial of the challenger before it."""
+"""The events that decide about a model."""
 
 _NAME = re.compile(rf"{LEDGER}/\d{{6}}\.json")
 
@@ -148,7 +148,8 @@ def standing(decided: Iterable[Entry]) -> Standing:
 
     The previous champion is the one before, not an earlier promotion of the same version. A
     challenger is a candidate that was rejected only because it was not better than the champion; it
-    is tried until the next decision. Requests for trainings change nothing.
+    is tried until the next promotion, or until one that is no worse takes its place. Requests for
+    trainings change nothing.
     """
     now = Standing()
     for entry in decided:
@@ -157,11 +158,17 @@ def standing(decided: Iterable[Entry]) -> Standing:
             again = now.champion is not None and now.champion.version == made.version
             now = Standing(made, now.previous if again else now.champion)
         elif entry.event == "rejected":
-            tried = _reign(entry) if entry.details.get("challenger") else None
-            if tried is not None and now.champion and tried.version == now.champion.version:
-                tried = None
-            now = Standing(now.champion, now.previous, tried)
+            now = Standing(now.champion, now.previous, _tried(now, _reign(entry), entry.details))
     return now
+
+
+def _tried(now: Standing, rejected: Reign, details: Mapping[str, Any]) -> Reign | None:
+    """Return who is tried after a rejection: the older challenger stays if the new one is none."""
+    serves = now.champion is not None and now.champion.version == rejected.version
+    if details.get("challenger") and not serves:
+        return rejected
+    stays = now.challenger is not None and now.challenger.version != rejected.version
+    return now.challenger if stays else None
 
 
 def standing_for(product: Product, partition: Partition) -> Standing:

@@ -21,6 +21,9 @@ SLICE_ROWS = 50
 SLICES_WRONGLY_STOPPED = 0.05
 """How often chance alone may stop a candidate at a gate of slices, however many there are."""
 
+UNBEATABLE = frozenset({"recall"})
+"""Metrics in which nothing beats a constant: to call all rows 1 finds every one of them."""
+
 _DAYS: Mapping[Every, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365.25 / 12}
 _NAMED = 5
 _NEVER = 1000.0
@@ -45,6 +48,9 @@ def beats(gate: BeatsGate, evidence: Evidence, terms: Terms) -> GateResult:
     reference = evidence.against(gate.metric)
     if reference is None:
         return GateResult(name, "failed", None, 0.0, None, None, evidence.unfair)
+    if evidence.reference is None and gate.metric in UNBEATABLE:
+        why = f"no model serves yet, and nothing beats the constant 1 by {gate.metric} alone"
+        return GateResult(name, "passed", None, 0.0, None, None, why)
     confidence = 1 - spent(1 - gate.confidence, terms.tries)
     difference = paired_difference(evidence.candidate, reference, gate.metric)
     ours, theirs = (measure(one, gate.metric) for one in (evidence.candidate, reference))

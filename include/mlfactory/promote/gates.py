@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate, SliceGate
 from mlfactory.product.metrics import LATENCY
-from mlfactory.promote.comparing import beats, naive, slices
+from mlfactory.promote.comparing import UNBEATABLE, beats, naive, slices
 from mlfactory.promote.evidence import Evidence, GateResult, State, Terms
 from mlfactory.report.numbers import written
 from mlfactory.statistics.estimate import Estimate, interval
@@ -22,9 +22,20 @@ def judged(gates: tuple[Gate, ...], evidence: Evidence, terms: Terms) -> tuple[G
         servable(evidence),
         fresh(evidence),
         holdout(evidence, terms),
-        naive(_counted(gates, terms), evidence),
+        naive(counted(gates, terms), evidence),
         *(_pass_through(gate, evidence, terms) for gate in gates),
     )
+
+
+def counted(gates: tuple[Gate, ...], terms: Terms) -> str:
+    """Return the metric that counts where one figure is to tell which model is better.
+
+    It is the cost where errors have one, else what the spec compares with the champion.
+    """
+    if terms.main_metric == "cost":
+        return "cost"
+    asked = (gate.metric for gate in gates if isinstance(gate, BeatsGate))
+    return next((metric for metric in asked if metric not in UNBEATABLE), terms.main_metric)
 
 
 def servable(evidence: Evidence) -> GateResult:
@@ -87,16 +98,6 @@ def latency(gate: BoundGate, evidence: Evidence) -> GateResult:
         return _within(gate, math.nan, "because the version does not serve")
     times = f"in {taken.calls} single rows, half of them within {written(taken.p50)}"
     return _within(gate, taken.p99, times)
-
-
-def _counted(gates: tuple[Gate, ...], terms: Terms) -> str:
-    """Return the metric by which a candidate must be no worse than the naive answer.
-
-    It is the cost where errors have one, else what the spec compares with the champion.
-    """
-    if terms.main_metric == "cost":
-        return "cost"
-    return next((gate.metric for gate in gates if isinstance(gate, BeatsGate)), terms.main_metric)
 
 
 def _pass_through(gate: Gate, evidence: Evidence, terms: Terms) -> GateResult:

@@ -80,14 +80,14 @@ def gather(product: Product, trained: Trained, version: str, champion: Entry | N
     served = _load(product, version, fitted.digest)
     reference = reference_for(product, trained.pinned, champion, held_out)
     known = every_class(held_out, fitted.classes, reference.classes)
-    candidate = _outcome(product, held_out, held_out.said, fitted.classes, known)
+    candidate = outcome_for(product, held_out, held_out.said, fitted.classes, known)
     timed = any(isinstance(gate, BoundGate) and gate.metric == LATENCY for gate in spec.gates)
     said = reference.said
     return Evidence(
         candidate=candidate,
         reference=None
         if said is None
-        else _outcome(product, held_out, said, reference.classes, known),
+        else outcome_for(product, held_out, said, reference.classes, known),
         constant={
             metric: naive_outcome(candidate, metric, fitted.naive)
             for metric in metrics_for(spec.label.kind, costs=spec.business is not None)
@@ -106,13 +106,19 @@ def gather(product: Product, trained: Trained, version: str, champion: Entry | N
     )
 
 
-def _outcome(
+def outcome_for(
     product: Product,
     held_out: HeldOut,
     said: Answers,
     known: tuple[str, ...] | None,
     classes: tuple[str, ...],
 ) -> Outcome:
+    """Return what a model says about the held-out rows, with their truth.
+
+    Args:
+        known: the classes of the model, where there are several.
+        classes: all that anyone has spoken of, so that outcomes can be compared with each other.
+    """
     return outcome_of(
         product.spec,
         held_out.answers[LABEL],

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from mlfactory.lake import catalog, ledger
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.store import product_store
-from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
-from mlfactory.promote.evidence import Evidence, GateResult
-from mlfactory.promote.gates import judged
+from mlfactory.promote.beside import Beside, beside, challengers_answers
+from mlfactory.promote.evidence import Evidence, GateResult, Terms
+from mlfactory.promote.gates import counted, judged
 from mlfactory.promote.judging import Trained, gather, read_trained, register_version
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.promote.reference import champion_beside
@@ -43,7 +43,20 @@ class SettleResult:
 def run(product: Product, training_id: str) -> SettleResult:
     """Judge a training's model and carry out what the gates say."""
     judge(product, training_id)
-    return settle(product, training_id)
+    return settle_anew(product, training_id)
+
+
+def settle_anew(product: Product, training_id: str) -> SettleResult:
+    """Settle what was judged, and where another decision came between, judge it again once.
+
+    Raises:
+        Overtaken: it happened again.
+    """
+    try:
+        return settle(product, training_id)
+    except ledger.Overtaken:
+        judge(product, training_id)
+        return settle(product, training_id)
 
 
 def judge(product: Product, training_id: str) -> JudgeResult:
@@ -58,11 +71,16 @@ def judge(product: Product, training_id: str) -> JudgeResult:
     trained = read_trained(product, training_id)
     with manifest(product, "judge", trained.pinned.partition, training_id) as record:
         version = register_version(product, trained)
+        # read first: what is decided while the gates are asked is then seen to have come between
+        follows = ledger.newest_decision(product.name)
         champion = champion_beside(product, version)
         evidence = gather(product, trained, version, champion)
         terms = terms_of(product, training_id, trained.pinned.holdout_partitions)
         results = judged(product.spec.gates, evidence, terms)
-        table = _table(trained, version, champion, evidence, results)
+        table = replace(_table(trained, version, champion, evidence, results), follows=follows)
+        if table.challenger:
+            found = _trial(product, trained, version, evidence, terms)
+            table = replace(table, challenger=found.takes_its_place, beside=found.why)
         _publish(product, trained, table, results)
         save_judgement(product.name, table)
         failed = tuple(result.name for result in results if not result.passed)
@@ -82,7 +100,7 @@ def settle(product: Product, training_id: str) -> SettleResult:
 
     Raises:
         UsageError: the training was not judged.
-        FactoryError: another champion serves than the one the gates compared with.
+        Overtaken: another decision was made since the gates were asked; to judge again helps.
         ServiceError: MLflow does not answer.
     """
     trained = read_trained(product, training_id)
@@ -91,7 +109,6 @@ def settle(product: Product, training_id: str) -> SettleResult:
     with manifest(product, "settle", trained.pinned.partition, training_id) as record:
         decision = standing_decision(product.name, training_id, version)
         if decision is None or (decision.event == "promoted") != table.passed:
-            _check_champion(product, training_id, table)
             decision = ledger.record(product.name, _decision(product, trained, table))
         aliases = move_aliases(product.name)
         record.facts = {"decision": decision.event, "version": version, "aliases": asdict(aliases)}
@@ -117,6 +134,7 @@ def _table(
         why=reason(not failed, results),
         latency_ms=asdict(evidence.latency) if evidence.latency else None,
         gates=tuple(asdict(result) for result in results),
+        held_out_rows=evidence.candidate.rows,
     )
 
 
@@ -144,20 +162,17 @@ def _publish(
     versions.set_version_tags(product.name, version, gates_tags(results))
 
 
-def _check_champion(product: Product, training_id: str, table: Judgement) -> None:
-    """Require that the champion the gates compared with is still the champion."""
-    now = champion_beside(product, table.version)
-    serving = str(now.details["version"]) if now else None
-    if serving != table.champion:
-        raise FactoryError(
-            f"product {product.name}: training '{training_id}' was judged against "
-            f"{_name(table.champion)}, and now {_name(serving)} serves",
-            remedy="run stage judge of this training again, then promote",
-        )
-
-
-def _name(version: str | None) -> str:
-    return f"champion {version}" if version else "no champion"
+def _trial(
+    product: Product, trained: Trained, version: str, evidence: Evidence, terms: Terms
+) -> Beside:
+    """Tell whether the candidate takes the place of the challenger that is tried now."""
+    tried = ledger.standing(ledger.entries(product.name, *ledger.DECISIONS)).challenger
+    if tried is not None and tried.version == version:
+        tried = None
+    said = None
+    if tried is not None:
+        said = challengers_answers(product, trained.pinned, tried, evidence.candidate)
+    return beside(tried, said, evidence.candidate, counted(product.spec.gates, terms))
 
 
 def _decision(product: Product, trained: Trained, table: Judgement) -> ledger.Entry:
@@ -167,6 +182,7 @@ def _decision(product: Product, trained: Trained, table: Judgement) -> ledger.En
         partition=trained.pinned.partition,
         subject=trained.pinned.training_id,
         why=table.why,
+        follows=table.follows,
         details={
             "version": version,
             "digest": trained.fitted.digest,
@@ -175,6 +191,8 @@ def _decision(product: Product, trained: Trained, table: Judgement) -> ledger.En
             HOLDOUT: list(trained.pinned.holdout_partitions),
             "champion": table.champion,
             "challenger": table.challenger,
+            "beside": table.beside,
+            "held_out_rows": table.held_out_rows,
             "gates": list(table.gates),
         },
     )

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from mlfactory.lake import ledger
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import Terms
+from mlfactory.trainings.split import least_of_the_rarest
 
 HOLDOUT = "holdout"
 """Where a decision's details name the partitions that it was judged on."""
-
-_OF_A_CLASS = 20
-_SHARE_OF_A_CLASS = 5
 
 
 def terms_of(product: Product, training_id: str, holdout: Sequence[str]) -> Terms:
@@ -23,7 +21,7 @@ def terms_of(product: Product, training_id: str, holdout: Sequence[str]) -> Term
         every=spec.partition.every,
         main_metric=spec.main_metric,
         min_holdout=spec.train.min_holdout,
-        least_of_a_class=min(_OF_A_CLASS, spec.train.min_holdout // _SHARE_OF_A_CLASS),
+        least_of_a_class=least_of_the_rarest(product),
         tries=tries_before(decisions, training_id, holdout),
     )
 

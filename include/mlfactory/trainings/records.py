@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mlfactory.product.errors import UsageError
@@ -166,6 +166,9 @@ class Judgement:
         champion: the version it was compared with; None if no champion served.
         reference: the same in words.
         gates: each gate's result, in the order they were asked.
+        follows: number of the newest decision in the ledger when the gates were asked.
+        beside: how it compares with the challenger that was tried then, in words.
+        held_out_rows: how many rows it was judged by.
     """
 
     training_id: str
@@ -177,7 +180,9 @@ class Judgement:
     why: str
     gates: tuple[Mapping[str, Any], ...]
     latency_ms: Mapping[str, float] | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
+    follows: int = 0
+    beside: str = ""
+    held_out_rows: int = 0
 
 
 def best_of(trials: Sequence[Trial], metric: str) -> Trial:

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from multiprocessing.synchronize import Barrier
 
 import pytest
 from tests.integration.shops import BINARY_GATES, Shop, spec_of
@@ -11,10 +14,11 @@ from mlfactory.lake.catalog import training_file
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import Store, product_store, read_json
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
+from mlfactory.product.errors import IntegrityError, UsageError
+from mlfactory.product.loader import Product
 from mlfactory.promote import settling, stage
 from mlfactory.registry import models, versions
-from mlfactory.registry.artifacts import digest_of, own_store
+from mlfactory.registry.artifacts import digest_of, kept, own_store
 from mlfactory.registry.connection import client
 from mlfactory.trainings.heldout import HeldOut, load_held_out, save_held_out
 
@@ -35,6 +39,22 @@ def model_files(version: str) -> Store:
     store = own_store(client().get_model_version("shop", version).source)
     assert store is not None
     return store
+
+
+_GATE: list[Barrier] = []
+
+
+def _meet(gate: Barrier) -> None:
+    _GATE.append(gate)
+
+
+def _settled(product: Product, training: str) -> str:
+    """Settle in a process of its own, begun when the other one has come as far."""
+    _GATE[0].wait(60)
+    try:
+        return "promoted" if promote.settle(product, training).promoted else "rejected"
+    except ledger.Overtaken:
+        return "overtaken"
 
 
 def break_model(version: str) -> None:
@@ -91,8 +111,8 @@ def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
     run_id = read_json(product_store("shop"), training_file(training, "fit.json"))["run_id"]
     metrics = client().get_run(run_id).data.metrics
     assert metrics["gate.roc_auc.at_least"] == pytest.approx(0.8, abs=0.1)
-    files = {found.path for found in client().list_artifacts(run_id)}
-    assert {"gates.html", "gates.json"} <= files
+    assert b"roc_auc.beats_champion" in kept(run_id, "gates.html")
+    assert json.loads(kept(run_id, "gates.json"))["passed"] is True
     assert read_manifest("shop", "judge", training)["facts"]["passed"] is True
 
 
@@ -197,17 +217,62 @@ def test_a_judgement_killed_before_its_end_is_made_again(shop: Shop, monkeypatch
     assert promote.judge(shop.product, training).version == "1"
 
 
-def test_another_champion_than_the_one_the_gates_saw_means_to_judge_again(shop: Shop, make_product):
+def test_a_decision_that_came_between_means_to_judge_again(shop: Shop, make_product):
     lenient = make_product(spec_of(gates="[]"))
     first, second = shop.train(3, fit=[1, 2]), shop.train(4, fit=[2, 3])
     promote.judge(lenient, first)
     promote.judge(lenient, second)
     promote.settle(lenient, first)
-    with pytest.raises(FactoryError, match=r"(?s)against no champion, and now champion 1.*judge"):
+    with pytest.raises(
+        ledger.Overtaken, match=r"(?s)meanwhile '2024-01-03.test' was promoted.*judge"
+    ):
         promote.settle(lenient, second)
     assert aliases()["champion"] == "1"
-    promote.judge(lenient, second)
-    assert promote.settle(lenient, second).promoted
+    assert promote.settle_anew(lenient, second).promoted
+    assert gates_of(second)["fresh"]["why"] == "cut-off 2024-01-04, the champion's is 2024-01-03"
+
+
+def test_of_two_processes_that_promote_at_once_one_wins_and_one_is_told(shop: Shop, make_product):
+    lenient = make_product(spec_of(gates="[]"))
+    trainings = [shop.train(3, fit=[1, 2]), shop.train(4, fit=[2, 3])]
+    for training in trainings:
+        promote.judge(lenient, training)
+    gate = get_context("fork").Barrier(2)
+    with ProcessPoolExecutor(
+        2, mp_context=get_context("fork"), initializer=_meet, initargs=(gate,)
+    ) as pool:
+        said = list(pool.map(_settled, [lenient] * 2, trainings))
+    assert sorted(said) == ["overtaken", "promoted"]
+    (entry,) = ledger.entries("shop", "promoted")
+    assert entry.details["champion"] is None
+    assert entry.subject == trainings[said.index("promoted")]
+    assert aliases()["champion"] == entry.details["version"]
+
+
+def test_a_worse_challenger_does_not_displace_a_better_one(shop: Shop, make_product):
+    shop.product = make_product(spec_of(gates="[{metric: roc_auc, beats: champion}]"))
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    good = shop.train(4, fit=[2, 3])
+    assert not promote.run(shop.product, good).promoted
+    assert aliases()["challenger"] == "2"
+    lenient = make_product(spec_of(gates="[{metric: roc_auc, beats: champion}]"))
+    promote.run(lenient, shop.train(5, fit=[1, 2], by="noise"))
+    worse = ledger.entries("shop", "rejected")[-1]
+    assert worse.details["challenger"] is False
+    assert "of challenger 2" in worse.details["beside"]
+    assert aliases() == {"champion": "1", "previous": None, "challenger": "2"}
+
+
+def test_a_decision_says_what_it_was_made_on(shop: Shop):
+    training = shop.train(3, fit=[1, 2])
+    promote.run(shop.product, training)
+    again = shop.train(3, fit=[1, 2], name="again")
+    promote.run(shop.product, again)
+    first, second = ledger.entries("shop", "promoted", "rejected")
+    assert (first.subject, second.subject) == (training, again)
+    assert first.details["holdout"] == ["2024-01-03"] and first.details["held_out_rows"] == 240
+    assert (first.follows, second.follows) == (0, first.number)
+    assert "these rows have judged 1 candidates before" in second.why
 
 
 def test_an_older_cut_off_than_the_champions_is_refused(shop: Shop):

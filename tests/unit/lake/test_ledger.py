@@ -152,13 +152,15 @@ def test_a_champion_judges_only_what_it_has_not_seen(product: Product) -> None:
     ]
 
 
-def test_a_rejected_challenger_is_tried_until_the_next_decision(product: Product) -> None:
+def test_a_rejected_challenger_is_tried_until_the_next_promotion(product: Product) -> None:
     ledger.record(product.name, decision("promoted", "2013-02-01", "1"))
     ledger.record(product.name, decision("rejected", "2013-04-01", "2", challenger=True))
     assert challenger(product, "2013-04-01") is None
     assert challenger(product, "2013-05-01") == "2"
-    ledger.record(product.name, decision("promoted", "2013-05-01", "3"))
-    assert challenger(product, "2013-06-01") is None
+    ledger.record(product.name, decision("rejected", "2013-05-01", "3", challenger=False))
+    assert challenger(product, "2013-06-01") == "2"
+    ledger.record(product.name, decision("promoted", "2013-06-01", "4"))
+    assert challenger(product, "2013-07-01") is None
 
 
 def test_a_candidate_rejected_for_more_than_the_comparison_is_not_tried(product: Product) -> None:

@@ -22,10 +22,14 @@ def test_a_version_promoted_twice_is_not_its_own_predecessor():
     assert aliases_of(decisions) == Aliases("2", "1", None)
 
 
-def test_a_challenger_is_tried_until_the_next_decision():
+def test_a_challenger_is_tried_until_another_takes_its_place():
     decisions = [decided("promoted", "1"), decided("rejected", "2", challenger=True)]
     assert aliases_of(decisions) == Aliases("1", None, "2")
-    assert aliases_of([*decisions, decided("rejected", "3")]) == Aliases("1", None, None)
+    # a worse one, or a bad one, does not displace it
+    assert aliases_of([*decisions, decided("rejected", "3")]) == Aliases("1", None, "2")
+    taken = [*decisions, decided("rejected", "3", challenger=True)]
+    assert aliases_of(taken) == Aliases("1", None, "3")
+    assert aliases_of([*decisions, decided("rejected", "2")]) == Aliases("1", None, None)
     assert aliases_of([*decisions, decided("promoted", "3")]) == Aliases("3", "1", None)
 
 

@@ -1,0 +1,192 @@
+"""How often gates let equal models pass, stop equal models, and find what is better."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from frame import Cell, Section
+from worlds import EFFECT, World, pair
+
+from mlfactory.product.defaults import DEFAULTS
+from mlfactory.promote.comparing import SLICES_WRONGLY_STOPPED, spent
+from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.estimate import interval
+from mlfactory.statistics.metrics import Outcome, measure
+
+RUNS = 1000
+LEVEL = 0.05
+METRICS = ("mae", "roc_auc", "average_precision", "accuracy", "cost")
+
+_DAYS = {"hour": 1 / 24, "day": 1, "week": 7, "month": 30}
+HOLDOUTS = {
+    f"{every}: {round(DEFAULTS[every].holdout * length)} days": World(
+        days=round(DEFAULTS[every].holdout * length), rows=48 if every == "hour" else 20
+    )
+    for every, length in _DAYS.items()
+}
+LONGER = {"90 days": World(days=90)}
+MEMORIES = {
+    "independent rows": (0.0, 0.0),
+    "days differ": (EFFECT, 0.0),
+    "memory 0.5": (EFFECT, 0.5),
+    "memory 0.8": (EFFECT, 0.8),
+}
+SNAPSHOTS = {
+    "independent rows": World(rows=600),
+    "40 customers": World(rows=600, effect=EFFECT, customers=40),
+    "40 customers, uneven": World(rows=600, effect=EFFECT, customers=40, uneven=True),
+    "150 customers": World(rows=600, effect=EFFECT, customers=150),
+}
+
+
+def sections() -> list[Section]:
+    """Return the tables of the gates."""
+    worlds = [
+        (every, name, replace(world, effect=effect, memory=memory))
+        for every, world in {**HOLDOUTS, **LONGER}.items()
+        for name, (effect, memory) in MEMORIES.items()
+    ]
+    worlds += [("snapshot: 600 rows", name, world) for name, world in SNAPSHOTS.items()]
+    return [
+        Section(
+            "Equal models at a gate of 5 %",
+            "Two models that are equally good in truth; how often `beats` lets one of them "
+            "pass, in %, and in brackets how often it cannot tell. The first four hold out what "
+            "the defaults do.",
+            ("hold-out", "rows", *METRICS),
+            _rows(worlds, [partial(false_passes, metric) for metric in METRICS]),
+        ),
+        Section(
+            "A better model at the same gate",
+            "How often a model passes whose errors are smaller by this share (mean absolute "
+            "error), in %.",
+            ("hold-out", "rows", "5 %", "10 %", "20 %"),
+            _rows(
+                [
+                    one
+                    for one in worlds
+                    if one[1] in ("independent rows", "days differ", "memory 0.5")
+                ],
+                [partial(passes, gain) for gain in (0.05, 0.1, 0.2)],
+            ),
+        ),
+        Section(
+            "Intervals of 95 %",
+            "How often they hold the truth, in %.",
+            ("hold-out", "rows", "mae", "roc_auc", "accuracy"),
+            _rows(worlds, [partial(covers, metric) for metric in ("mae", "roc_auc", "accuracy")]),
+        ),
+        Section(
+            "Slices",
+            "How often a gate of slices with no drop allowed stops an equal model, in %; and how "
+            "often it stops one whose errors are twice as large in one slice.",
+            ("slices", "rows of each", "equal", "one is bad"),
+            tuple(
+                ((str(count), str(rows)), tuple(partial(stops, count, rows, bad) for bad in (1, 2)))
+                for count, rows in ((3, 500), (10, 200), (20, 100))
+            ),
+        ),
+        Section(
+            "The same hold-out again and again",
+            "How often one of so many equal candidates is promoted by the same 600 rows of 30 "
+            "days, in %; beside it, if every one were judged as the first.",
+            ("candidates", "promoted", "judged as the first"),
+            tuple(
+                ((str(tries),), tuple(partial(again, tries, counted) for counted in (True, False)))
+                for tries in (1, 5, 20)
+            ),
+        ),
+    ]
+
+
+def _rows(worlds, makers) -> tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]:
+    return tuple(
+        ((every, name), tuple(partial(maker, world) for maker in makers))
+        for every, name, world in worlds
+    )
+
+
+def false_passes(metric: str, world: World) -> str:
+    """Return how often one of two equal models passes, and how often nobody can tell."""
+    rng = np.random.default_rng(11)
+    passed = unclear = 0
+    for _ in range(RUNS):
+        found = paired_difference(*pair(world, _kind(metric), rng), metric)
+        over = found.at_least(1 - LEVEL) > 0
+        passed += over
+        unclear += not over and not found.noise.tells
+    return (
+        f"{_percent(passed)} ({unclear / RUNS:.0%})" if unclear >= RUNS / 200 else _percent(passed)
+    )
+
+
+def passes(gain: float, world: World) -> str:
+    """Return how often a better model passes."""
+    rng = np.random.default_rng(12)
+    found = (
+        paired_difference(*pair(world, "regression", rng, gain), "mae").at_least(1 - LEVEL)
+        for _ in range(RUNS // 2)
+    )
+    return f"{sum(least > 0 for least in found) / (RUNS // 2):.0%}"[:-1]
+
+
+def covers(metric: str, world: World) -> str:
+    """Return how often an interval of 95 % holds what a very long hold-out shows."""
+    rng = np.random.default_rng(13)
+    long = World(rows=400_000) if not world.days else replace(world, days=20_000, rows=20)
+    if world.customers:
+        long = replace(world, rows=400_000, customers=20_000, uneven=False)
+    truth = measure(pair(long, _kind(metric), np.random.default_rng(1))[0], metric)
+    held = 0
+    for _ in range(RUNS // 2):
+        found = interval(pair(world, _kind(metric), rng)[0], metric)
+        held += found.low <= truth <= found.high
+    return f"{100 * held / (RUNS // 2):.1f}"
+
+
+def stops(count: int, rows: int, bad: float) -> str:
+    """Return how often a gate of slices stops a model whose last slice has larger errors."""
+    rng = np.random.default_rng(14)
+    stopped = 0
+    for _ in range(RUNS // 2):
+        worst = 1.0
+        for number in range(count):
+            scale = bad if number == count - 1 else 1.0
+            y = np.zeros(rows)
+            ours, theirs = rng.normal(0, scale, rows), rng.normal(0, 1, rows)
+            found = paired_difference(
+                Outcome("regression", y, ours, ours),
+                Outcome("regression", y, theirs, theirs),
+                "mae",
+            )
+            worst = min(worst, 1 - found.chance_of(0.0))
+        stopped += worst < SLICES_WRONGLY_STOPPED / count
+    return _percent(stopped, RUNS // 2)
+
+
+def again(tries: int, counted: bool) -> str:
+    """Return how often one of several equals is promoted by the same rows."""
+    rng = np.random.default_rng(15)
+    promoted = 0
+    blocks = np.arange(600) // 20
+    for _ in range(RUNS // 2):
+        y, champion = rng.normal(size=(2, 600))
+        reference = Outcome("regression", y, champion, champion, blocks=blocks)
+        for earlier in range(tries):
+            guess = 0.7 * champion + np.sqrt(1 - 0.7**2) * rng.normal(size=600)
+            candidate = Outcome("regression", y, guess, guess, blocks=blocks)
+            chance = spent(LEVEL, float(earlier)) if counted else LEVEL
+            if paired_difference(candidate, reference, "mae").chance_of(0.0) < chance:
+                promoted += 1
+                break
+    return _percent(promoted, RUNS // 2)
+
+
+def _kind(metric: str) -> str:
+    return "regression" if metric == "mae" else "binary"
+
+
+def _percent(count: int, of: int = RUNS) -> str:
+    return f"{100 * count / of:.1f}"
