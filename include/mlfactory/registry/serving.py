@@ -25,7 +25,9 @@ def served_by_mlflow(address: str, frame: pd.DataFrame) -> pd.DataFrame:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         try:
-            answered = mlflow.pyfunc.load_model(temporary).predict(frame)
+            # without a look at every installed package, which takes longer than all the rest
+            model = mlflow.pyfunc.load_model(temporary, suppress_warnings=True)
+            answered = model.predict(frame)
         except FactoryError:
             raise
         except Exception as error:

@@ -75,7 +75,7 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     if len(versions) < 2:
         return Plan(0, 0, problem="nothing was prepared yet", remedy="run stage prepare first")
     empty = Plan(versions[FEATURES], versions[LABELS])
-    rows = labelled_rows(product, cutoff, _looked_at(product, cutoff), empty)
+    rows = _labelled(product, cutoff, empty)
     counts = {str(key): int(count) for key, count in rows[PARTITION].value_counts().items()}
     found = replace(empty, labelled=counts)
     if product.calendar.is_snapshot:
@@ -161,18 +161,23 @@ def least_of_the_rarest(product: Product) -> int:
     return min(_OF_THE_RAREST, product.spec.train.min_holdout // _SHARE_OF_THE_RAREST)
 
 
-def _looked_at(product: Product, cutoff: Partition) -> list[str]:
-    """Return the partitions among which the window is looked for.
+def _labelled(product: Product, cutoff: Partition, versions: Plan) -> pd.DataFrame:
+    """Return the labelled rows among which the window is chosen.
 
-    Twice the window, so that weeks without data do not shorten it, beyond the time that labels
-    take, once before the hold-out and once after it.
+    It is looked for beyond the time that labels take, once before the hold-out and once after it.
+    Where partitions without data make that too short, it is looked for as far back again.
     """
     calendar, spec = product.calendar, product.spec
     if calendar.is_snapshot:
-        return [cutoff.key]
-    length = cutoff.end - cutoff.start
-    late = int(spec.label.arrives_after / length) + 2
-    return [slot.key for slot in calendar.back(cutoff, 2 * spec.window + 2 * late)]
+        return labelled_rows(product, cutoff, [cutoff.key], versions)
+    late = int(spec.label.arrives_after / (cutoff.end - cutoff.start)) + 2
+    count = spec.window + 2 * late
+    keys = [slot.key for slot in calendar.back(cutoff, count)]
+    rows = labelled_rows(product, cutoff, keys, versions)
+    if rows[PARTITION].nunique() < spec.window + late and len(keys) == count:
+        keys = [slot.key for slot in calendar.back(cutoff, 2 * count)]
+        rows = labelled_rows(product, cutoff, keys, versions)
+    return rows
 
 
 def _choose(

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +13,7 @@ from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.registry import models
+from mlfactory.registry.artifacts import own_store
 from mlfactory.registry.connection import client
 from mlfactory.score import ScoreResult
 from mlfactory.settings import settings
@@ -35,10 +34,10 @@ def predictions(shop: Shop, day: int) -> pd.DataFrame:
 
 
 def break_model(version: str) -> None:
-    location = client().get_model_version("shop", version).source.removeprefix("file://")
-    with Path(location, "model.skops").open("r+b") as file:
-        file.write(b"broken")
-    models._load_checked.cache_clear()
+    store = own_store(client().get_model_version("shop", version).source)
+    assert store is not None
+    store.write("model.skops", b"broken")
+    models._load.cache_clear()
 
 
 def test_a_partition_is_predicted_by_the_champion(shop: Shop):

@@ -12,6 +12,15 @@ from mlfactory.product.loader import Product
 from mlfactory.train.dataset import read_split
 from mlfactory.trainings.split import held_out_by_key, plan
 
+DEFAULTS = """
+apiVersion: mlfactory/v1
+name: parcels
+partition: {{every: day, start: 2026-01-01}}
+sources: {{parcels: {{kind: csv, path: parcels.csv, event_time: at}}}}
+features: {{key: [parcel], event_time: at, numeric: [weight]}}
+label: {{column: late, kind: binary, arrives_after: {delay}}}
+"""
+
 
 def chosen(world: Parcels, day: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     found = plan(world.product, world.day(day))
@@ -49,6 +58,28 @@ def test_late_labels_move_the_window_back_and_do_not_empty_it(parcels, delay):
     assert (len(split.fit), len(split.holdout)) == (found.fit.rows, found.holdout.rows)
     assert split.fit.known_at is not None
     assert split.fit.known_at.max() <= pd.Timestamp(world.day(newest).start)
+
+
+@pytest.mark.parametrize("delay", ["30 minutes", "3 days", "7 days"])
+def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_product, delay):
+    product = make_product(DEFAULTS.format(delay=delay))
+    lake, calendar = Lake("parcels"), product.calendar
+    first = calendar.parse("2026-01-01")
+    for day in calendar.span(first, calendar.shift(first, 69)):
+        times = pd.date_range(day.start, periods=24, freq="h", unit="us")
+        rows = pd.DataFrame({"parcel": [f"{day.key}/{hour}" for hour in range(24)], "at": times})
+        known = times + product.spec.label.arrives_after
+        lake.replace("features", rows.assign(weight=1.0), day.key)
+        lake.replace("labels", rows.assign(label=[0.0, 1.0] * 12, available_at=known), day.key)
+    found = plan(product, day)
+    assert found.problem == ""
+    assert len(found.fit_partitions) + 14 <= 56 + 1
+    assert len(found.fit_partitions) >= 40
+    assert found.holdout.rows >= 14 * 24
+    # while the window fills, the hold-out is the same share of what there is
+    early = plan(product, calendar.shift(first, 39))
+    assert early.problem == ""
+    assert len(early.holdout_partitions) < len(early.fit_partitions)
 
 
 def test_a_partition_with_the_first_few_labels_only_is_held_out_with_the_one_before(parcels):
