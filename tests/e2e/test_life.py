@@ -138,7 +138,7 @@ def without_landing(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.drop(columns=["_landing", "landing"], errors="ignore")
 
 
-def finished(factory: Factory, run: DagRun, seconds: float = 120) -> DagRun:
+def finished(factory: Factory, run: DagRun, seconds: float = 300) -> DagRun:
     deadline = time.monotonic() + seconds
     while not run.is_over and time.monotonic() < deadline:
         time.sleep(0.5)
