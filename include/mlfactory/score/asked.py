@@ -22,14 +22,14 @@ def model_for(product: Product, version: str | None = None) -> LoadedModel:
         IntegrityError: if its files are not those that were registered.
     """
     if version is None:
-        promoted = ledger.entries(product.name, "promoted")
-        if not promoted:
+        now = ledger.standing(ledger.entries(product.name, *ledger.DECISIONS))
+        if now.champion is None:
             raise UsageError(
                 f"product {product.name} has no champion yet, so there is nobody to ask",
                 remedy="mlfactory run trains one where the policy asks for it; mlfactory status "
                 f"{product.name} says what stands in the way",
             )
-        version = str(promoted[-1].details["version"])
+        version = now.champion.version
     return load_version(product.name, version)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -40,6 +41,8 @@ def predictions_schema(spec: ProductSpec, features: Mapping[str, pa.DataType]) -
     ]
     if spec.label.kind == "multiclass":
         fields.append(("probabilities", pa.list_(pa.float64())))
+    if spec.partition.calendar.is_snapshot:
+        fields.append(("held_out", pa.bool_()))
     return pa.schema(fields)
 
 
@@ -48,25 +51,33 @@ def predict(
     partition: Partition,
     features: pd.DataFrame,
     types: Mapping[str, pa.DataType],
-    models: Sequence[tuple[str, LoadedModel]],
+    role: str,
+    model: LoadedModel,
+    held_out: npt.NDArray[np.bool_] | None = None,
 ) -> pa.Table:
-    """Return what each model predicts for each row, in the order of the models.
+    """Return what a model predicts for each row.
 
     Args:
-        models: each with its role, `champion` or `challenger`.
+        role: `champion` or `challenger`.
+        held_out: (rows,) of a snapshot, which rows the model was judged by.
 
     Raises:
-        ContractError: the features lack what a model takes, or have it in another type.
+        ContractError: the features lack what the model takes, or have it in another type.
     """
-    schema = predictions_schema(product.spec, types)
     where = f"product {product.name}, partition {partition.key}"
-    tables = [
-        _answered(product.spec, features, role, model, inputs_of(where, features, model))
-        for role, model in models
-    ]
-    return pa.concat_tables(
-        pa.Table.from_pandas(table, schema=schema, preserve_index=False) for table in tables
-    )
+    answers = model.answer(inputs_of(where, features, model))
+    made: dict[str, Any] = {name: features[name].array for name in carried_columns(product.spec)}
+    several = product.spec.label.kind == "multiclass"
+    made["role"] = role
+    made["model_version"] = model.version
+    made["score"] = np.max(answers.scores, axis=1) if several else answers.scores
+    made["prediction"] = answers.decisions
+    if several:
+        made["probabilities"] = list(answers.scores)
+    if held_out is not None:
+        made["held_out"] = held_out
+    schema = predictions_schema(product.spec, types)
+    return pa.Table.from_pandas(pd.DataFrame(made), schema=schema, preserve_index=False)
 
 
 def inputs_of(where: str, features: pd.DataFrame, model: LoadedModel) -> pd.DataFrame:
@@ -96,21 +107,6 @@ def inputs_of(where: str, features: pd.DataFrame, model: LoadedModel) -> pd.Data
             "and promote a model of the new ones",
         )
     return features[list(model.inputs)].astype({name: example[name].dtype for name in model.inputs})
-
-
-def _answered(
-    spec: ProductSpec, features: pd.DataFrame, role: str, model: LoadedModel, inputs: pd.DataFrame
-) -> pd.DataFrame:
-    answers = model.answer(inputs)
-    made: dict[str, Any] = {name: features[name].array for name in carried_columns(spec)}
-    several = spec.label.kind == "multiclass"
-    made["role"] = role
-    made["model_version"] = model.version
-    made["score"] = np.max(answers.scores, axis=1) if several else answers.scores
-    made["prediction"] = answers.decisions
-    if several:
-        made["probabilities"] = list(answers.scores)
-    return pd.DataFrame(made)
 
 
 def _is_text(column: pd.Series) -> bool:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,18 +17,10 @@ from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.registry import models
 from mlfactory.registry.artifacts import own_store
 from mlfactory.registry.connection import client
+from mlfactory.registry.pyfunc import Scorer
 from mlfactory.score import ScoreResult
+from mlfactory.score import stage as score_stage
 from mlfactory.settings import settings
-
-SNAPSHOT = """
-apiVersion: mlfactory/v1
-name: wine
-partition: {every: snapshot}
-sources:
-  wine: {kind: csv, path: "wine.csv", key: [bottle]}
-features: {key: [bottle], numeric: [alcohol]}
-label: {column: cultivar, kind: multiclass}
-"""
 
 
 def predictions(shop: Shop, day: int) -> pd.DataFrame:
@@ -120,15 +114,26 @@ def test_without_a_champion_the_partition_is_emptied(shop: Shop):
     assert str(Lake("shop").columns("predictions")["score"]) == "double"
 
 
-def test_a_snapshot_with_a_champion_is_seen_and_predicted_by_none(mlflow_file, make_product):
-    product = make_product(SNAPSHOT)
-    partition = product.calendar.parse("snapshot")
-    Lake("wine").replace("features", pd.DataFrame({"bottle": [1], "alcohol": [12.5]}), "snapshot")
-    assert score.run(product, partition).state == "no_model"
-    details = {"version": "1", "seen_through": "snapshot"}
-    ledger.record("wine", ledger.Entry("promoted", "snapshot", "gates", details=details))
-    assert score.run(product, partition) == ScoreResult(0, None, None, "seen")
-    assert Lake("wine").read("predictions").empty
+def test_a_challenger_whose_columns_are_gone_is_left_out(shop: Shop, caplog):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    assert score.run(shop.product, shop.day(5)).challenger == "2"
+    loaded = score_stage.load_version
+
+    def with_another_column(name: str, version: str, **given):
+        model = loaded(name, version, **given)
+        if version == "1":
+            return model
+        example = model.input_example.assign(gone=1.0)
+        return replace(model, scorer=Scorer(model.scorer.estimator, example))
+
+    score_stage.load_version = with_another_column
+    try:
+        assert score.run(shop.product, shop.day(5)) == ScoreResult(240, "1", None, "ok")
+    finally:
+        score_stage.load_version = loaded
+    assert set(predictions(shop, 5)["role"]) == {"champion"}
+    assert "going on without challenger" in caplog.text and "gone" in caplog.text
 
 
 def test_without_features_the_partition_is_emptied(shop: Shop):

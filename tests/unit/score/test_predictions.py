@@ -67,8 +67,9 @@ def test_the_schema_is_that_of_the_label_even_without_rows(make_product, kind, p
 def test_every_model_answers_every_row(product, rows):
     day = product.calendar.parse("2024-01-01")
     model, other = (model_of(["amount"], rows, version) for version in ("1", "2"))
-    made = predict(product, day, rows, TYPES, [("champion", model), ("challenger", other)])
-    found = made.to_pandas()
+    asked = {"champion": model, "challenger": other}
+    tables = [predict(product, day, rows, TYPES, role, one) for role, one in asked.items()]
+    found = pa.concat_tables(tables).to_pandas()
     assert list(found["role"]) == ["champion"] * 4 + ["challenger"] * 4
     assert list(found["model_version"]) == ["1"] * 4 + ["2"] * 4
     assert found["score"].tolist() == pytest.approx([2, 4, 6, 8] * 2)

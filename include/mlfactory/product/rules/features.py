@@ -12,7 +12,7 @@ OUR_COLUMN = "partition"
 
 OUR_COLUMNS_BESIDE_EVENTS = (
     *("label", "available_at"),
-    *("role", "model_version", "score", "prediction", "probabilities"),
+    *("role", "model_version", "score", "prediction", "probabilities", "held_out"),
 )
 """What the tables of labels and predictions have beside the columns that name an event: its key
 and its time. Other columns of the user's stand in no table together with these."""

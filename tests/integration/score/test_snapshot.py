@@ -1,0 +1,93 @@
+"""A snapshot's rows that come later are predicted, and judged, though every model has seen it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from mlfactory import ingest, monitor, prepare, score, validate
+from mlfactory.cli.cycle import run_partitions
+from mlfactory.cycle.job import Budget
+from mlfactory.lake import ledger
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+from mlfactory.trainings.heldout import load_held_out
+
+SPEC = """
+apiVersion: mlfactory/v1
+name: shelf
+partition: {every: snapshot}
+sources: {bottles: {kind: csv, path: bottles.csv, key: [id]}}
+features: {key: [id], numeric: [price, weight]}
+label: {column: sold, kind: binary}
+train: {candidates: [logistic_regression], search: {trials: 1}}
+promote: {gates: []}
+"""
+FEATURES = "def build(sources): return sources['bottles']\n"
+
+
+def bottles(first: int, count: int) -> pd.DataFrame:
+    random = np.random.default_rng(first)
+    price = random.normal(size=count)
+    sold = random.random(count) < np.where(price > 0, 0.9, 0.1)
+    return pd.DataFrame(
+        {
+            "id": np.arange(first, first + count),
+            "price": price,
+            "weight": random.normal(size=count),
+            "sold": sold.astype(int),
+        }
+    )
+
+
+@pytest.fixture
+def shelf(mlflow_file: Path, make_product) -> Product:
+    """Give a product that was run once, on 800 bottles."""
+    product = make_product(SPEC, FEATURES, {"bottles.csv": bottles(0, 800).to_csv(index=False)})
+    snapshot = product.calendar.parse("snapshot")
+    run_partitions(product, [snapshot], [], Budget(), Console(quiet=True))
+    return product
+
+
+def again(product: Product, rows: pd.DataFrame) -> score.ScoreResult:
+    rows.to_csv(product.folder / "bottles.csv", index=False)
+    snapshot = product.calendar.parse("snapshot")
+    for stage in (ingest, validate, prepare):
+        stage.run(product, snapshot)
+    return score.run(product, snapshot)
+
+
+def test_rows_that_came_later_are_predicted_and_rows_it_was_chosen_by_are_marked(
+    shelf: Product,
+) -> None:
+    new = bottles(1000, 50).astype({"sold": "Int64"})
+    new.loc[:24, "sold"] = None
+    made = again(shelf, pd.concat([bottles(0, 800), new]))
+    rows = Lake("shelf").read("predictions")
+    came = rows[rows["id"] >= 1000]
+    assert len(came) == 50 and not came["held_out"].any() and came["score"].notna().all()
+    chosen_by = rows[rows["id"] < 1000]
+    assert chosen_by["held_out"].all()
+    assert made.state == "ok" and made.rows == len(rows) == 50 + len(chosen_by)
+    assert set(chosen_by["id"]) == set(held_out_ids())
+    assert set(rows["role"]) == {"champion"} and set(rows["model_version"]) == {"1"}
+    # the labels of those that have one are there, so that they can be judged
+    assert monitor.run(shelf, shelf.calendar.parse("snapshot")).states["performance"] == "ok"
+
+
+def held_out_ids() -> list[int]:
+    promoted = ledger.entries("shelf", "promoted")[-1]
+    return load_held_out("shelf", promoted.subject).rows["id"].tolist()
+
+
+def test_a_snapshot_of_which_every_row_was_fitted_is_seen(shelf: Product) -> None:
+    held_out = held_out_ids()
+    known = bottles(0, 800)
+    made = again(shelf, known[~known["id"].isin(held_out)])
+    assert made == score.ScoreResult(0, None, None, "seen")
+    assert Lake("shelf").read("predictions").empty
+    assert monitor.run(shelf, shelf.calendar.parse("snapshot")).states
