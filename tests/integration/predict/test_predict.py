@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from mlfactory.cli.main import app
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
+from mlfactory.settings import REPOSITORY, settings
 
 
 @pytest.fixture
@@ -168,3 +170,26 @@ def test_a_refused_file_leaves_the_output_as_it_was(
     done = CliRunner().invoke(app, ["predict", "bakery", str(file), "--out", str(out)])
     assert done.exit_code == 1 and "lacks the column 'at'" in done.stderr
     assert out.read_text() == "mine"
+
+
+def test_mlflow_answers_what_the_batch_and_the_file_were_answered(bakery: Product) -> None:
+    """The text Yes and No is the same in training and on every way of asking."""
+    batch = Lake("bakery").read("predictions", [DAYS[-1]])
+    features = Lake("bakery").read("features", [DAYS[-1]])
+    assert set(features["express"]) == {"Yes", "No"}
+    mlflow.set_tracking_uri(settings().tracking_uri)
+    model = mlflow.pyfunc.load_model(f"models:/bakery/{batch['model_version'].iloc[0]}")
+    said = model.predict(features[["amount", "rate_before", "loyalty", "express"]])
+    assert np.array_equal(said["score"], batch["score"])
+    assert (said["decision"] == batch["prediction"]).all()
+
+
+def test_the_table_of_predictions_is_read_as_the_readme_says(bakery: Product) -> None:
+    readme = (REPOSITORY / "README.md").read_text()
+    code = next(part for part in readme.split("```python\n") if "predictions" in part)
+    code = code.split("```")[0].replace("var/lake/loan_default", f"{settings().lake_uri}/bakery")
+    found: dict[str, pd.DataFrame] = {}
+    exec(code.replace("2024-06-01", DAYS[-1]), found)
+    assert len(found["answers"]) == 480
+    for column in found["answers"].columns:
+        assert f"`{column}`" in readme or column in bakery.spec.features.columns
