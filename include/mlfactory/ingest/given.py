@@ -98,20 +98,22 @@ def read_given(product: Product, name: str, file: Path) -> Given:
 def _request(product: Product, name: str, file: Path) -> Request:
     source = product.spec.sources[name]
     # without its event time a source gives all of its rows, of whatever partition
-    changed = {"event_time": None, "path": str(file.absolute())}
+    path = str(file.absolute())
     asked: Source
     if file.suffix.lower() in _PARQUET or file.is_dir():
-        asked = ParquetSource(kind="parquet", path="", key=source.key, types=source.types)
+        asked = ParquetSource(kind="parquet", path=path, key=source.key, types=source.types)
     elif isinstance(source, CsvSource):
         asked = source
     else:
-        asked = CsvSource(kind="csv", path="", key=source.key, types=source.types)
+        asked = CsvSource(kind="csv", path=path, key=source.key, types=source.types)
     needed = {column: "part of its key" for column in source.key}
     if source.event_time:
         needed[source.event_time] = "its event_time"
     calendar = product.calendar
     now = calendar.parse(SNAPSHOT) if calendar.is_snapshot else calendar.containing(_now())
-    return _FileRequest(product, name, asked.model_copy(update=changed), now, needed)
+    return _FileRequest(
+        product, name, asked.model_copy(update={"event_time": None, "path": path}), now, needed
+    )
 
 
 def _unusable(

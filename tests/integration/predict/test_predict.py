@@ -186,8 +186,9 @@ def test_mlflow_answers_what_the_batch_and_the_file_were_answered(bakery: Produc
 
 def test_the_table_of_predictions_is_read_as_the_readme_says(bakery: Product) -> None:
     readme = (REPOSITORY / "README.md").read_text()
-    code = next(part for part in readme.split("```python\n") if "predictions" in part)
-    code = code.split("```")[0].replace("var/lake/loan_default", f"{settings().lake_uri}/bakery")
+    blocks = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
+    code = next(block for block in blocks if "predictions" in block)
+    code = code.replace("var/lake/loan_default", f"{settings().lake_uri}/bakery")
     found: dict[str, pd.DataFrame] = {}
     exec(code.replace("2024-06-01", DAYS[-1]), found)
     assert len(found["answers"]) == 480
