@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
+from mlfactory.lake.store import store_at
 from mlfactory.product.errors import ServiceError
 from mlfactory.registry import artifacts, models, runs, versions
 from mlfactory.registry.connection import client
@@ -80,7 +81,8 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     assert np.array_equal(direct.answer(rows).scores, served.answer(rows).scores)
     assert artifacts.kept(run, "card.md") == b"# card"
     assert runs.training_run(product, "2024-01-03", "2024-01-03.a") == run
-    assert next(Path(settings().artifacts_uri).glob("shop/*/artifacts/card.md"), None)
+    kept = store_at(settings().artifacts_uri).list("shop")
+    assert f"shop/{run}/artifacts/card.md" in kept
 
 
 def test_a_server_that_dies_is_a_service_error(server, product):
