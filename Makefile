@@ -13,10 +13,10 @@ export UV_SYSTEM_CERTS ?= 1
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo up down check lint types unit test bench chance clean
+.PHONY: help env lock demo up down check lint types unit test test-s3 bench chance clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 env: $(READY) ## Make the environment at .venv/
 
@@ -54,6 +54,10 @@ unit: $(READY)
 	$(BIN)/pytest -q -n 2 tests/unit
 
 check: lint types unit ## Lint, types and unit tests: under a minute
+
+test-s3: $(READY) ## Integration and life with the lake on radosgw, a production S3 server (Debian; installs it as root)
+	$(BIN)/python -m tests.s3.radosgw
+	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
 
 test: check ## Everything CI runs
 	$(BIN)/pytest -q tests/integration tests/e2e

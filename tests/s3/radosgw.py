@@ -6,9 +6,11 @@ of a minute. Keys between them are made anew each time (radosgw 16 does not star
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +31,7 @@ PROGRAMS = (
     "radosgw",
     "radosgw-admin",
 )
-INSTALL = "apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-common"
+PACKAGES = ("radosgw", "ceph-mon", "ceph-osd", "ceph-common")
 
 _CONFIGURATION = """
 [global]
@@ -107,9 +109,8 @@ class _Cluster:
 @contextmanager
 def serving(folder: Path) -> Iterator[S3Server]:
     """Start the gateway and what it stands on, with one user and one bucket."""
-    missing = [program for program in PROGRAMS if shutil.which(program) is None]
-    if missing:
-        raise RuntimeError(f"radosgw needs {', '.join(missing)}: {INSTALL} (Debian, as root)")
+    if missing := missing_programs():
+        raise RuntimeError(_how_to_get(missing))
     cluster, port = _Cluster(folder), free_port()
     try:
         _start_monitor(cluster, port)
@@ -128,6 +129,29 @@ def serving(folder: Path) -> Iterator[S3Server]:
         yield S3Server(BUCKET, found)
     finally:
         cluster.stop()
+
+
+def missing_programs() -> list[str]:
+    """Return the programs of the lane that this machine does not have."""
+    return [program for program in PROGRAMS if shutil.which(program) is None]
+
+
+def install() -> None:
+    """Install what is missing, or say how."""
+    missing = missing_programs()
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        sys.exit(_how_to_get(missing))
+    for command in (["update"], ["install", "-y", "--no-install-recommends", *PACKAGES]):
+        subprocess.run(["apt-get", "-q", *command], check=True)
+
+
+def _how_to_get(missing: list[str]) -> str:
+    return (
+        f"radosgw cannot be started without {', '.join(missing)}. On Debian, as root: "
+        f"apt-get install --no-install-recommends {' '.join(PACKAGES)}"
+    )
 
 
 def _start_monitor(cluster: _Cluster, gateway_port: int) -> None:
@@ -186,3 +210,7 @@ def _authtool(keyring: Path, name: str, *capabilities: str) -> None:
 
 def _quiet(*command: str) -> None:
     subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+if __name__ == "__main__":
+    install()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,8 +8,10 @@ import pytest
 from mlfactory import monitor
 from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.registry.connection import client
+from mlfactory.settings import settings
 
 SNAPSHOT = """
 apiVersion: mlfactory/v1
@@ -21,6 +22,13 @@ sources:
 features: {key: [bottle], numeric: [alcohol]}
 label: {column: cultivar, kind: multiclass}
 """
+
+
+def shown(result: monitor.MonitorResult) -> str:
+    """Return the report at the address that the result names."""
+    store = store_at(settings().lake_uri)
+    assert result.report.startswith(store.address())
+    return store.read(result.report.removeprefix(f"{store.address()}/")).decode()
 
 
 def series_of(run_id: str) -> dict[str, list[tuple[int, int, float]]]:
@@ -39,7 +47,7 @@ def test_without_a_model_that_is_a_state_and_there_is_a_report(rides):
         "performance": "no_model",
         "freshness": "ok",
     }
-    assert "There is no model for this partition" in Path(result.report).read_text()
+    assert "There is no model for this partition" in shown(result)
     assert rides.figure(3, "rows")["value"] == 31 * 12
 
 
@@ -52,7 +60,7 @@ def test_a_partition_without_rows_is_a_state(served):
         "performance": "no_data",
         "freshness": "alert",
     }
-    assert Path(result.report).is_file()
+    assert shown(result)
 
 
 def test_the_very_first_partition_of_an_empty_lake_is_a_state(rides):
@@ -164,12 +172,12 @@ def test_running_again_leaves_the_same_rows_report_and_series(served):
     april, may = served.month(4), served.month(5)
     monitor.run(served.product, april)
     first = monitor.run(served.product, may)
-    rows, page = served.lake.read("metrics"), Path(first.report).read_text()
+    rows, page = served.lake.read("metrics"), shown(first)
     series = series_of(first.run_id)
     monitor.run(served.product, april)
     again = monitor.run(served.product, may)
     pd.testing.assert_frame_equal(served.lake.read("metrics"), rows)
-    assert Path(again.report).read_text() == page
+    assert shown(again) == page
     assert series_of(again.run_id) == series
     assert again == first
 
@@ -198,7 +206,7 @@ def test_the_report_is_one_file_that_shows_everything(served):
     served.prepare(4, shift=1.5)
     served.score(4)
     result = monitor.run(served.product, served.month(4))
-    page = Path(result.report).read_text()
+    page = shown(result)
     assert len(page) < 1_000_000
     for part in ("Data drift", "Predictions", "Performance", "passed every gate", "wind"):
         assert part in page
@@ -229,7 +237,7 @@ def test_a_snapshot_has_states_and_a_report_though_every_model_has_seen_it(make_
         "prediction_drift": "seen",
         "performance": "seen",
     }
-    page = Path(result.report).read_text()
+    page = shown(result)
     assert "every model has seen the only partition" in page
     assert "it was predicted by none" in page and "There is no model" not in page
     assert series_of(result.run_id) == {"rows": [(0, 0, 1.0)]}

@@ -2,20 +2,19 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from mlfactory import ingest, prepare, validate
+from mlfactory.lake.catalog import VALIDATION
 from mlfactory.lake.labels import known_labels
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.staleness import stale_runs
-from mlfactory.lake.store import FolderStore
+from mlfactory.lake.store import Store, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import BuildError, ContractError, ServiceError, UsageError
 from mlfactory.product.loader import Product, load_folder, load_product
@@ -233,13 +232,14 @@ def test_rows_of_a_landing_that_was_not_validated_are_not_used(shop: Product) ->
     assert read_manifest("shop", "ingest", "2026-01-01") == {}
 
 
-def test_a_table_removed_and_landed_anew_is_not_vouched_for(shop: Product, home: Path) -> None:
+def test_a_table_removed_and_landed_anew_is_not_vouched_for(shop: Product) -> None:
     partition = shop.calendar.parse("2026-01-01")
     through(shop, "2026-01-01")
-    shutil.rmtree(home / "lake" / "shop" / "raw_orders")
+    version = Lake("shop").version("raw_orders")
+    product_store("shop").delete_all("raw_orders")
     ingest.run(shop, partition)
-    # its version is 0 again, as when it was validated
-    assert Lake("shop").version("raw_orders") == 0
+    # its version is that of the table that was validated
+    assert Lake("shop").version("raw_orders") == version
     with pytest.raises(UsageError, match="not validated since it was last landed"):
         prepare.run(shop, partition)
 
@@ -474,7 +474,8 @@ WRITES = 13
 def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) -> list[str]:
     """Let the write number `kill_at` fail; the list returned names each write as it comes."""
     seen: list[str] = []
-    replace, write = Lake.replace, FolderStore.write
+    store = type(product_store("shop"))
+    replace, write = Lake.replace, store.write
 
     def counted(name: str) -> None:
         seen.append(name)
@@ -485,33 +486,34 @@ def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) ->
         counted(table)
         return replace(self, table, *arguments)
 
-    def writing(self: FolderStore, name: str, content: bytes) -> None:
+    def writing(self: Store, name: str, content: bytes) -> None:
         counted(name)
         write(self, name, content)
 
     monkeypatch.setattr(Lake, "replace", replacing)
-    monkeypatch.setattr(FolderStore, "write", writing)
+    monkeypatch.setattr(store, "write", writing)
     return seen
 
 
 @pytest.mark.parametrize("place", range(WRITES))
 def test_a_run_killed_at_any_write_and_run_again_ends_in_the_same_state(
-    shop: Product, home: Path, place: int
+    shop: Product, another_home: Callable[[str], None], place: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         writes = count_writes(patch)
         through(shop, "2026-01-01")
     assert len(writes) == WRITES
-    expected, pages = state(shop), validation_pages(home)
-    home.rename(home.with_name("undisturbed"))
+    expected, pages = state(shop), validation_pages()
+    another_home("disturbed")
     with pytest.MonkeyPatch.context() as patch:
         count_writes(patch, kill_at=place)
         with pytest.raises(Killed):
             through(shop, "2026-01-01")
     through(shop, "2026-01-01")
     assert_same(state(shop), expected)
-    assert validation_pages(home) == pages
+    assert validation_pages() == pages
 
 
-def validation_pages(home: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in home.rglob("validation/*.html")}
+def validation_pages() -> dict[str, bytes]:
+    store = product_store("shop")
+    return store.read_many(store.list(VALIDATION))

@@ -4,13 +4,14 @@ import json
 import logging
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mlfactory import ingest, validate
+from mlfactory.lake.catalog import DATA_DOCS, validation_page
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, SpecError, UsageError
 from mlfactory.product.loader import Product
@@ -78,39 +79,44 @@ def reasons() -> dict[int, list[str]]:
     }
 
 
-def page(home: Path) -> str:
-    return (home / "lake" / "shop" / "validation" / "2026-01-01.html").read_text()
+def file(name: str) -> str:
+    return product_store("shop").read(name).decode()
 
 
-def verdict(home: Path) -> str:
+def html() -> list[str]:
+    return [name for name in product_store("shop").list() if name.endswith(".html")]
+
+
+def page() -> str:
+    return file(validation_page("2026-01-01"))
+
+
+def verdict() -> str:
     """Return the verdict that the page shows, as the chip beside that word."""
-    shown = re.search(r"verdict.{0,80}?chip[^>]*>\s*(\w+)\s*<", page(home), re.DOTALL)
+    shown = re.search(r"verdict.{0,80}?chip[^>]*>\s*(\w+)\s*<", page(), re.DOTALL)
     return shown[1] if shown else ""
 
 
-def test_good_rows_pass_and_leave_page_docs_and_manifest(judged: Judged, home: Path) -> None:
+def test_good_rows_pass_and_leave_page_docs_and_manifest(judged: Judged) -> None:
     result = judged(IN_SET, BETWEEN)
     assert result == validate.ValidateResult("pass", 50, 0, "validation/2026-01-01.html")
     assert quarantine().empty
-    assert verdict(home) == "pass"
-    assert "No row is in quarantine" in page(home)
-    docs = home / "lake" / "shop" / "data_docs"
-    assert len(list(docs.rglob("*.html"))) == 3
-    assert "orders" in (docs / "index.html").read_text()
+    assert verdict() == "pass"
+    assert "No row is in quarantine" in page()
+    assert len([name for name in html() if name.startswith(DATA_DOCS)]) == 3
+    assert "orders" in file(f"{DATA_DOCS}/index.html")
     manifest = read_manifest("shop", "validate", "2026-01-01")
     assert manifest["facts"]["verdict"] == "pass"
     assert manifest["counts"]["rows.orders"] == 50
 
 
-def test_the_page_needs_nothing_from_outside(judged: Judged, home: Path) -> None:
+def test_the_page_needs_nothing_from_outside(judged: Judged) -> None:
     judged(IN_SET)
-    assert "http://" not in page(home)
-    assert "https://" not in page(home)
+    assert "http://" not in page()
+    assert "https://" not in page()
 
 
-def test_an_unknown_category_is_quarantined_with_column_value_and_rule(
-    judged: Judged, home: Path
-) -> None:
+def test_an_unknown_category_is_quarantined_with_column_value_and_rule(judged: Judged) -> None:
     result = judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,<pink>,3,4"})
     assert (result.verdict, result.quarantined) == ("pass_with_quarantine", 1)
     [why] = reasons()[3]
@@ -123,7 +129,7 @@ def test_an_unknown_category_is_quarantined_with_column_value_and_rule(
         "price": 3,
         "paid": 4,
     }
-    assert "&lt;pink&gt;" in page(home)
+    assert "&lt;pink&gt;" in page()
 
 
 def test_a_cell_of_the_wrong_type_is_quarantined_with_its_text(judged: Judged) -> None:
@@ -142,7 +148,7 @@ def test_a_column_of_the_wrong_type_stops_the_partition(judged: Judged) -> None:
 
 @pytest.mark.parametrize(("cell", "kind"), [("7.5", "float"), ("free", "string")])
 def test_cells_over_budget_are_told_by_column_with_the_type_they_need(
-    judged: Judged, home: Path, cell: str, kind: str
+    judged: Judged, cell: str, kind: str
 ) -> None:
     judged(key="2026-01-02", more=("90,2026-01-02T10:00:00Z,red,1,2",))
     spoiled = {i: f"{i},2026-01-01T10:00:00Z,red,{cell},4" for i in range(50)}
@@ -203,7 +209,7 @@ def test_rows_that_a_rule_tolerates_are_not_quarantined(judged: Judged) -> None:
 
 
 def test_rules_that_are_not_critical_are_reported_and_keep_their_rows(
-    judged: Judged, home: Path, caplog: pytest.LogCaptureFixture
+    judged: Judged, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
         result = judged(
@@ -216,11 +222,11 @@ def test_rules_that_are_not_critical_are_reported_and_keep_their_rows(
     assert (
         "price: expect_column_mean_to_be_between(max_value=1) (info): observed 24.5" in caplog.text
     )
-    assert "warning" in page(home)
+    assert "warning" in page()
 
 
 def test_more_bad_rows_than_the_budget_stop_the_partition_after_all_is_written(
-    judged: Judged, home: Path
+    judged: Judged,
 ) -> None:
     pink = {i: f"{i},2026-01-01T10:00:00Z,pink,{i},4" for i in range(10)}
     with pytest.raises(ContractError) as caught:
@@ -229,7 +235,7 @@ def test_more_bad_rows_than_the_budget_stop_the_partition_after_all_is_written(
     assert "10 break colour: expect_column_values_to_be_in_set" in str(caught.value)
     assert "validation/2026-01-01.html" in str(caught.value)
     assert len(quarantine()) == 10
-    assert verdict(home) == "stop"
+    assert verdict() == "stop"
     assert read_manifest("shop", "validate", "2026-01-01")["facts"]["verdict"] == "stop"
 
 
@@ -242,12 +248,10 @@ def test_a_critical_rule_about_the_whole_table_stops_the_partition(judged: Judge
     assert quarantine().empty
 
 
-def test_a_critical_rule_that_cannot_be_evaluated_stops_with_its_message(
-    judged: Judged, home: Path
-) -> None:
+def test_a_critical_rule_that_cannot_be_evaluated_stops_with_its_message(judged: Judged) -> None:
     with pytest.raises(ContractError, match="cannot be evaluated: Column values"):
         judged(BETWEEN.replace("price", "colour"))
-    assert "error" in page(home)
+    assert "error" in page()
 
 
 def test_a_rule_that_cannot_be_evaluated_and_is_not_critical_is_reported(judged: Judged) -> None:
@@ -281,10 +285,10 @@ def test_bounds_of_times_are_read_as_times(judged: Judged) -> None:
     assert (result.verdict, result.quarantined) == ("pass_with_quarantine", 1)
 
 
-def test_a_partition_without_events_passes_with_no_rows(judged: Judged, home: Path) -> None:
+def test_a_partition_without_events_passes_with_no_rows(judged: Judged) -> None:
     result = judged(IN_SET, key="2026-03-01")
     assert (result.verdict, result.rows, result.quarantined) == ("pass", 0, 0)
-    assert (home / "lake" / "shop" / "validation" / "2026-03-01.html").is_file()
+    assert validation_page("2026-03-01") in html()
 
 
 def test_a_source_that_is_silent_while_there_are_events_stops_the_partition(
@@ -298,26 +302,24 @@ def test_a_source_that_is_silent_while_there_are_events_stops_the_partition(
     assert "cannot be evaluated" not in str(caught.value)
 
 
-def test_the_same_partition_twice_leaves_the_same_rows_and_no_more_pages(
-    judged: Judged, home: Path
-) -> None:
+def test_the_same_partition_twice_leaves_the_same_rows_and_no_more_pages(judged: Judged) -> None:
     judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
-    before, shown, files = quarantine(), page(home), sorted(home.rglob("*.html"))
+    before, shown, files = quarantine(), page(), html()
     judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
     again = quarantine()
     assert again["landing"].iloc[0] != before["landing"].iloc[0]
     same = [name for name in before if name != "landing"]
     pd.testing.assert_frame_equal(again[same], before[same])
-    assert page(home) == shown
-    assert sorted(home.rglob("*.html")) == files
+    assert page() == shown
+    assert html() == files
     judged(IN_SET)
     assert quarantine().empty
 
 
-def test_the_index_of_data_docs_lists_every_partition(judged: Judged, home: Path) -> None:
+def test_the_index_of_data_docs_lists_every_partition(judged: Judged) -> None:
     judged(more=("90,2026-01-02T10:00:00Z,red,1,2",))
     judged(more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
-    index = (home / "lake" / "shop" / "data_docs" / "index.html").read_text()
+    index = file(f"{DATA_DOCS}/index.html")
     assert "validations/orders/2026-01-01/" in index
     assert "validations/orders/2026-01-02/" in index
 
@@ -348,7 +350,7 @@ def test_the_verdict_follows_from_counts_and_outcomes(
 
 
 def test_pages_hold_no_live_markup_of_what_the_file_or_the_spec_says(
-    judged: Judged, make_product: Callable[..., Product], home: Path
+    judged: Judged, make_product: Callable[..., Product]
 ) -> None:
     cell, name = "<img src=x onerror=alert(1)>", "<svg onload=alert(2)>"
     rules = [
@@ -364,7 +366,7 @@ def test_pages_hold_no_live_markup_of_what_the_file_or_the_spec_says(
     ingest.run(product, partition)
     with pytest.raises(ContractError):
         validate.run(product, partition)
-    pages = {path.name: path.read_text() for path in home.rglob("*.html")}
+    pages = {name.split("/")[-1]: file(name) for name in html()}
     assert set(pages) == {"2026-01-01.html", "orders.html", "visits.html", "index.html"}
     for content in pages.values():
         assert cell not in content
@@ -374,22 +376,20 @@ def test_pages_hold_no_live_markup_of_what_the_file_or_the_spec_says(
     assert "cash_$_$" in pages["2026-01-01.html"]
 
 
-def test_the_index_is_made_of_one_file_and_lists_the_partitions_before(
-    judged: Judged, home: Path
-) -> None:
+def test_the_index_is_made_of_one_file_and_lists_the_partitions_before(judged: Judged) -> None:
     judged(IN_SET)
     judged(IN_SET, more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
-    kept = home / "lake" / "shop" / "data_docs" / "partitions.json"
-    assert set(json.loads(kept.read_text())) == {"2026-01-01", "2026-01-02"}
+    kept = f"{DATA_DOCS}/partitions.json"
+    assert set(json.loads(file(kept))) == {"2026-01-01", "2026-01-02"}
     # another run at the same time overwrote it
-    kept.write_text(json.dumps({"2025-12-01": {}}))
+    write_json(product_store("shop"), kept, {"2025-12-01": {}})
     judged(IN_SET, more=("90,2026-01-02T10:00:00Z,red,1,2",), key="2026-01-02")
-    assert set(json.loads(kept.read_text())) == {"2026-01-01", "2026-01-02"}
-    index = (home / "lake" / "shop" / "data_docs" / "index.html").read_text()
+    assert set(json.loads(file(kept))) == {"2026-01-01", "2026-01-02"}
+    index = file(f"{DATA_DOCS}/index.html")
     assert "2026-01-01" in index and "2026-01-02" in index
 
 
-def test_rows_without_a_time_count_against_the_budget(judged: Judged, home: Path) -> None:
+def test_rows_without_a_time_count_against_the_budget(judged: Judged) -> None:
     late = {i: f"{i},01/02/2026,red,{i},{i + 1}" for i in range(1, 50)}
     with pytest.raises(ContractError, match=r"49 of 50 rows .* are bad") as caught:
         judged(IN_SET, change=late)
