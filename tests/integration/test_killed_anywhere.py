@@ -10,14 +10,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from deltalake import DeltaTable
+from mlflow import MlflowClient
 
 from mlfactory import ingest, monitor, prepare, promote, retrain, score, train, validate
 from mlfactory.lake import ledger, tables
 from mlfactory.lake.s3 import S3Store
+from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import FolderStore, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+from mlfactory.settings import settings
 
 DAYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 TABLES = ("raw_sales", "quarantine", "features", "labels", "predictions", "metrics")
@@ -44,23 +48,36 @@ class Killed(BaseException):
     """Stands for a signal: nothing in the code may catch it and go on."""
 
 
+WRITES = ("create_", "delete_", "finalize_", "log_", "rename_", "restore_", "set_", "update_")
+"""How the names of MLflow's functions begin that change something."""
+
+
 class Killer:
-    """Ends the process, so to speak, once at every write: before it or right after it."""
+    """Ends the process, so to speak, once before the first write and once after every one.
+
+    A write is whatever another process can see: a file, a commit to a table, a call of MLflow.
+    Right before a write is right after the one before it.
+    """
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.target = -1
         self.writes = 0
-        stores = [(store, name) for store in (FolderStore, S3Store) for name in ("write", "create")]
-        places = ((tables, "write_deltalake"), *stores)
-        for place, name in places:
-            patch.setattr(place, name, self._watched(getattr(place, name)))
+        self.kills = 0
+        for store in (FolderStore, S3Store):
+            for name in ("write", "create", "delete"):
+                patch.setattr(store, name, self._watched(getattr(store, name)))
+        patch.setattr(tables, "write_deltalake", self._watched(tables.write_deltalake))
+        patch.setattr(DeltaTable, "create", staticmethod(self._watched(DeltaTable.create)))
+        for name in dir(MlflowClient):
+            if name.startswith(WRITES):
+                patch.setattr(MlflowClient, name, self._watched(getattr(MlflowClient, name)))
 
     def _watched(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            self.writes += 1
-            if self.writes == self.target and self.target % 2:
+            if self.target == 0:
                 raise Killed
             done = write(*args, **kwargs)
+            self.writes += 1
             if self.writes == self.target:
                 raise Killed
             return done
@@ -68,22 +85,24 @@ class Killer:
         return watched
 
     def until_it_lives(self, stage: Callable[[], Any]) -> Any:
-        """Run a stage, killed at its first write, then at its second, … until it comes through."""
-        for target in range(1, 100):
+        """Run a stage, killed before its first write, after it, … until it comes through."""
+        for target in range(200):
             self.target, self.writes = target, 0
             try:
                 return stage()
             except Killed:
-                continue
-        raise AssertionError("a stage with a hundred writes?")
+                self.kills += 1
+        raise AssertionError("a stage with two hundred writes?")
 
 
-def live(product: Product, run: Callable[[Callable[[], Any]], Any]) -> None:
-    """Let three days pass, the first training included."""
+Run = Callable[[Callable[[], Any]], Any]
+
+
+def live(product: Product, run: Run) -> None:
+    """Let three days pass, the first training included; mend the second and run it again."""
     for key in DAYS:
         partition = product.calendar.parse(key)
-        for stage in (ingest.run, validate.run, prepare.run, score.run, monitor.run):
-            run(_bound(stage, product, partition))
+        _data(product, partition, run)
         if run(_bound(retrain.run, product, partition)).requested:
             training = f"{key}.test"
             run(lambda p=partition, t=training: train.snapshot(product, p, t))
@@ -91,17 +110,26 @@ def live(product: Product, run: Callable[[Callable[[], Any]], Any]) -> None:
             run(lambda t=training: train.fit(product, t))
             run(lambda t=training: promote.judge(product, t))
             run(lambda t=training: promote.settle(product, t))
+    (product.folder / "sales.csv").write_text(sales(mended=True))
+    for key in DAYS[1:]:
+        _data(product, product.calendar.parse(key), run)
+
+
+def _data(product: Product, partition: Partition, run: Run) -> None:
+    for stage in (ingest.run, validate.run, prepare.run, score.run, monitor.run):
+        run(_bound(stage, product, partition))
 
 
 def _bound(stage: Callable[..., Any], product: Product, partition: Partition) -> Callable[[], Any]:
     return lambda: stage(product, partition)
 
 
-def sales() -> str:
+def sales(*, mended: bool = False) -> str:
     generator = np.random.default_rng(5)
     rows = 360
     price = generator.normal(10, 3, rows).round(2)
     price[7] = -1
+    price[130] = 10 if mended else -1
     frame = pd.DataFrame(
         {
             "id": [f"s{n}" for n in range(rows)],
@@ -140,7 +168,36 @@ def state(product: Product) -> dict[str, Any]:
             for folder in ("manifests", "reports", "validation", "trainings")
             for name in store.list(folder)
         ],
+        "mlflow": mlflow_state(),
     }
+
+
+def mlflow_state() -> dict[str, Any]:
+    """Return what a person sees in MLflow: runs, how they ended, what they say; and versions."""
+    client = MlflowClient(settings().tracking_uri, settings().tracking_uri)
+    experiments = {found.experiment_id: found.name for found in client.search_experiments()}
+    runs = [
+        (
+            experiments[run.info.experiment_id],
+            run.info.run_name,
+            run.info.status,
+            sorted(run.data.params.items()),
+            {name: len(client.get_metric_history(run.info.run_id, name)) for name in ours(run)},
+        )
+        for run in client.search_runs(list(experiments))
+    ]
+    return {
+        "runs": sorted(runs, key=str),
+        "versions": [
+            (found.name, found.version) for found in client.search_model_versions("name = 'shop'")
+        ],
+        "aliases": client.get_registered_model("shop").aliases,
+    }
+
+
+def ours(run: Any) -> list[str]:
+    """Return the metrics whose histories tell the same each time: not those of what was timed."""
+    return [name for name in run.data.metrics if "seconds" not in name and "latency" not in name]
 
 
 def test_killed_at_every_write_of_every_stage(
@@ -151,6 +208,7 @@ def test_killed_at_every_write_of_every_stage(
 ) -> None:
     product = make_product(SPEC, FEATURES, {"sales.csv": sales()})
     live(product, lambda stage: stage())
+    assert Lake(product.name).read("quarantine")["partition"].to_list() == [DAYS[0]]
     undisturbed = state(product)
     measured = Lake(product.name).read("metrics", [DAYS[-1]])
     # the monitor found what a real training left: its rows, its answers and their truth
@@ -158,6 +216,7 @@ def test_killed_at_every_write_of_every_stage(
     assert set(judged.loc[["drift", "prediction_drift"], "model_version"]) == {"1"}
 
     another_home("disturbed")
+    (product.folder / "sales.csv").write_text(sales())
 
     killer = Killer(monkeypatch)
     live(product, killer.until_it_lives)
@@ -166,5 +225,9 @@ def test_killed_at_every_write_of_every_stage(
     assert "promoted" in {event for event, *_ in undisturbed["ledger"]}
     assert disturbed["ledger"] == undisturbed["ledger"]
     assert disturbed["files"] == undisturbed["files"]
+    for what, expected in undisturbed["mlflow"].items():
+        assert disturbed["mlflow"][what] == expected
+    assert stale_runs(product.name) == []
+    assert killer.kills > 100
     for table in TABLES:
         assert disturbed["rows"][table] == undisturbed["rows"][table], table

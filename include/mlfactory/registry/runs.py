@@ -10,7 +10,6 @@ import io
 import json
 import math
 import os
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -104,9 +103,10 @@ def log_metrics(
 
     Args:
         step: the partition's ordinal where a figure is followed through time.
-        timestamp_ms: when it was measured; now by default.
+        timestamp_ms: when it was measured; by default when the run began, so that a stage which is
+            run again adds nothing: MLflow keeps every value that it has not got yet for a moment.
     """
-    moment = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
+    moment = client().get_run(run_id).info.start_time if timestamp_ms is None else timestamp_ms
     entries = [
         Metric(key, float(value), moment, step)
         for key, value in metrics.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 
 from mlfactory.product.errors import ServiceError
@@ -45,5 +46,6 @@ class Series:
 
     def _log(self, trial: Trial) -> None:
         figures = {self._metric: trial.score, "trial_seconds": trial.seconds}
-        runs.log_metrics(self._run_id, figures, step=trial.number)
+        now = int(time.time() * 1000)
+        runs.log_metrics(self._run_id, figures, step=trial.number, timestamp_ms=now)
         self._shown.add(trial.number)
