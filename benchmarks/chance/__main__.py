@@ -15,6 +15,7 @@ from pathlib import Path
 # before numpy is imported, here and in the processes that are started from here
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+import drift
 import gates
 from frame import rendered
 
@@ -25,7 +26,7 @@ HEAD = """\
 Figures of few rows are chance in part, and who decides by them is wrong now and then. How often,
 is measured here, on data made up so that the truth is known. `make chance` makes this page again.
 How the gates reckon is told in [decision 0040](decisions/0040-chance-of-days-with-memory.md), how
-the monitor does in [decision 0009](decisions/0009-drift-with-a-known-false-alarm-rate.md).
+the monitor does in [decision 0033](decisions/0033-drift-windows-and-profiles.md).
 
 """
 
@@ -33,7 +34,7 @@ the monitor does in [decision 0009](decisions/0009-drift-with-a-known-false-alar
 def main() -> None:
     """Write the page."""
     start = time.monotonic()
-    PAGE.write_text(HEAD + rendered(gates.sections()), encoding="utf-8")
+    PAGE.write_text(HEAD + rendered([*gates.sections(), *drift.sections()]), encoding="utf-8")
     print(f"{PAGE} in {time.monotonic() - start:.0f} s")
 
 

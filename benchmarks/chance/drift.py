@@ -1,19 +1,17 @@
 """How often drift is called where there is none, and found where there is some, by simulation.
 
 Six features of rows in blocks (days, or hours for hourly products); what a block brings is an
-independent draw or an AR(1) with a rhythm in it. Run alone it prints its table:
-
-    OMP_NUM_THREADS=1 python benchmarks/chance/drift.py
+independent draw or an AR(1) with a rhythm in it.
 """
 
 from __future__ import annotations
 
-import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+from frame import Section
 
 from mlfactory.statistics.drift import detect
 from mlfactory.statistics.histograms import FeatureKind
@@ -83,41 +81,35 @@ def simulate(case: Case, world: int, seed: int, shift: float = 0.0) -> bool:
     return found.state in ("warn", "alert")
 
 
-def rates(case: Case, world: int, simulations: int) -> tuple[float, float]:
-    """Return the rate of false alarms, and that of finding half a standard deviation."""
-    false = [simulate(case, world, seed) for seed in range(simulations)]
-    found = [simulate(case, world, seed, 0.5) for seed in range(simulations // 4)]
-    return float(np.mean(false)), float(np.mean(found))
-
-
-def table(simulations: int = SIMULATIONS) -> str:
-    """Return the table of all cases in Markdown; the same at every run."""
-    jobs = [
-        (case, world)
+def sections() -> list[Section]:
+    """Return the table of drift."""
+    rows = tuple(
+        (
+            (case.every, f"{case.reference} / {case.window}", WORLDS[world][0]),
+            (partial(alarms, case, world), partial(found, case, world)),
+        )
         for case in CASES
         for world in range(len(WORLDS))
         if case.unit or not any(WORLDS[world][1:])
+    )
+    return [
+        Section(
+            f"Drift of {FEATURES} features at a false-alarm rate of {NOMINAL:.0%}",
+            "How often drift is called where nothing changed, and where one feature of them moved "
+            "by half a standard deviation, in %.",
+            ("every", "blocks learned / compared", "blocks are", "false alarms", "0.5 sd found"),
+            rows,
+        )
     ]
-    with ProcessPoolExecutor(2) as pool:
-        found = list(pool.map(_rates, [(case, world, simulations) for case, world in jobs]))
-    lines = [
-        f"Drift of {FEATURES} features at a nominal false-alarm rate of {NOMINAL:.0%}, "
-        f"{simulations} simulations a row.",
-        "",
-        "| every | learned / compared (blocks) | blocks are | false alarms | 0.5 sd found |",
-        "|---|---|---|---|---|",
-    ]
-    lines += [
-        f"| {case.every} | {case.reference} / {case.window} | {WORLDS[world][0]} "
-        f"| {false:.1%} | {hit:.0%} |"
-        for (case, world), (false, hit) in zip(jobs, found, strict=True)
-    ]
-    return "\n".join(lines)
 
 
-def _rates(job: tuple[Case, int, int]) -> tuple[float, float]:
-    return rates(*job)
+def alarms(case: Case, world: int) -> str:
+    """Return how often drift is called where there is none."""
+    called = [simulate(case, world, seed) for seed in range(SIMULATIONS)]
+    return f"{100 * np.mean(called):.1f}"
 
 
-if __name__ == "__main__":
-    print(table(int(sys.argv[1]) if len(sys.argv) > 1 else SIMULATIONS))
+def found(case: Case, world: int) -> str:
+    """Return how often a shift of half a standard deviation is found."""
+    called = [simulate(case, world, seed, 0.5) for seed in range(SIMULATIONS // 4)]
+    return f"{100 * np.mean(called):.0f}"
