@@ -70,9 +70,6 @@ class Factory:
             time.sleep(0.5)
         raise AssertionError(f"no run of {dag_id} {key} ended in {seconds:.0f} s")
 
-    def lake(self, product: str) -> Path:
-        return Path(self.settings.lake_uri) / product
-
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -91,7 +88,9 @@ def small_budget(folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
+def factory(
+    tmp_path_factory: pytest.TempPathFactory, lake_place: str, request: pytest.FixtureRequest
+) -> Iterator[Factory]:
     root = tmp_path_factory.mktemp("factory")
     products = root / "products"
     products.mkdir()
@@ -110,6 +109,11 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Factory]:
         patch.setenv("MLFACTORY_PRODUCTS", str(products))
         patch.setenv("MLFACTORY_AIRFLOW_PORT", str(free_port()))
         patch.setenv("MLFACTORY_MLFLOW_PORT", str(free_port()))
+        if lake_place == "s3":
+            server = request.getfixturevalue("s3_server")
+            patch.setenv("MLFACTORY_LAKE", f"s3://{server.bucket}/{root.name}")
+            for name, value in server.environment.items():
+                patch.setenv(name, value)
         settings.cache_clear()
         chosen = settings()
         environment = dict(os.environ)

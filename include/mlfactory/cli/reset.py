@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 
 from mlfactory.cli.output import say
-from mlfactory.lake.catalog import LEDGER, TRAININGS, raw
+from mlfactory.lake.catalog import LEDGER, TRAININGS, raw, source_of
 from mlfactory.lake.removal import held, is_table, remove_everything, remove_source
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ServiceError, UsageError
@@ -104,7 +104,7 @@ def _parts(name: str) -> dict[str, int]:
 
 
 def _refuse_unknown_source(name: str, source: str, parts: dict[str, int]) -> None:
-    landed = [part.removeprefix("raw_") for part in parts if part.startswith("raw_")]
+    landed = [found for part in parts if (found := source_of(part)) is not None]
     if source not in landed:
         raise UsageError(
             f"nothing has landed of a source '{source}' of {name}{nearest(source, landed)}",

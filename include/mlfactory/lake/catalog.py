@@ -11,6 +11,8 @@ PREDICTIONS = "predictions"
 QUARANTINE = "quarantine"
 METRICS = "metrics"
 
+_RAW = "raw_"
+
 PARTITION = "partition"
 """Column of every table: the key of the partition that a write replaces."""
 
@@ -48,7 +50,12 @@ PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED, ON_DEMAND)
 
 def raw(source: str) -> str:
     """Return the table of a source's rows as they landed."""
-    return f"raw_{source}"
+    return f"{_RAW}{source}"
+
+
+def source_of(table: str) -> str | None:
+    """Return the source whose landed rows a table holds, None if it is none of theirs."""
+    return table.removeprefix(_RAW) if table.startswith(_RAW) else None
 
 
 def report_page(key: str) -> str:

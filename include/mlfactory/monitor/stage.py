@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from mlfactory.lake.catalog import METRICS, PARTITION, report_page
+from mlfactory.lake.catalog import (
+    FEATURES,
+    LABELS,
+    METRICS,
+    PARTITION,
+    PREDICTIONS,
+    report_page,
+)
 from mlfactory.lake.manifests import Manifest, manifest, read_manifests
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
@@ -65,7 +72,7 @@ def run(product: Product, partition: Partition) -> MonitorResult:
     with manifest(product, "monitor", partition.key) as record:
         measured = measured_at(product, partition)
         _note_reads(product, record, {slot.key for slot, _ in measured})
-        record.inputs = lake.versions("features", "labels", "predictions")
+        record.inputs = lake.versions(FEATURES, LABELS, PREDICTIONS)
         picture = _look(product, partition, measured)
         history = history_before(product, partition)
         record.outputs = {METRICS: lake.replace(METRICS, as_table(picture.findings), partition.key)}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from airflow.sdk import Asset
 
+from mlfactory.lake.catalog import FEATURES, PREDICTIONS
+
 
 @dataclass(frozen=True)
 class ProductAssets:
@@ -25,8 +27,8 @@ def product_assets(product: str) -> ProductAssets:
         return Asset(name=path, uri=f"mlfactory://{path}", group="mlfactory")
 
     return ProductAssets(
-        features=asset("features"),
-        predictions=asset("predictions"),
+        features=asset(FEATURES),
+        predictions=asset(PREDICTIONS),
         retrain_request=asset("retrain_request"),
         champion=asset("champion"),
     )

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, replace
 
 from mlfactory.lake import catalog, ledger
+from mlfactory.lake.catalog import FEATURES, LABELS
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
@@ -85,8 +86,8 @@ def judge(product: Product, training_id: str) -> JudgeResult:
         save_judgement(product.name, table)
         failed = tuple(result.name for result in results if not result.passed)
         record.inputs = {
-            "features": trained.pinned.features_version,
-            "labels": trained.pinned.labels_version,
+            FEATURES: trained.pinned.features_version,
+            LABELS: trained.pinned.labels_version,
         }
         record.counts = {"held_out": evidence.candidate.rows, "gates": len(results)}
         record.facts = {"version": version, "passed": not failed, "failed": list(failed)}

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mlfactory.lake.catalog import card_page
+from mlfactory.lake.catalog import FEATURES, LABELS, card_page
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.spec import ProductSpec
@@ -142,9 +142,9 @@ def _log_datasets(subject: card.Subject, split: Split) -> None:
     kind = np.str_ if product.spec.label.kind == "multiclass" else np.float64
     label = pd.DataFrame({LABEL: split.fit.y.astype(kind)})
     for table, part, version, frame, context in (
-        ("features", "fit", training.features_version, split.fit.inputs, "training"),
-        ("features", "holdout", training.features_version, split.holdout.inputs, "evaluation"),
-        ("labels", "fit", training.labels_version, label, "training"),
+        (FEATURES, "fit", training.features_version, split.fit.inputs, "training"),
+        (FEATURES, "holdout", training.features_version, split.holdout.inputs, "evaluation"),
+        (LABELS, "fit", training.labels_version, label, "training"),
     ):
         runs.log_dataset(
             subject.run_id,

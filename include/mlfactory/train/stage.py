@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from mlfactory.lake.catalog import FEATURES, LABELS
 from mlfactory.lake.manifests import Manifest, manifest
 from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
@@ -356,7 +357,7 @@ def _known(value: float | None) -> float:
 
 
 def _note(record: Manifest, training: Training) -> None:
-    record.inputs = {"features": training.features_version, "labels": training.labels_version}
+    record.inputs = {FEATURES: training.features_version, LABELS: training.labels_version}
     record.counts = {"fit_rows": training.fit_rows, "holdout_rows": training.holdout_rows}
 
 
