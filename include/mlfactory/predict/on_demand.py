@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlfactory.lake.catalog import ON_DEMAND
-from mlfactory.lake.store import product_store, store_at, write_text
+from mlfactory.lake.store import product_store, write_text
 from mlfactory.predict.answers import as_bytes, check_suffix
 from mlfactory.predict.stage import Predicted, run
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.report.page import Link, Page
-from mlfactory.settings import settings
 
 _SHOWN = 100
+_INBOX = "inbox"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -67,29 +67,25 @@ def predict_on_demand(
 
 
 def _local(product: Product, file: str, folder: Path) -> Path:
-    """Return where the file can be read on this machine, fetched if it lies elsewhere."""
-    if file.startswith("s3://"):
-        place, _, name = file.rpartition("/")
-        store = store_at(place)
-    elif Path(file).is_absolute():
-        path = Path(file).resolve()
-        lake = [] if settings().lake_uri.startswith("s3://") else [Path(settings().lake_uri)]
-        allowed = [*lake, settings().home, settings().products]
-        if any(path.is_relative_to(root.resolve()) for root in allowed):
-            return path
+    """Return a local copy of a file of the product's inbox in the lake; nothing else is read.
+
+    Who may trigger a DAG may not read whatever the worker may: logins lie below its home, and
+    other teams' data in its buckets.
+    """
+    store = product_store(product.name)
+    inbox = f"{store.address(_INBOX)}/"
+    name = f"{_INBOX}/{file.removeprefix(inbox)}" if file.startswith(inbox) else file
+    if not name.startswith(f"{_INBOX}/"):
         raise UsageError(
-            f"{file} is not below {', '.join(map(str, allowed))}, and no other file of this "
-            "machine is read here",
-            remedy=f"put it into {product_store(product.name).address('inbox')} and name it like "
-            "inbox/new.csv; or use mlfactory predict, which reads any file",
+            f"{file} is not below {inbox}, and no other file is read here",
+            remedy=f"put it there and name it like {_INBOX}/new.csv; or use mlfactory predict, "
+            "which reads any file that you can read",
         )
-    else:
-        store, name = product_store(product.name), file
     content = store.find(name)
     if content is None:
         raise UsageError(
             f"there is no file {store.address(name)}",
-            remedy="give the name of a file in the product's part of the lake, like inbox/new.csv",
+            remedy=f"give the name of a file in the product's inbox, like {_INBOX}/new.csv",
         )
     path = folder / Path(name).name
     path.write_bytes(content)

@@ -36,13 +36,9 @@ told and left to a person: a product whose history was replayed in part is not r
 
 _MOST_MISSING = 10_000
 _FOLLOWS = (("prepare", "score", SCORE), ("score", "monitor", MONITOR))
-_MENDED_BY = {
-    "ingest": DATA,
-    "validate": DATA,
-    "prepare": DATA,
-    "score": SCORE,
-    "monitor": MONITOR,
-}
+_MENDED_BY = {"score": SCORE, "monitor": MONITOR}
+"""What mends a stale run by itself. Stale data is told and left to a person: its DAG would land the
+partition again from what the source holds today, which may be less than was landed then."""
 
 
 def lacking(product: Product, now: datetime) -> list[Gap]:
@@ -137,7 +133,9 @@ def _stale(product: Product) -> Iterator[Gap]:
             # what follows from it in the same partition is run again with it
             told.add(run.key)
             words = f"{run.stage} read {', '.join(run.because)} before it was run again"
-            yield Gap(STALE, run.key, _MENDED_BY[run.stage], words)
+            if run.stage not in _MENDED_BY:
+                words += f"; mlfactory run {product.name} {run.key} --downstream runs it anew"
+            yield Gap(STALE, run.key, _MENDED_BY.get(run.stage, ""), words)
 
 
 def _old(product: Product, now: datetime) -> Iterator[Gap]:

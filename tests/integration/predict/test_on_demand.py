@@ -10,6 +10,7 @@ from mlfactory.lake.store import product_store
 from mlfactory.predict.on_demand import predict_on_demand
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
+from mlfactory.settings import settings
 
 
 def test_answers_and_their_page_lie_in_the_lake(bakery: Product) -> None:
@@ -34,9 +35,12 @@ def test_no_file_of_the_machine_is_read_but_those_of_the_factory(
     secret = tmp_path / "secret.csv"
     secret.write_text("password\n")
     for file, says in (
-        (str(secret), "no other file of this machine is read here"),
-        ("/etc/passwd", "no other file of this machine is read here"),
-        ("../../../etc/passwd", "leads out"),
+        (str(secret), "no other file is read here"),
+        ("/etc/passwd", "no other file is read here"),
+        (str(settings().home / "airflow" / "logins.json"), "no other file is read here"),
+        ("s3://another-bucket/secret.csv", "no other file is read here"),
+        ("../../../etc/passwd", "no other file is read here"),
+        ("inbox/../../../etc/passwd", "leads out"),
         ("inbox/none.csv", "there is no file"),
     ):
         with pytest.raises(UsageError, match=says) as caught:

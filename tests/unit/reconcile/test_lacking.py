@@ -111,7 +111,8 @@ def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
 ) -> None:
     ran(*ALL, key="2026-03-09")
     ran("ingest", key="2026-03-09", mark="2")
-    assert found(rain, STALE) == [("2026-03-09", DATA)]
+    # told and not mended: to land it again could lose what its source does not hold any more
+    assert found(rain, STALE) == [("2026-03-09", "")]
 
 
 def test_labels_that_came_and_were_not_read_are_found(
