@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
+from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from mlfactory.lake.catalog import PARTITION
@@ -99,14 +99,18 @@ def table_as_of(address: str, version: int) -> DeltaTable:
 
 
 def make_table(address: str, schema: pa.Schema) -> None:
-    """Make a table without rows, unless there is one."""
+    """Make a table without rows, unless there is one.
+
+    Of several writers one makes it: a commit that is tried again would be a second making, with the
+    columns of another, on top of rows that were written since.
+    """
     days = f"interval {settings().versions_kept_days} days"
     with told(address):
         try:
             DeltaTable.create(
                 address,
                 schema,
-                mode="ignore",
+                mode="error",
                 partition_by=[PARTITION],
                 configuration={
                     "delta.logRetentionDuration": days,
@@ -115,6 +119,7 @@ def make_table(address: str, schema: pa.Schema) -> None:
                     "delta.checkpointInterval": str(_COMMITS_A_CHECKPOINT),
                 },
                 storage_options=_options(address),
+                commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError:
             return  # another writer made it in this moment

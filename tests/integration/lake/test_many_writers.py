@@ -19,6 +19,7 @@ from mlfactory.settings import settings
 
 WRITERS = 4
 ROUNDS = 6
+FIRST_WRITES = 20
 _OURS = ("MLFACTORY_", "AWS_")
 
 
@@ -76,7 +77,7 @@ def refuse(number: int) -> list[int]:
 def test_first_writes_at_once_lose_no_partition(
     home: Path, processes: ProcessPoolExecutor, more: bool
 ) -> None:
-    for attempt in range(ROUNDS):
+    for attempt in range(FIRST_WRITES):
         table = f"sales_{attempt}"
         versions = together(processes, write_partition, table, more)
         assert len(set(versions)) == WRITERS
