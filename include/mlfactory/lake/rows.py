@@ -16,15 +16,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import LANDING, PARTITION, QUARANTINE, RAW_HELPERS, ROW, raw
-from mlfactory.lake.manifests import read_manifests, run_name, stands_on
+from mlfactory.lake.manifests import read_manifest, read_manifests, run_name, stands_on
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, ServiceError
+from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.product.loader import Product
 
 State = Literal["accepted", "stopped", "unvalidated", "absent"]
 
 _EXACT = 2**53
 """Up to here every whole number is a float as well."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What a partition is known to hold of a source: the id of its landing, and how many rows."""
+
+    landing: str
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,17 @@ class Standing:
         """Return the id of the landing that was validated."""
         return str(self.validation.get("reads", {}).get(run_name("ingest", self.key), ""))
 
+    def landed(self, source: str) -> Landed:
+        """Return what was validated of a source; of one that was added since, nothing."""
+        return Landed(self.landing, self._count(f"rows.{source}"))
+
+    def quarantined(self, source: str) -> int:
+        """Return how many rows of a source were put into quarantine."""
+        return self._count(f"quarantined.{source}")
+
+    def _count(self, name: str) -> int:
+        return int(self.validation.get("counts", {}).get(name, 0))
+
 
 def standings(product: Product, keys: Sequence[str]) -> dict[str, Standing]:
     """Return of each partition whether its rows may be used."""
@@ -64,7 +83,8 @@ def accepted(product: Product, source: str, keys: Sequence[str]) -> pd.DataFrame
     They come partition after partition, as they were received, with the source's columns only.
 
     Raises:
-        ServiceError: if a partition is being landed anew at this moment.
+        ServiceError: if a partition is being landed or validated anew at this moment.
+        IntegrityError: if rows that were landed, or put into quarantine, are gone.
         ContractError: if rows were landed by a revision that did not name their landing.
     """
     return accepted_of(product, source, list(standings(product, keys).values()))
@@ -72,9 +92,10 @@ def accepted(product: Product, source: str, keys: Sequence[str]) -> pd.DataFrame
 
 def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd.DataFrame:
     """Return what `accepted` does, of partitions whose standing is known already."""
-    landings = {each.key: each.landing for each in judged if each.state == "accepted"}
+    usable = {each.key: each for each in judged if each.state == "accepted"}
+    landings = {key: each.landed(source) for key, each in usable.items()}
     rows = landed_rows(product, source, landings)
-    bad = _quarantined(product, source, landings)
+    bad = _quarantined(product, source, usable)
     if len(bad):
         names = [PARTITION, LANDING, ROW]
         places = pd.MultiIndex.from_frame(rows.select(names).to_pandas())
@@ -83,19 +104,22 @@ def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd
     return as_frame(rows.drop_columns(helpers))
 
 
-def landed_rows(product: Product, source: str, landings: Mapping[str, str]) -> pa.Table:
+def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -> pa.Table:
     """Return all rows of a source in some partitions, in order, with the columns that are ours.
 
     Args:
-        landings: the id of the landing that each of the partitions is known to have.
+        landings: what each of the partitions is known to hold.
 
     Raises:
         ServiceError: if there are rows of another landing.
+        IntegrityError: if there are fewer than were landed: a table that was removed is no day on
+            which nothing happened.
         ContractError: if rows were landed by a revision that did not name their landing.
     """
     lake = Lake(product.name)
     rows = lake.arrow(raw(source), list(landings))
     if rows is None:
+        _refuse_loss(product, source, landings, {})
         columns = _EMPTY | lake.columns(raw(source), ours=True)
         return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
     where = f"{product.name}.{source}"
@@ -105,16 +129,19 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, str]) -> p
             remedy=f"mlfactory reset {product.name} --source {source}, then ingest them again",
         )
     rows = rows.sort_by([(PARTITION, "ascending"), (ROW, "ascending")])
-    known = pa.array(list(landings)), pa.array(list(landings.values()), pa.string())
+    ids = [landed.landing for landed in landings.values()]
+    known = pa.array(list(landings)), pa.array(ids, pa.string())
     expected = pc.take(known[1], pc.index_in(rows.column(PARTITION), value_set=known[0]))
     strange = pc.invert(pc.equal(rows.column(LANDING), expected))
     if pc.any(strange).as_py():
         key = rows.column(PARTITION).filter(strange)[0].as_py()
         raise ServiceError(
             f"{where}, partition {key}: its rows are being replaced by another run of ingest",
-            remedy="run it again when that has ended; if none is at work, run ingest of the "
-            "partition again, and then validate",
+            remedy="run it again when that has ended; if none is at work, land it again: mlfactory "
+            f"run {product.name} {key} --stage ingest --stage validate --downstream",
         )
+    found = rows.column(PARTITION).value_counts().to_pylist()
+    _refuse_loss(product, source, landings, {one["values"]: one["counts"] for one in found})
     return rows
 
 
@@ -148,11 +175,57 @@ def _state(landed: Mapping[str, Any], validated: Mapping[str, Any]) -> State:
     return "stopped" if validated["facts"]["verdict"] == "stop" else "accepted"
 
 
-def _quarantined(product: Product, source: str, landings: Mapping[str, str]) -> pd.DataFrame:
-    columns = [PARTITION, "source", LANDING, ROW]
-    renamed = {"landing": LANDING, "row": ROW}
+def _refuse_loss(
+    product: Product, source: str, landings: Mapping[str, Landed], found: Mapping[str, int]
+) -> None:
+    for key, landed in landings.items():
+        if found.get(key, 0) == landed.rows:
+            continue
+        _refuse_if_replaced(product, "ingest", key, landed.landing)
+        raise IntegrityError(
+            f"{product.name}.{source}, partition {key}: {landed.rows:,} rows were landed, and "
+            f"{Lake(product.name).address(raw(source))} holds {found.get(key, 0):,}",
+            remedy=f"put the table back from a copy; or read the source again: mlfactory reset "
+            f"{product.name} --source {source}, then mlfactory run {product.name} for each "
+            "partition",
+        )
+
+
+def _quarantined(product: Product, source: str, judged: Mapping[str, Standing]) -> pd.DataFrame:
+    """Return partition, landing and place of the rows of a source that are in quarantine.
+
+    Raises:
+        ServiceError: if a partition is being validated anew at this moment.
+        IntegrityError: if rows that were put there are gone, so that they would be let through.
+    """
+    names = [PARTITION, LANDING, ROW]
+    if not any(each.quarantined(source) for each in judged.values()):
+        return pd.DataFrame(columns=names)
     found = Lake(product.name).read(
-        QUARANTINE, list(landings), columns=[PARTITION, "source", "landing", "row"]
+        QUARANTINE, list(judged), columns=[PARTITION, "source", "landing", "row"]
     )
-    found = found.rename(columns=renamed)[columns]
-    return found[np.asarray(found["source"] == source, dtype=bool)]
+    found = found.rename(columns={"landing": LANDING, "row": ROW})
+    found = found[np.asarray(found["source"] == source, dtype=bool)]
+    there = found[[PARTITION, LANDING]].value_counts()
+    for key, standing in judged.items():
+        count = int(there.get((key, standing.landing), 0))
+        if count == standing.quarantined(source):
+            continue
+        _refuse_if_replaced(product, "validate", key, str(standing.validation["id"]))
+        raise IntegrityError(
+            f"{product.name}.{source}, partition {key}: {standing.quarantined(source):,} rows were "
+            f"put into quarantine, and {Lake(product.name).address(QUARANTINE)} holds {count:,}; "
+            "the others would be let through",
+            remedy=f"mlfactory run {product.name} {key} --stage validate --downstream",
+        )
+    return found[names]
+
+
+def _refuse_if_replaced(product: Product, stage: str, key: str, run: str) -> None:
+    """Make sure that the run that is known is still the newest one of its stage."""
+    if read_manifest(product.name, stage, key).get("id") != run:
+        raise ServiceError(
+            f"{product.name}, partition {key}: it is being replaced by another run of {stage}",
+            remedy="run it again when that has ended; if none is at work, run the partition again: "
+            f"mlfactory run {product.name} {key} --stage {stage} --downstream",
+        )

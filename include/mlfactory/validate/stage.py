@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -12,7 +13,7 @@ from great_expectations.core.expectation_validation_result import ExpectationSui
 
 from mlfactory.lake.catalog import QUARANTINE, RAW_HELPERS, RESCUED, raw, validation_page
 from mlfactory.lake.manifests import manifest, read_manifest
-from mlfactory.lake.rows import as_frame, landed_rows
+from mlfactory.lake.rows import Landed, as_frame, landed_rows
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
@@ -68,6 +69,8 @@ def run(product: Product, partition: Partition) -> ValidateResult:
 
     Raises:
         UsageError: if the partition was not ingested.
+        IntegrityError: if rows that were landed are gone.
+        ServiceError: if the partition is being landed anew at this moment.
         ContractError: if the verdict is `stop`.
     """
     lake = Lake(product.name)
@@ -81,7 +84,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
         record.has_read(landed)
-        checked = _check(product, lake, partition, str(landed["id"]))
+        checked = _check(product, lake, partition, landed)
         counts = {name: each.count for name, each in checked.items()}
         outcomes = {name: each.outcomes for name, each in checked.items()}
         bad = [row for each in checked.values() for row in each.bad]
@@ -121,9 +124,14 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     )
 
 
-def _check(product: Product, lake: Lake, partition: Partition, landing: str) -> dict[str, _Checked]:
-    landings = {partition.key: landing}
-    landed = {name: landed_rows(product, name, landings) for name in product.spec.sources}
+def _check(
+    product: Product, lake: Lake, partition: Partition, ingested: Mapping[str, Any]
+) -> dict[str, _Checked]:
+    landing, counts = str(ingested["id"]), ingested["counts"]
+    landed = {
+        name: landed_rows(product, name, {partition.key: Landed(landing, int(counts.get(name, 0)))})
+        for name in product.spec.sources
+    }
     nothing_happened = not landed[_driving(product)].num_rows
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {

@@ -10,13 +10,20 @@ import pandas as pd
 import pytest
 
 from mlfactory import ingest, prepare, validate
-from mlfactory.lake.catalog import VALIDATION
+from mlfactory.lake.catalog import VALIDATION, manifest_file
 from mlfactory.lake.labels import known_labels
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.rows import Standing, accepted_of
 from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import Store, product_store
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import BuildError, ContractError, ServiceError, UsageError
+from mlfactory.product.errors import (
+    BuildError,
+    ContractError,
+    IntegrityError,
+    ServiceError,
+    UsageError,
+)
 from mlfactory.product.loader import Product, load_folder, load_product
 
 SPEC = """
@@ -250,6 +257,46 @@ def test_rows_that_are_being_replaced_are_not_read(shop: Product) -> None:
     Lake("shop").replace("raw_orders", rows.assign(_landing="another"), "2026-01-01")
     with pytest.raises(ServiceError, match="are being replaced by another run"):
         through_prepare(shop, "2026-01-01")
+
+
+def test_a_raw_table_that_is_gone_is_no_day_without_events(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    product_store("shop").delete_all("raw_orders")
+    with pytest.raises(IntegrityError, match=r"20 rows were landed, and .*raw_orders holds 0") as e:
+        through_prepare(shop, "2026-01-01")
+    assert "mlfactory reset shop --source orders" in e.value.remedy
+    with pytest.raises(IntegrityError, match="20 rows were landed"):
+        validate.run(shop, shop.calendar.parse("2026-01-01"))
+
+
+def test_raw_rows_that_are_gone_of_a_past_day_are_told_when_they_are_history(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    through(shop, "2026-01-02")
+    rows = Lake("shop").arrow("raw_orders", ["2026-01-01"])
+    assert rows is not None
+    Lake("shop").replace("raw_orders", rows.slice(0, 15), "2026-01-01")
+    with pytest.raises(IntegrityError, match="2026-01-01: 20 rows were landed, and .* holds 15"):
+        through_prepare(shop, "2026-01-02")
+
+
+def test_a_quarantine_table_that_is_gone_lets_no_bad_row_through(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    product_store("shop").delete_all("quarantine")
+    with pytest.raises(IntegrityError, match="1 rows were put into quarantine") as caught:
+        through_prepare(shop, "2026-01-01")
+    assert "mlfactory run shop 2026-01-01 --stage validate" in caught.value.remedy
+    validate.run(shop, shop.calendar.parse("2026-01-01"))
+    assert through_prepare(shop, "2026-01-01").rows == 19
+
+
+def test_rows_of_another_landing_are_a_run_at_work_and_not_a_loss(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    # another run of ingest has removed its manifest, and emptied the partition
+    product_store("shop").delete(manifest_file("ingest", "2026-01-01"))
+    judged = Standing("2026-01-01", "accepted", read_manifest("shop", "validate", "2026-01-01"))
+    Lake("shop").replace("raw_orders", pd.DataFrame(), "2026-01-01")
+    with pytest.raises(ServiceError, match="is being replaced by another run of ingest"):
+        accepted_of(shop, "orders", [judged])
 
 
 def test_rows_come_to_build_in_the_order_of_their_file(shop: Product) -> None:
