@@ -275,7 +275,7 @@ def test_raw_rows_that_are_gone_of_a_past_day_are_told_when_they_are_history(sho
     rows = Lake("shop").arrow("raw_orders", ["2026-01-01"])
     assert rows is not None
     Lake("shop").replace("raw_orders", rows.slice(0, 15), "2026-01-01")
-    with pytest.raises(IntegrityError, match="2026-01-01: 20 rows were landed, and .* holds 15"):
+    with pytest.raises(IntegrityError, match=r"2026-01-01: 20 rows were landed, and .* holds 15"):
         through_prepare(shop, "2026-01-02")
 
 
