@@ -63,10 +63,14 @@ class Settings(BaseSettings):
         365, ge=7, description="How long a version of a table can be read after it was replaced"
     )
     mlflow_uri: str | None = Field(
-        None, description="MLflow tracking and registry; the SQLite file below <home> by default"
+        None,
+        description="MLflow tracking and registry, a server or a database; the SQLite file below "
+        "<home> by default",
     )
     mlflow_ui: str | None = Field(
-        None, description="Address of the MLflow UI for links; mlflow_uri by default"
+        None,
+        description="Address of the MLflow UI for people's links, and for nothing else; "
+        "mlflow_uri by default",
     )
     host: str = Field("127.0.0.1", description="Address the local Airflow and MLflow listen on")
     airflow_port: int = Field(8080, ge=1, le=65535)
@@ -105,6 +109,11 @@ class Settings(BaseSettings):
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
 
     @property
+    def local_mlflow(self) -> str:
+        """Return the address at which the MLflow of the local stack answers."""
+        return f"http://{self.host}:{self.mlflow_port}"
+
+    @property
     def airflow_url(self) -> str:
         """Return the address of the local Airflow."""
         return f"http://{self.host}:{self.airflow_port}"
@@ -116,7 +125,7 @@ class Settings(BaseSettings):
             return self.mlflow_ui
         if self.mlflow_uri and self.mlflow_uri.startswith("http"):
             return self.mlflow_uri
-        return f"http://{self.host}:{self.mlflow_port}"
+        return self.local_mlflow
 
 
 @lru_cache(maxsize=1)

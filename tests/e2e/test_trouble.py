@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from mlfactory.cli.stack import running as running_stack
+from mlfactory.cli.record import running as running_stack
 from mlfactory.lake.tables import Lake
 from mlfactory.scheduler.api import DagRun, TaskRun
 from tests.e2e.conftest import Factory

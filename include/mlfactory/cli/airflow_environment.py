@@ -59,7 +59,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "MLFACTORY_PRODUCTS": str(settings.products),
         "MLFACTORY_LAKE": settings.lake_uri,
         "MLFACTORY_ARTIFACTS": settings.artifacts_uri,
-        "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.mlflow_url,
+        "MLFACTORY_MLFLOW_URI": settings.mlflow_uri or settings.local_mlflow,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # tasks run beside each other; threads that wait for one another's cores cost tenfold
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),

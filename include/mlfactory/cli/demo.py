@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mlfactory.cli import stack
+from mlfactory.cli import record, stack
 from mlfactory.cli.output import say
 from mlfactory.cli.status import show_timeline
 from mlfactory.product.loader import Product
@@ -80,12 +80,12 @@ def connect() -> AirflowApi:
     """
     from mlfactory.scheduler.api import AirflowApi
 
-    running = stack.running(settings())
+    running = record.running(settings())
     user, password = airflow_login(settings())
     return AirflowApi(running.airflow_url if running else settings().airflow_url, user, password)
 
 
-def tell_addresses(running: stack.Running, console: Console) -> None:
+def tell_addresses(running: record.Running, console: Console) -> None:
     """Print where Airflow and MLflow are, and how to get in."""
     user, password = airflow_login(settings())
     lines = (

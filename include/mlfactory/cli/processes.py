@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -17,6 +19,8 @@ MARK = "MLFACTORY_STACK"
 """The variable that every process of a stack carries; its value is the stack's id."""
 
 _SECONDS_TO_END = 6
+"""What processes are given to end themselves; and once more, to be gone when they are killed."""
+
 _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 
 
@@ -55,17 +59,41 @@ def members(stack_id: str, leaders: Sequence[Leader]) -> list[psutil.Process]:
 
 
 def end(stack_id: str, leaders: Sequence[Leader]) -> None:
-    """End every process of a stack: the leaders in their own way, then by force what is left."""
+    """End every process of a stack: the leaders in their own way, then by force what is left.
+
+    What is still there afterwards cannot be ended by this user, or not now: see `members`.
+    """
     for leader in leaders:
         if leader.process() is not None:
             _signal_group(leader)
     _, left = psutil.wait_procs(members(stack_id, leaders), timeout=_SECONDS_TO_END)
-    # what is left may start others while it ends
-    while left:
+    # what is left may start others while it ends; what is another user's, or hangs in a disk,
+    # never does
+    deadline = time.monotonic() + _SECONDS_TO_END
+    while left and time.monotonic() < deadline:
         for process in left:
             _kill(process)
-        psutil.wait_procs(left, timeout=_SECONDS_TO_END)
+        psutil.wait_procs(left, timeout=1)
         left = members(stack_id, leaders)
+
+
+def described(process: psutil.Process) -> str:
+    """Return what a person needs to find a process: its number, name, user and state."""
+    try:
+        told = process.as_dict(["name", "username", "status"])
+    except psutil.NoSuchProcess:
+        return f"{process.pid} (gone by now)"
+    return f"{process.pid} ({told['name']} of {told['username']}, {told['status']})"
+
+
+def lives(leader: Leader) -> bool:
+    """Tell whether any process of a service lives: the one that led it, or one it left behind."""
+    for process in psutil.process_iter():
+        with suppress(*_GONE, OSError):
+            alive = process.status() != psutil.STATUS_ZOMBIE
+            if alive and os.getsid(process.pid) == leader.pid and _session_is_ours(leader):
+                return True
+    return False
 
 
 def _members(stack_id: str, leaders: Sequence[Leader]) -> Iterator[psutil.Process]:

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from mlfactory.cli import stack
+from mlfactory.cli import record
 from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
 from mlfactory.product.loader import Product
@@ -28,7 +28,11 @@ def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> b
     """
     is_closed = True
     with ExitStack() as opened:
-        api = opened.enter_context(connect()) if stack.running(settings()) else None
+        running = record.running(settings())
+        if running is not None and running.dead:
+            say(console, f"{running.obituary}: mlfactory down; mlfactory up", "bold red")
+        asks = running is not None and running.has("airflow")
+        api = opened.enter_context(connect()) if asks else None
         for product in products:
             gaps = reconcile(product, api=api, mend=mend)
             if not gaps:

@@ -114,12 +114,12 @@ def _refuse_unknown_source(name: str, source: str, parts: dict[str, int]) -> Non
 
 def _refuse_active(name: str) -> None:
     """Make sure that no run of the product is under way in the local Airflow, if that is up."""
-    from mlfactory.cli import stack
+    from mlfactory.cli import record
     from mlfactory.scheduler.api import AirflowApi
     from mlfactory.scheduler.login import airflow_login
 
-    running = stack.running(settings())
-    if running is None:
+    running = record.running(settings())
+    if running is None or not running.has("airflow"):
         return
     try:
         with AirflowApi(running.airflow_url, *airflow_login(settings())) as airflow:

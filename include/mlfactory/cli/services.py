@@ -24,6 +24,7 @@ class Service:
         title: what people call it.
         command: its program, which lies beside this Python, and the arguments.
         port_setting: the variable that chooses its port.
+        address: where it answers on this machine.
         url: where a person opens it.
         is_ready: tells whether it answers and is well.
         stop_signal: what its leading process ends itself and its children on.
@@ -35,6 +36,7 @@ class Service:
     environment: Mapping[str, str]
     port: int
     port_setting: str
+    address: str
     url: str
     is_ready: Callable[[], bool]
     stop_signal: signal.Signals
@@ -54,6 +56,14 @@ def airflow_health(url: str) -> dict[str, dict[str, str | None]]:
     return health if isinstance(health, dict) else {}
 
 
+def mlflow_answers(address: str) -> bool:
+    """Tell whether an MLflow server answers at an address."""
+    try:
+        return httpx.get(f"{address}/health", timeout=5).is_success
+    except httpx.HTTPError:
+        return False
+
+
 def _airflow(settings: Settings) -> Service:
     def is_ready() -> bool:
         health = airflow_health(settings.airflow_url)
@@ -66,6 +76,7 @@ def _airflow(settings: Settings) -> Service:
         environment=airflow_environment(settings),
         port=settings.airflow_port,
         port_setting="MLFACTORY_AIRFLOW_PORT",
+        address=settings.airflow_url,
         url=settings.airflow_url,
         is_ready=is_ready,
         # it ends its children on SIGINT and forgets them on SIGTERM
@@ -74,14 +85,6 @@ def _airflow(settings: Settings) -> Service:
 
 
 def _mlflow(settings: Settings) -> Service:
-    address = f"http://{settings.host}:{settings.mlflow_port}"
-
-    def is_ready() -> bool:
-        try:
-            return httpx.get(f"{address}/health", timeout=5).is_success
-        except httpx.HTTPError:
-            return False
-
     home = settings.home / "mlflow"
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return Service(
@@ -110,7 +113,8 @@ def _mlflow(settings: Settings) -> Service:
         },
         port=settings.mlflow_port,
         port_setting="MLFACTORY_MLFLOW_PORT",
+        address=settings.local_mlflow,
         url=settings.mlflow_url,
-        is_ready=is_ready,
+        is_ready=lambda: mlflow_answers(settings.local_mlflow),
         stop_signal=signal.SIGTERM,
     )

@@ -7,77 +7,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
+from mlfactory.cli import record
 from mlfactory.cli.airflow_environment import prepare_airflow_home
-from mlfactory.cli.local_files import read_json, write_json
-from mlfactory.cli.processes import MARK, Leader, end, leader_of, members
-from mlfactory.cli.services import Service, airflow_health, services
-from mlfactory.product.errors import FactoryError, ServiceError, UsageError
+from mlfactory.cli.local_files import claimed
+from mlfactory.cli.processes import MARK, Leader, described, end, leader_of, members
+from mlfactory.cli.record import Running
+from mlfactory.cli.services import Service, services
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
 _START_SECONDS = 180
 _RECOVERY_SECONDS = 20
+_STOP_SECONDS = 30
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Running:
-    """A stack that was started: its id, and of each service the leading process and the address."""
-
-    id: str
-    leaders: Mapping[str, Leader]
-    urls: Mapping[str, str]
-
-    @property
-    def airflow_url(self) -> str:
-        """Return where Airflow is."""
-        return self.urls["airflow"]
-
-    @property
-    def mlflow_url(self) -> str:
-        """Return where MLflow is."""
-        return self.urls["mlflow"]
-
-
-def running(settings: Settings) -> Running | None:
-    """Return the stack of this home if all that leads it runs, None if not.
-
-    Raises:
-        UsageError: if the record of the stack cannot be read.
-    """
-    found = _recorded(settings)
-    if found is None or not all(leader.process() for leader in found.leaders.values()):
-        return None
-    return found
-
-
-def ailment(found: Running) -> str:
-    """Return what is wrong with a running Airflow, empty if it is well.
-
-    A process can be there and do nothing: a scheduler tells of itself by its heartbeat.
-    """
-    health = airflow_health(found.airflow_url)
-    if not health:
-        return "it does not answer"
-    for part in ("scheduler", "dag_processor"):
-        told = health.get(part) or {}
-        if told.get("status") != "healthy":
-            last = told.get(f"latest_{part}_heartbeat")
-            return f"its {part.replace('_', ' ')} {_silence(last)}"
-    return ""
 
 
 def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     """Start Airflow and MLflow, wait until both answer, and return where they are.
 
-    A stack that is up already is left as it is.
+    A stack that is up already is left as it is; one of which a service has died is started anew.
 
     Args:
         say: told what is being waited for.
@@ -86,16 +41,23 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
         The stack, and whether it was started now.
 
     Raises:
-        UsageError: if a port is taken.
+        UsageError: if a port is taken, or another process is starting or stopping the stack.
         ServiceError: if a service ends or does not answer in time, or the stack that is up is
             unwell.
     """
-    found = running(settings)
-    if found is not None:
-        _refuse_unwell(found)
-        say(f"already up: Airflow {found.airflow_url}, MLflow {found.mlflow_url}")
-        return found, False
-    down(settings, lambda _: None)  # what is left of a stack of which a part has died
+    with _alone(settings):
+        found = record.running(settings)
+        if found is None or found.dead:
+            if found is not None:
+                say(f"{found.obituary}: all of it starts anew")
+            _stop(settings)
+            return _start_all(settings, say), True
+    _refuse_unwell(found)
+    say(f"already up: Airflow {found.airflow_url}, MLflow {found.mlflow_url}")
+    return found, False
+
+
+def _start_all(settings: Settings, say: Say) -> Running:
     wanted = services(settings)
     for service in wanted:
         _refuse_taken_port(settings, service)
@@ -104,42 +66,68 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     stack_id = secrets.token_hex(8)
     started: dict[str, subprocess.Popen[bytes]] = {}
     leaders: dict[str, Leader] = {}
+    stack = Running(
+        stack_id,
+        leaders,
+        addresses={one.name: one.address for one in wanted},
+        urls={one.name: one.url for one in wanted},
+    )
     try:
+        # before the first, for then whatever carries the mark is found, whenever this ends
+        record.write(settings, stack)
         for service in wanted:
             started[service.name] = process = _start(service, stack_id, settings)
             leaders[service.name] = leader_of(process.pid, service.stop_signal)
-            # written after each, so that what was started is found whatever happens next
-            _record(settings, Running(stack_id, leaders, {one.name: one.url for one in wanted}))
+            record.write(settings, stack)
         say("starting MLflow and Airflow (the first time takes a little longer)")
         for service in wanted:
             _wait(service, started[service.name], settings)
             say(f"{service.title} is up at {service.url}")
     except BaseException:
-        down(settings, lambda _: None)
+        _stop(settings)
         raise
-    return Running(stack_id, leaders, {one.name: one.url for one in wanted}), True
+    return stack
 
 
 def down(settings: Settings, say: Say) -> None:
     """Stop the stack of this home and everything it started; harmless where none runs.
 
     Raises:
-        UsageError: if the record of the stack cannot be read.
+        UsageError: if the record of the stack cannot be read, or another process is starting it.
+        ServiceError: if something of it does not end.
     """
-    found = _recorded(settings)
+    with _alone(settings, wait=_STOP_SECONDS):
+        say("Airflow and MLflow are down" if _stop(settings) else "nothing is up")
+
+
+def _stop(settings: Settings) -> bool:
+    """Stop whatever the record of the stack names, and tell whether there is one."""
+    found = record.recorded(settings)
     if found is None:
-        say("nothing is up")
-        return
+        return False
     leaders = list(found.leaders.values())
     end(found.id, leaders)
     left = members(found.id, leaders)
     if left:
         raise ServiceError(
-            f"these processes of the stack do not end: {', '.join(str(one.pid) for one in left)}",
-            remedy="end them by hand, then: mlfactory down",
+            f"these processes of the stack do not end: {', '.join(map(described, left))}",
+            remedy="end them by hand, as the user they belong to, then: mlfactory down",
         )
-    _state_file(settings).unlink(missing_ok=True)
-    say("Airflow and MLflow are down")
+    record.forget(settings)
+    return True
+
+
+@contextmanager
+def _alone(settings: Settings, wait: float = 0) -> Iterator[None]:
+    """Let only one process of this machine start or stop the stack of a home at a time."""
+    with claimed(settings.home / "stack.lock", wait) as other:
+        if other:
+            raise UsageError(
+                f"another mlfactory, process {other}, is starting or stopping the stack of "
+                f"{settings.home}",
+                remedy=f"wait until it is done (mlfactory status), or end it first: kill {other}",
+            )
+        yield
 
 
 def log_file(settings: Settings, service: str) -> Path:
@@ -150,20 +138,13 @@ def log_file(settings: Settings, service: str) -> Path:
 def _refuse_unwell(found: Running) -> None:
     # a machine that is busy, or an Airflow that is just starting, is given a moment
     deadline = time.monotonic() + _RECOVERY_SECONDS
-    while wrong := ailment(found):
+    while wrong := "; ".join(record.ailments(found).values()):
         if time.monotonic() > deadline:
             raise ServiceError(
-                f"Airflow at {found.airflow_url} runs, but {wrong}",
+                f"the stack is up, but {wrong}",
                 remedy="start it again: mlfactory down; mlfactory up",
             )
         time.sleep(1)
-
-
-def _silence(last: str | None) -> str:
-    if not last:
-        return "has never been heard of"
-    seconds = (datetime.now(UTC) - datetime.fromisoformat(last)).total_seconds()
-    return f"has not been heard of for {seconds:,.0f} s"
 
 
 def _start(service: Service, stack_id: str, settings: Settings) -> subprocess.Popen[bytes]:
@@ -222,32 +203,3 @@ def _holder(port: int) -> str:
 
 def _tail(path: Path, lines: int = 15) -> str:
     return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
-
-
-def _record(settings: Settings, stack: Running) -> None:
-    write_json(_state_file(settings), asdict(stack))
-
-
-def _recorded(settings: Settings) -> Running | None:
-    path = _state_file(settings)
-    try:
-        content = read_json(path)
-        if not content:
-            return None
-        leaders = {name: Leader(**told) for name, told in content["leaders"].items()}
-        return Running(content["id"], leaders, content["urls"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> FactoryError:
-    return UsageError(
-        f"{path} does not tell which processes the stack has ({type(error).__name__}: {error}); "
-        "another revision of mlfactory, or a person, wrote it",
-        remedy="end what it names by hand (ps -ef | grep -e 'airflow standalone' -e 'mlflow "
-        f"server'), then remove {path}",
-    )
-
-
-def _state_file(settings: Settings) -> Path:
-    return settings.home / "stack.json"

@@ -32,7 +32,7 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
     Raises:
         UsageError: if there is no product.
     """
-    from mlfactory.cli import stack
+    from mlfactory.cli import record
 
     if not products:
         raise UsageError(
@@ -41,17 +41,16 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
         )
     for product in products:
         show_timeline(product, console, newest=newest)
-    running = stack.running(settings())
+    running = record.running(settings())
     if running is None:
         say(console, "stack: down")
         return
     say(console, f"stack: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
-    wrong = stack.ailment(running)
-    if wrong:
-        told = f"Airflow is unwell: {wrong}; start it again: mlfactory down; mlfactory up"
-        say(console, told, "bold red")
-        return
-    _tell_waiting(products, console)
+    wrong = record.ailments(running)
+    for told in wrong.values():
+        say(console, f"{told}; start it again: mlfactory down; mlfactory up", "bold red")
+    if "airflow" not in wrong:
+        _tell_waiting(products, console)
 
 
 def _tell_waiting(products: Sequence[Product], console: Console) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from mlfactory.cli import stack
+from mlfactory.cli import record
 from mlfactory.cli.main import app
 from mlfactory.lake.removal import held
 from mlfactory.lake.tables import Lake
@@ -117,7 +117,8 @@ def test_it_waits_for_runs_that_are_under_way(shelf, monkeypatch: pytest.MonkeyP
     run = api.DagRun("shelf.train", "manual", "running", "snapshot", None, None, None)
     monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "secret")
     settings.cache_clear()
-    monkeypatch.setattr(stack, "running", lambda _: type("Up", (), {"airflow_url": "http://x"}))
+    up = type("Up", (), {"airflow_url": "http://x", "has": lambda _: True})
+    monkeypatch.setattr(record, "running", lambda _: up)
     monkeypatch.setattr(api.AirflowApi, "active_runs", lambda *_: [run])
     done = mlfactory("reset", "shelf", "--yes")
     assert done.exit_code == 1

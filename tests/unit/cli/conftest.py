@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from mlfactory.cli.processes import MARK
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import settings
+
+Start = Callable[..., psutil.Process]
 
 SPEC = """\
 apiVersion: mlfactory/v1
@@ -51,3 +57,27 @@ def add_product(products: Path) -> Callable[..., Product]:
 @pytest.fixture
 def rain(add_product: Callable[[str], Product]) -> Product:
     return add_product("rain")
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Return a function that starts a process, which does not outlive the test."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def run(*command: str, mark: str = "") -> psutil.Process:
+        environment = {**os.environ, **({MARK: mark} if mark else {})}
+        begun.append(
+            subprocess.Popen(
+                command,
+                start_new_session=True,
+                env=environment,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return psutil.Process(begun[-1].pid)
+
+    yield run
+    for process in begun:
+        process.kill()
+        process.communicate()

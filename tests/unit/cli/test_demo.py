@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlfactory.cli import demo, stack
+from mlfactory.cli import demo, record, stack
 from mlfactory.product.loader import Product
 
 
@@ -17,7 +17,8 @@ def test_a_stack_that_was_up_before_stays_up(
     rain: Product, monkeypatch: pytest.MonkeyPatch, is_ours: bool
 ) -> None:
     stopped: list[bool] = []
-    running = stack.Running("id", {}, {"airflow": "http://a", "mlflow": "http://m"})
+    urls = {"airflow": "http://a", "mlflow": "http://m"}
+    running = record.Running("id", {}, urls, urls)
 
     def down(*_: Any) -> None:
         stopped.append(True)

@@ -2,65 +2,47 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.unit.cli.conftest import Start
 
-from mlfactory.cli import stack
+from mlfactory.cli import processes, record, stack
 from mlfactory.cli.airflow_environment import airflow_environment
-from mlfactory.cli.local_files import write_json
-from mlfactory.cli.processes import MARK
-from mlfactory.product.errors import UsageError
+from mlfactory.cli.processes import Leader
+from mlfactory.cli.record import Running
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings, settings
 
 STUBBORN = (
     "import signal, time; [signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; "
     "print('ready', flush=True); time.sleep(60)"
 )
-Start = Callable[..., psutil.Process]
+HOLDER = """
+import sys, time
+from pathlib import Path
+from mlfactory.cli.local_files import claimed
+with claimed(Path(sys.argv[1])) as other:
+    print("it is mine" if not other else other, flush=True)
+    time.sleep(60)
+"""
 
 
-@pytest.fixture
-def start() -> Iterator[Start]:
-    """Return a function that starts a process, which does not outlive the test."""
-    begun: list[subprocess.Popen[str]] = []
-
-    def run(*command: str, mark: str = "") -> psutil.Process:
-        environment = {**os.environ, **({MARK: mark} if mark else {})}
-        begun.append(
-            subprocess.Popen(
-                command,
-                start_new_session=True,
-                env=environment,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        )
-        return psutil.Process(begun[-1].pid)
-
-    yield run
-    for process in begun:
-        process.kill()
-        process.communicate()
+def recorded(process: psutil.Process, *, started: float) -> None:
+    leader = Leader(process.pid, started, int(signal.SIGINT))
+    urls = {"airflow": "http://127.0.0.1:1", "mlflow": "http://127.0.0.1:2"}
+    record.write(settings(), Running("abc", {"airflow": leader, "mlflow": leader}, urls, urls))
 
 
-def recorded(process: psutil.Process, *, started: float, stack_id: str = "abc") -> None:
-    leader = {"pid": process.pid, "started": started, "stop_signal": int(signal.SIGINT)}
-    write_json(
-        settings().home / "stack.json",
-        {
-            "id": stack_id,
-            "leaders": {"airflow": leader, "mlflow": leader},
-            "urls": {"airflow": "http://127.0.0.1:1", "mlflow": "http://127.0.0.1:2"},
-        },
-    )
+@pytest.fixture(autouse=True)
+def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give processes less time to end themselves than in earnest."""
+    monkeypatch.setattr(processes, "_SECONDS_TO_END", 0.3)
 
 
 def ended(process: psutil.Process) -> bool:
@@ -72,7 +54,7 @@ def test_a_process_that_has_the_number_of_an_old_stack_is_left_alone(
 ) -> None:
     bystander = start("sleep", "60")
     recorded(bystander, started=bystander.create_time() - 3600)
-    assert stack.running(settings()) is None
+    assert record.running(settings()) is None
     stack.down(settings(), lambda _: None)
     assert not ended(bystander)
     assert not (home / "stack.json").exists()
@@ -81,7 +63,7 @@ def test_a_process_that_has_the_number_of_an_old_stack_is_left_alone(
 def test_what_was_started_is_stopped(home: Path, start: Start) -> None:
     leader = start("sleep", "60")
     recorded(leader, started=leader.create_time())
-    assert stack.running(settings()) is not None
+    assert record.running(settings()) is not None
     stack.down(settings(), lambda _: None)
     assert ended(leader)
 
@@ -115,6 +97,48 @@ def test_a_child_that_left_the_session_is_known_by_its_mark(home: Path, start: S
     assert not ended(stranger)
 
 
+def test_what_cannot_be_ended_is_named_after_a_while(
+    home: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is with the processes of another user, say of a stack that was started with sudo."""
+    leader = start("sleep", "60")
+    recorded(leader, started=leader.create_time())
+    monkeypatch.setattr(processes, "_signal_group", lambda _: None)
+
+    def refused(self: psutil.Process) -> None:
+        raise psutil.AccessDenied(self.pid)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(psutil.Process, "kill", refused)
+        with pytest.raises(
+            ServiceError, match=rf"do not end: {leader.pid} \(sleep of (.|\n)*by hand"
+        ):
+            stack.down(settings(), lambda _: None)
+    assert record.running(settings()) is not None
+    stack.down(settings(), lambda _: None)
+    assert ended(leader)
+
+
+def test_of_two_at_once_one_has_the_stack_and_the_other_says_so(home: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, home / "stack.lock"], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    try:
+        assert holder.stdout.readline() == "it is mine\n"
+        said: list[str] = []
+        with pytest.raises(UsageError, match=rf"process {holder.pid}, is starting or stopping"):
+            stack.up(settings(), said.append)
+        assert said == []
+        assert not (home / "airflow").exists()
+    finally:
+        holder.kill()
+        holder.communicate()
+    # what a process had that was killed is free again
+    stack.down(settings(), said.append)
+    assert said == ["nothing is up"]
+
+
 def test_where_nothing_runs_nothing_is_stopped(home: Path) -> None:
     said: list[str] = []
     stack.down(settings(), said.append)
@@ -125,7 +149,7 @@ def test_where_nothing_runs_nothing_is_stopped(home: Path) -> None:
     "text",
     [
         '{"airflow_pid": 1, "airflow_url": "http://127.0.0.1:1"}',
-        '{"id": "a", "leaders": {"airflow": {"pid": 1}}, "urls": {}}',
+        '{"id": "a", "leaders": {"airflow": {"pid": 1}}, "addresses": {}, "urls": {}}',
         '["a list"]',
         "not json",
     ],
@@ -133,22 +157,10 @@ def test_where_nothing_runs_nothing_is_stopped(home: Path) -> None:
 def test_a_record_of_another_revision_is_a_message(home: Path, text: str) -> None:
     home.mkdir(parents=True, exist_ok=True)
     (home / "stack.json").write_text(text)
-    for command in (stack.running, lambda chosen: stack.down(chosen, lambda _: None)):
+    for command in (record.running, lambda chosen: stack.down(chosen, lambda _: None)):
         with pytest.raises(UsageError, match=r"stack\.json does not tell(.|\n)*then remove"):
             command(settings())
     assert (home / "stack.json").exists()
-
-
-def test_a_scheduler_that_is_silent_is_told_though_its_process_lives(
-    home: Path, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    leader = start("sleep", "60")
-    recorded(leader, started=leader.create_time())
-    silent = {"status": "unhealthy", "latest_scheduler_heartbeat": "2026-01-01T00:00:00+00:00"}
-    monkeypatch.setattr(stack, "airflow_health", lambda url: {"scheduler": silent})
-    found = stack.running(settings())
-    assert found is not None
-    assert "its scheduler has not been heard of for" in stack.ailment(found)
 
 
 def test_another_airflows_settings_do_not_get_in(

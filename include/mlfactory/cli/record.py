@@ -1,0 +1,142 @@
+"""The record of the local stack: what was started, what lives of it, and how it is.
+
+Each service lives and dies by itself, and is told of by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mlfactory.cli.local_files import read_json, write_json
+from mlfactory.cli.processes import Leader, lives
+from mlfactory.cli.services import airflow_health, mlflow_answers
+from mlfactory.product.errors import FactoryError, UsageError
+from mlfactory.settings import Settings
+
+_TITLES = {"airflow": "Airflow", "mlflow": "MLflow"}
+
+
+@dataclass(frozen=True)
+class Running:
+    """A stack that was started.
+
+    Attributes:
+        leaders: the leading process of each service; it may have died since.
+        addresses: where each service answers on this machine.
+        urls: where a person opens each.
+    """
+
+    id: str
+    leaders: Mapping[str, Leader]
+    addresses: Mapping[str, str]
+    urls: Mapping[str, str]
+
+    @property
+    def dead(self) -> list[str]:
+        """Return the services whose leading process has ended."""
+        return [name for name, leader in self.leaders.items() if leader.process() is None]
+
+    @property
+    def obituary(self) -> str:
+        """Return which services have died, in a sentence; empty if none has."""
+        dead = " and ".join(_TITLES[name] for name in self.dead)
+        return f"{dead} of the stack has died" if dead else ""
+
+    def has(self, service: str) -> bool:
+        """Tell whether anything of a service lives, be it only what its leader left behind."""
+        return service in self.leaders and lives(self.leaders[service])
+
+    @property
+    def airflow_url(self) -> str:
+        """Return where Airflow is."""
+        return self.addresses["airflow"]
+
+    @property
+    def mlflow_url(self) -> str:
+        """Return where a person finds MLflow."""
+        return self.urls["mlflow"]
+
+
+def running(settings: Settings) -> Running | None:
+    """Return the stack of this home if anything of it runs, None if not.
+
+    Raises:
+        UsageError: if the record of the stack cannot be read.
+    """
+    found = recorded(settings)
+    return found if found and any(found.has(name) for name in found.leaders) else None
+
+
+def ailments(found: Running) -> dict[str, str]:
+    """Return what is wrong with each service of a stack that is not well, in a sentence.
+
+    A process can be there and do nothing: a scheduler tells of itself by its heartbeat.
+    """
+    wrong = {name: f"{_TITLES[name]} has died" for name in found.dead}
+    if "airflow" not in wrong and (told := _airflows_ailment(found.airflow_url)):
+        wrong["airflow"] = f"Airflow at {found.airflow_url} is unwell: {told}"
+    if "mlflow" not in wrong and not mlflow_answers(found.addresses["mlflow"]):
+        wrong["mlflow"] = f"MLflow at {found.addresses['mlflow']} does not answer"
+    return wrong
+
+
+def _airflows_ailment(url: str) -> str:
+    health = airflow_health(url)
+    if not health:
+        return "it does not answer"
+    for part in ("scheduler", "dag_processor"):
+        told = health.get(part) or {}
+        if told.get("status") != "healthy":
+            last = told.get(f"latest_{part}_heartbeat")
+            return f"its {part.replace('_', ' ')} {_silence(last)}"
+    return ""
+
+
+def _silence(last: str | None) -> str:
+    if not last:
+        return "has never been heard of"
+    seconds = (datetime.now(UTC) - datetime.fromisoformat(last)).total_seconds()
+    return f"has not been heard of for {seconds:,.0f} s"
+
+
+def write(settings: Settings, stack: Running) -> None:
+    """Write down what there is of a stack."""
+    write_json(_state_file(settings), asdict(stack))
+
+
+def recorded(settings: Settings) -> Running | None:
+    """Return the stack that was started last and not stopped, whatever became of it since.
+
+    Raises:
+        UsageError: if the record of the stack cannot be read.
+    """
+    path = _state_file(settings)
+    try:
+        content = read_json(path)
+        if not content:
+            return None
+        leaders = {name: Leader(**told) for name, told in content["leaders"].items()}
+        return Running(content["id"], leaders, content["addresses"], content["urls"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> FactoryError:
+    return UsageError(
+        f"{path} does not tell which processes the stack has ({type(error).__name__}: {error}); "
+        "another revision of mlfactory, or a person, wrote it",
+        remedy="end what it names by hand (ps -ef | grep -e 'airflow standalone' -e 'mlflow "
+        f"server'), then remove {path}",
+    )
+
+
+def forget(settings: Settings) -> None:
+    """Remove the record of a stack that has been stopped."""
+    _state_file(settings).unlink(missing_ok=True)
+
+
+def _state_file(settings: Settings) -> Path:
+    return settings.home / "stack.json"

@@ -1,0 +1,165 @@
+"""A service that has died hides no other one: each is seen and told of by itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from rich.console import Console
+from tests.unit.cli.conftest import Start
+
+from mlfactory.cli import record, reset
+from mlfactory.cli.processes import leader_of
+from mlfactory.cli.reconciling import show_gaps
+from mlfactory.cli.status import show_status
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+from mlfactory.settings import settings
+
+RUN = {
+    "dag_id": "rain.data",
+    "dag_run_id": "by_hand",
+    "state": "queued",
+    "partition_key": "2013-01-01",
+    "queued_at": None,
+    "start_date": None,
+    "end_date": None,
+}
+HEALTH: dict[str, Any] = {
+    part: {"status": "healthy"} for part in ("metadatabase", "scheduler", "dag_processor")
+}
+
+
+class Airflow(BaseHTTPRequestHandler):
+    """An Airflow that is well: every DAG is paused, and one run is queued."""
+
+    def do_GET(self) -> None:
+        if self.path == "/api/v2/monitor/health":
+            self._send(HEALTH)
+        elif "/dagRuns" in self.path:
+            self._send({"dag_runs": [RUN], "total_entries": 1})
+        else:
+            self._send({"is_paused": True})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._send({"access_token": "t"})
+
+    def _send(self, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        return
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Give the address of an Airflow that answers."""
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "secret")
+    settings.cache_clear()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def written(address: str, airflow: psutil.Process, mlflow: psutil.Process) -> record.Running:
+    leaders = {
+        "airflow": leader_of(airflow.pid, signal.SIGINT),
+        "mlflow": leader_of(mlflow.pid, signal.SIGTERM),
+    }
+    urls = {"airflow": address, "mlflow": "http://127.0.0.1:1"}
+    stack = record.Running("abc", leaders, urls, urls)
+    record.write(settings(), stack)
+    return stack
+
+
+@pytest.fixture
+def half(rain: Product, airflow: str, start: Start) -> record.Running:
+    """Give a stack whose MLflow has died."""
+    mlflow = start("sleep", "60")
+    stack = written(airflow, start("sleep", "60"), mlflow)
+    mlflow.kill()
+    mlflow.wait()
+    return stack
+
+
+def test_a_reset_asks_an_airflow_whose_mlflow_is_dead(half: record.Running) -> None:
+    with pytest.raises(UsageError, match=r"1 runs of rain are under way in Airflow: rain.data"):
+        reset._refuse_active("rain")
+
+
+def test_reconcile_asks_an_airflow_whose_mlflow_is_dead_and_says_so(
+    half: record.Running, rain: Product
+) -> None:
+    output = io.StringIO()
+    assert not show_gaps([rain], Console(file=output, width=200), mend=False)
+    assert "MLflow of the stack has died: mlfactory down; mlfactory up" in output.getvalue()
+    assert "queued on rain.data, which is paused" in output.getvalue()
+
+
+def test_status_tells_which_service_is_dead_and_what_waits_in_the_other(
+    half: record.Running, rain: Product
+) -> None:
+    output = io.StringIO()
+    show_status([rain], Console(file=output, width=200), None)
+    assert "stack: down" not in output.getvalue()
+    assert "MLflow has died; start it again: mlfactory down; mlfactory up" in output.getvalue()
+    assert "Airflow has died" not in output.getvalue()
+    assert "queued on rain.data, which is paused" in output.getvalue()
+
+
+def test_an_airflow_that_is_dead_altogether_is_not_asked(
+    rain: Product, airflow: str, start: Start
+) -> None:
+    dead = start("sleep", "60")
+    stack = written(airflow, dead, start("sleep", "60"))
+    dead.kill()
+    dead.wait()
+    assert record.ailments(stack)["airflow"] == "Airflow has died"
+    reset._refuse_active("rain")
+
+
+def test_what_a_dead_leader_left_behind_may_still_run_tasks(
+    rain: Product, airflow: str, start: Start, tmp_path: Path
+) -> None:
+    leader = start("sh", "-c", "sleep 60 & wait")
+    while not (children := leader.children()):
+        pass
+    stack = written(airflow, leader, start("sleep", "60"))
+    leader.kill()
+    leader.wait()
+    try:
+        assert record.ailments(stack)["airflow"] == "Airflow has died"
+        with pytest.raises(UsageError, match="under way"):
+            reset._refuse_active("rain")
+    finally:
+        children[0].kill()
+
+
+def test_a_scheduler_that_is_silent_is_told_though_its_process_lives(
+    rain: Product, airflow: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = {"status": "unhealthy", "latest_scheduler_heartbeat": "2026-01-01T00:00:00+00:00"}
+    monkeypatch.setitem(HEALTH, "scheduler", silent)
+    written(airflow, start("sleep", "60"), start("sleep", "60"))
+    found = record.running(settings())
+    assert found is not None
+    told = record.ailments(found)
+    assert "its scheduler has not been heard of for" in told["airflow"]
+    assert told["mlflow"] == "MLflow at http://127.0.0.1:1 does not answer"
