@@ -23,12 +23,27 @@ if sys.argv[1:2] == ["scheduler"]:
     from mlfactory.pipeline import warm  # noqa: F401
 '''
 
+_ANOTHER_AIRFLOW = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "_AIRFLOW_")
+_ANY_MLFLOW = ("MLFLOW_", "_MLFLOW_")
+_LOG_IN = (
+    "MLFLOW_TRACKING_USERNAME",
+    "MLFLOW_TRACKING_PASSWORD",
+    "MLFLOW_TRACKING_TOKEN",
+    "MLFLOW_TRACKING_AUTH",
+    "MLFLOW_TRACKING_AWS_SIGV4",
+    "MLFLOW_TRACKING_INSECURE_TLS",
+    "MLFLOW_TRACKING_SERVER_CERT_PATH",
+    "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+    "MLFLOW_HTTP_REQUEST_",
+)
+"""How a task gets in at an MLflow server, not at which."""
+
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of every process of the local Airflow."""
     url = settings.airflow_url
     return {
-        **own_environment(),
+        **own_environment(*_LOG_IN),
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
@@ -73,14 +88,20 @@ def prepare_airflow_home(settings: Settings) -> None:
     write_password(settings)
 
 
-def own_environment() -> dict[str, str]:
-    """Return the environment of this process without what configures another Airflow.
+def own_environment(*of_mlflow: str) -> dict[str, str]:
+    """Return the environment of this process without what configures another Airflow or MLflow.
 
-    Its connections and variables stay: alerts name them.
+    Airflow's connections and variables stay: alerts name them.
+
+    Args:
+        of_mlflow: how the names begin of those of MLflow's variables that stay all the same.
     """
-    foreign = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "_AIRFLOW_")
     return {
-        **{name: value for name, value in os.environ.items() if not name.startswith(foreign)},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith((*_ANOTHER_AIRFLOW, *_ANY_MLFLOW)) or name.startswith(of_mlflow)
+        },
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         # else a process that names itself overwrites what it is known by: see processes.py
         "SPT_NOENV": "1",

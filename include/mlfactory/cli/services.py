@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import httpx
 from mlfactory.cli.airflow_environment import airflow_environment, own_environment
 from mlfactory.settings import Settings
 
+_WHO_MAY_REACH = ("MLFLOW_SERVER_ALLOWED_", "MLFLOW_SERVER_CORS_", "MLFLOW_SERVER_X_FRAME_")
 _NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
 
 
@@ -85,16 +85,12 @@ def _airflow(settings: Settings) -> Service:
 
 
 def _mlflow(settings: Settings) -> Service:
-    home = settings.home / "mlflow"
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     return Service(
         name="mlflow",
         title="MLflow",
         command=(
             "mlflow",
             "server",
-            "--backend-store-uri",
-            f"sqlite:///{home / 'mlflow.db'}",
             "--artifacts-destination",
             settings.artifacts_uri,
             "--host",
@@ -104,13 +100,7 @@ def _mlflow(settings: Settings) -> Service:
             "--workers",
             "1",
         ),
-        environment={
-            **({"MLFLOW_S3_ENDPOINT_URL": endpoint} if endpoint else {}),
-            **own_environment(),
-            "MLFLOW_DISABLE_TELEMETRY": "true",
-            # the jobs serve MLflow's features for language models, and cost 13 processes
-            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        },
+        environment=_mlflow_environment(settings),
         port=settings.mlflow_port,
         port_setting="MLFACTORY_MLFLOW_PORT",
         address=settings.local_mlflow,
@@ -118,3 +108,31 @@ def _mlflow(settings: Settings) -> Service:
         is_ready=lambda: mlflow_answers(settings.local_mlflow),
         stop_signal=signal.SIGTERM,
     )
+
+
+def _mlflow_environment(settings: Settings) -> dict[str, str]:
+    """Return the environment of the MLflow server, which keeps its data where the factory does.
+
+    Of the MLFLOW_* of the user's shell those stay that say who may reach it; the others could point
+    it elsewhere.
+    """
+    database = settings.tracking_uri
+    if database.startswith(("http://", "https://")):
+        database = f"sqlite:///{settings.home / 'mlflow' / 'mlflow.db'}"
+    return {
+        **own_environment(*_WHO_MAY_REACH),
+        **_mlflow_on_s3(settings),
+        # not among the arguments: it may have a password in it
+        "MLFLOW_BACKEND_STORE_URI": database,
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        # the jobs serve MLflow's features for language models, and cost 13 processes
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    }
+
+
+def _mlflow_on_s3(settings: Settings) -> dict[str, str]:
+    if not settings.artifacts_uri.startswith("s3://"):
+        return {}
+    from mlfactory.lake.s3 import addressing_style, reached_by_others
+
+    return {**reached_by_others(), "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE": addressing_style()}

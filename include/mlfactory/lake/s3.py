@@ -25,6 +25,9 @@ _AT_ONCE = 16
 _CONFLICT_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _WRITER = "writer"
 
+_CHECKSUMS = "when_required"
+"""Other servers do not know the newest checksums."""
+
 _ABSENT = frozenset({"NoSuchKey", "404", "NotFound"})
 _EXISTS = frozenset({"PreconditionFailed", "412"})
 _CONFLICT = frozenset({"ConditionalRequestConflict", "OperationAborted", "409"})
@@ -178,13 +181,22 @@ def storage_options() -> dict[str, str]:
     """Return what delta-rs needs to reach the same server with the same credentials.
 
     The values are secret. They are asked for anew each time, since those of a role expire.
+    delta-rs takes from the environment whatever is not said here, by rules of its own.
+
+    Raises:
+        UsageError: the environment has a session token that goes with other credentials.
     """
     made = client()
     endpoint = str(made.meta.endpoint_url)
-    options = {"AWS_REGION": str(made.meta.region_name or "us-east-1")}
-    if not (urlsplit(endpoint).hostname or "").endswith("amazonaws.com"):
-        options |= {"AWS_ENDPOINT_URL": endpoint, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false"}
-        options["AWS_ALLOW_HTTP"] = str(endpoint.startswith("http://")).lower()
+    options = {
+        "AWS_ENDPOINT_URL": endpoint,
+        # in the environment this one goes before the other
+        "AWS_ENDPOINT_URL_S3": endpoint,
+        "AWS_REGION": str(made.meta.region_name),
+        "AWS_ALLOW_HTTP": str(endpoint.startswith("http://")).lower(),
+        "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+        "AWS_SKIP_SIGNATURE": "false",
+    }
     found = made._request_signer._credentials
     if found is not None:
         frozen = found.get_frozen_credentials()
@@ -192,34 +204,82 @@ def storage_options() -> dict[str, str]:
         options["AWS_SECRET_ACCESS_KEY"] = frozen.secret_key
         if frozen.token:
             options["AWS_SESSION_TOKEN"] = frozen.token
+        elif "AWS_SESSION_TOKEN" in os.environ:
+            raise UsageError(
+                "AWS_SESSION_TOKEN is set, but the credentials that are used have none: it goes "
+                "with others",
+                remedy="unset it, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY beside it",
+            )
     return options
+
+
+def reached_by_others() -> dict[str, str]:
+    """Return the variables with which boto3 reaches the same server in a program of another's.
+
+    Credentials are not among them: that program walks the same chain.
+    """
+    made = client()
+    return {
+        "AWS_ENDPOINT_URL_S3": str(made.meta.endpoint_url),
+        "AWS_DEFAULT_REGION": str(made.meta.region_name),
+        "AWS_REQUEST_CHECKSUM_CALCULATION": _CHECKSUMS,
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": _CHECKSUMS,
+    }
+
+
+def addressing_style() -> str:
+    """Return how a bucket is named in an address: `path`, or `auto` where Amazon's rules hold."""
+    return _style(str(client().meta.endpoint_url))
 
 
 @lru_cache(maxsize=1)
 def _client(process: int) -> Any:
-    """Make the client of a process; connections do not survive a fork."""
+    """Make the client of a process; connections do not survive a fork.
+
+    What boto3 finds counts, in the environment or in a profile of AWS's files; only where the
+    server is has to be known before the client is made that goes there.
+    """
     import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        session = boto3.session.Session()
+        # boto3 reads AWS_DEFAULT_REGION and the profile, all others of Amazon's libraries this
+        region = os.environ.get("AWS_REGION") or session.region_name
+        endpoint = session.client("s3", region_name=region or "us-east-1").meta.endpoint_url
+        return session.client(
+            "s3",
+            # servers other than Amazon's take any, and most have none
+            region_name=region or "us-east-1",
+            config=_configuration(str(endpoint)),
+        )
+    except (BotoCoreError, ValueError) as error:
+        raise UsageError(
+            f"S3 cannot be used: {error}",
+            remedy="correct AWS_PROFILE, AWS_REGION, AWS_ENDPOINT_URL or what they name in the "
+            "files of AWS",
+        ) from error
+
+
+def _configuration(endpoint: str) -> Any:
     from botocore.config import Config
 
-    elsewhere = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    return boto3.session.Session().client(
-        "s3",
-        region_name=os.environ.get("AWS_REGION")
-        or os.environ.get("AWS_DEFAULT_REGION")
-        # servers other than Amazon's take any, and most have none
-        or ("us-east-1" if elsewhere else None),
-        config=Config(
-            connect_timeout=5,
-            read_timeout=60,
-            retries={"mode": "standard", "total_max_attempts": 5},
-            max_pool_connections=2 * _AT_ONCE,
-            tcp_keepalive=True,
-            # other servers know neither a bucket by its host's name nor the newest checksums
-            s3={"addressing_style": "path"} if elsewhere else None,
-            request_checksum_calculation="when_required",
-            response_checksum_validation="when_required",
-        ),
+    return Config(
+        connect_timeout=5,
+        read_timeout=60,
+        retries={"mode": "standard", "total_max_attempts": 5},
+        max_pool_connections=2 * _AT_ONCE,
+        tcp_keepalive=True,
+        s3={"addressing_style": _style(endpoint)},
+        request_checksum_calculation=_CHECKSUMS,
+        response_checksum_validation=_CHECKSUMS,
     )
+
+
+def _style(endpoint: str) -> str:
+    # other servers do not know a bucket by its host's name
+    host = urlsplit(endpoint).hostname or ""
+    return "auto" if host.endswith((".amazonaws.com", ".amazonaws.com.cn")) else "path"
 
 
 def _error_of(code: str, address: str, error: Exception) -> FactoryError:
