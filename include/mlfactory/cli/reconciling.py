@@ -24,7 +24,6 @@ def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> b
 
     Raises:
         ServiceError: if the local Airflow is up and does not answer.
-        FactoryError: whatever a stage raises that is run here.
     """
     is_closed = True
     with ExitStack() as opened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table
@@ -54,14 +55,14 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
 
 
 def _tell_waiting(products: Sequence[Product], console: Console) -> None:
-    """Tell of runs that are queued on a paused DAG: they look as if they ran, and never will."""
+    """Tell what only Airflow knows: runs that wait on a paused DAG, landings that never came."""
     from mlfactory.cli.demo import connect
     from mlfactory.reconcile.page import in_words
     from mlfactory.reconcile.runs import seen_by_airflow
 
     with connect() as api:
         for product in products:
-            for gap in seen_by_airflow(product, [], api):
+            for gap in seen_by_airflow(product, [], api, datetime.now(UTC)):
                 say(console, in_words(product, gap), "yellow")
 
 

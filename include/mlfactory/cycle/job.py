@@ -36,6 +36,7 @@ class Job:
     Attributes:
         training_id: of the training that the steps from `snapshot` on belong to.
         candidate: the family that the step `search` searches.
+        land: whether the step `ingest` reads the sources; if not, what was landed before stands.
     """
 
     product: Product
@@ -43,6 +44,7 @@ class Job:
     training_id: str = ""
     candidate: str = ""
     budget: Budget = Budget()
+    land: bool = True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from mlfactory.cycle.job import Done, Job
+from mlfactory.cycle.landed import landed_before
 from mlfactory.lake.catalog import DATA_DOCS as DATA_DOCS_FOLDER
 from mlfactory.lake.catalog import report_page, validation_page
 
@@ -27,9 +28,11 @@ def labels(job: Job) -> Done:
 
 
 def ingest(job: Job) -> Done:
-    """Land the partition's rows of every source."""
+    """Land the partition's rows of every source, or leave those that were landed before."""
     from mlfactory import ingest as stage
 
+    if not job.land:
+        return Done(landed_before(job.product, job.partition))
     return Done(asdict(stage.run(job.product, job.partition)))
 
 

@@ -37,19 +37,19 @@ def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> 
         newest = times.max().to_pydatetime()
     if newest is None:
         newest = _newest_event(product, partition)
-    return _aged(product, partition, newest, partition.end)
+    return _aged(product, partition, newest)
 
 
 def freshness_now(product: Product, now: datetime) -> Finding | None:
-    """Return the age in hours of the newest event at the moment `now` (UTC).
+    """Return the age in hours of the newest event at the end of the newest partition over at `now`.
 
-    It asks the lake alone, and no stage of the chain that it watches. None for a snapshot. With
-    nothing in the lake the state is `no_data`.
+    It asks the lake alone, and no stage of the chain that it watches: that partition may never
+    have been run. None for a snapshot. With nothing in the lake the state is `no_data`.
     """
     if product.calendar.is_snapshot or product.spec.features.event_time is None:
         return None
-    partition = product.calendar.containing(now)
-    return _aged(product, partition, _newest_event(product, partition), now)
+    partition = product.calendar.newest_over(now)
+    return _aged(product, partition, _newest_event(product, partition))
 
 
 def labels_in_time(product: Product, partition: Partition) -> list[Finding]:
@@ -70,14 +70,12 @@ def labels_in_time(product: Product, partition: Partition) -> list[Finding]:
     ]
 
 
-def _aged(
-    product: Product, partition: Partition, newest: datetime | None, now: datetime
-) -> Finding:
+def _aged(product: Product, partition: Partition, newest: datetime | None) -> Finding:
     promised = product.spec.monitor.slo.freshness
     bound = None if promised is None else promised.total_seconds() / 3600
     if newest is None:
         return Finding(partition.key, FRESHNESS, bound=bound, state=NO_DATA)
-    age = (now - newest).total_seconds() / 3600
+    age = (partition.end - newest).total_seconds() / 3600
     state = None if bound is None else OK if age <= bound else ALERT
     return Finding(partition.key, FRESHNESS, value=age, bound=bound, state=state)
 

@@ -64,7 +64,8 @@ def build_dags(product: Product) -> list[DAG]:
 
 
 def _data_dag(product: Product, assets: ProductAssets) -> DAG:
-    with _dag(product, "data", _data_schedule(product), data_doc(product)) as dag:
+    schedule = _data_schedule(product)
+    with _dag(product, "data", schedule, data_doc(product), _data_params()) as dag:
         labels = _task(product, "labels")
         ingest = _task(product, "ingest")
         validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
@@ -166,6 +167,18 @@ def _run_timeout(product: Product, part: str) -> timedelta:
 def _end(product: Product) -> Any:
     end = product.spec.partition.end
     return as_utc(end) if end else None
+
+
+def _data_params() -> dict[str, Param]:
+    return {
+        "land": Param(
+            True,
+            type="boolean",
+            title="Read the sources",
+            description="Off: the rows that were landed before stand, and are checked and prepared "
+            "anew, as after a change of the rules or of the features.",
+        ),
+    }
 
 
 def _train_params(product: Product) -> dict[str, Param]:

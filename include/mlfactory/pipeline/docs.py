@@ -24,7 +24,8 @@ Lands a partition of {sources}, judges it with Great Expectations, puts bad rows
 with every reason (at most {spec.expect.quarantine_budget:.1%} of a source's rows), and builds
 features and labels.
 
-{trigger} The same key again replaces the partition.
+{trigger} The same key again replaces the partition; with *Read the sources* off, from
+the rows that were landed before.
 """
 
 

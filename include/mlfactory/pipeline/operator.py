@@ -107,6 +107,7 @@ class StageOperator(BaseOperator):
             training_id=training_id(partition.key, run.run_id),
             candidate=self.candidate,
             budget=_budget(params, by_hand(run)),
+            land=params.get("land", True),
         )
 
     def _link(self, context: Context, done: Done) -> None:

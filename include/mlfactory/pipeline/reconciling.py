@@ -21,13 +21,14 @@ RECONCILE = "mlfactory.reconcile"
 
 _DOC = """### What is missing or stale, in every product
 Compares what each product should have by now with what it has: partitions that are over and were
-never run, stages that nothing followed (an event that comes while a DAG is paused is lost),
+never landed, stages that nothing followed (an event that comes while a DAG is paused is lost),
 trainings that were asked for and never came, runs that read something replaced since, data that is
 too old, runs that wait on a paused DAG.
 
-What is safe is mended by starting the run that is missing, a few at a time; a run that failed, or a
-DAG that is paused, is for a person. Each product's pages show what was found, the log warns of what
-is new. `mlfactory reconcile` tells the same without Airflow.
+What is safe is mended by starting the run that is missing, a few at a time; what was landed is not
+landed again. What failed is tried again, after an hour and then ever later; a DAG that is paused,
+and data that broke its contract, is for a person. Each product's pages show what was found, the log
+warns of what is new. `mlfactory reconcile` tells the same without Airflow.
 """
 
 

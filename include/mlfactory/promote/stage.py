@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from mlfactory.lake import catalog, ledger
 from mlfactory.lake.catalog import FEATURES, LABELS
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
 from mlfactory.promote.beside import Beside, beside, challengers_answers
@@ -188,6 +189,7 @@ def _decision(product: Product, trained: Trained, table: Judgement) -> ledger.En
             "version": version,
             "digest": trained.fitted.digest,
             "run_id": trained.fitted.run_id,
+            REQUEST: trained.pinned.request,
             "seen_through": trained.pinned.seen_through,
             HOLDOUT: list(trained.pinned.holdout_partitions),
             "champion": table.champion,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 DATA, SCORE, MONITOR, TRAIN = "data", "score", "monitor", "train"
-"""The DAGs of a product, by what they do."""
+PARTS = (DATA, SCORE, MONITOR, TRAIN)
+"""The DAGs of a product, by what they do, in the order of the river."""
 
 MISSING = "missing"
-"""A partition is over and was never run."""
+"""A partition is over and was never landed."""
+
+STOPPED = "stopped"
+"""The validation of a partition says that it must not be used."""
 
 UNCONSUMED = "not followed"
 """A stage is done, and the one that follows it never came."""
@@ -26,7 +30,7 @@ OLD = "old data"
 """The newest event is older than the product promises."""
 
 WAITING = "waiting"
-"""A run is queued on a DAG that is paused."""
+"""Runs are queued on a DAG that is paused."""
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,11 @@ class Gap:
     """Something that should be there and is not.
 
     Attributes:
-        key: the partition; empty where it is about none.
-        part: the DAG whose run would mend it; empty where a person must.
+        key: the partition whose run would mend it; empty where it is about none.
+        part: the DAG that it is about; empty where that is none.
         words: what is wrong.
+        landed: its rows are in the lake, and its run must not land them again: what the source
+            holds today may be less than was landed then.
         hindrance: why it is not mended by itself, where that is so.
         mended: what was done about it, where something was.
     """
@@ -45,6 +51,7 @@ class Gap:
     key: str
     part: str
     words: str
+    landed: bool = False
     hindrance: str = ""
     mended: str = ""
 
@@ -61,3 +68,7 @@ class Gap:
     def hindered(self, by: str) -> Gap:
         """Return the gap with what stands against mending it."""
         return replace(self, hindrance=by)
+
+    def with_words(self, more: str) -> Gap:
+        """Return the gap with more said about what is wrong."""
+        return replace(self, words=f"{self.words}; {more}")

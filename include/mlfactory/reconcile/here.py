@@ -6,26 +6,27 @@ from dataclasses import replace
 
 from mlfactory.cycle.job import Job
 from mlfactory.cycle.run import run_stages
+from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
+from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import DATA, MONITOR, SCORE, TRAIN, Gap
 
-_STAGES = {
-    # what a DAG's run would cause: what follows the data follows here too
-    DATA: ("ingest", "validate", "prepare", "score", "monitor", "retrain", "train", "promote"),
-    SCORE: ("score", "monitor", "retrain", "train", "promote"),
-    MONITOR: ("monitor", "retrain", "train", "promote"),
-    TRAIN: ("train", "promote"),
-}
+_BEGINS_WITH = {DATA: "labels", SCORE: "score", MONITOR: "monitor", TRAIN: "train"}
+"""The first stage of what a DAG's run would cause: what follows it there follows here too."""
 
 
 def mend(product: Product, gap: Gap) -> Gap:
     """Run the stages that mend `gap`, and return the gap with what was done.
 
-    Raises:
-        FactoryError: whatever a stage raises.
+    What fails stands against mending this gap, and against no other.
     """
     partition = product.calendar.parse(gap.key)
-    job = Job(product, partition, new_training_id(partition))
-    ran = [step for step, _, _ in run_stages(job, _STAGES[gap.part])]
-    return replace(gap, mended=f"ran {', '.join(dict.fromkeys(ran))}")
+    job = Job(product, partition, new_training_id(partition), land=not gap.landed)
+    names = list(STAGES)
+    try:
+        done = run_stages(job, names[names.index(_BEGINS_WITH[gap.part]) :])
+        ran = dict.fromkeys(step for step, _, _ in done)
+    except FactoryError as error:
+        return gap.hindered(f"it was tried, and failed: {error}")
+    return replace(gap, mended=f"ran {', '.join(ran)}")

@@ -2,69 +2,137 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from mlfactory.cycle.job import RECONCILED
+from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
-from mlfactory.reconcile.gaps import DATA, MONITOR, SCORE, TRAIN, WAITING, Gap
+from mlfactory.product.partitions import SNAPSHOT
+from mlfactory.reconcile.chain import keys_done
+from mlfactory.reconcile.gaps import DATA, MISSING, PARTS, WAITING, Gap
+from mlfactory.reconcile.lacking import never_landed
+from mlfactory.reconcile.pace import hindering, next_try
 from mlfactory.scheduler.api import AirflowApi, DagRun
 
-PARTS = (DATA, SCORE, MONITOR, TRAIN)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def seen_by_airflow(product: Product, gaps: Sequence[Gap], api: AirflowApi) -> list[Gap]:
+def seen_by_airflow(
+    product: Product, gaps: Sequence[Gap], api: AirflowApi, now: datetime
+) -> list[Gap]:
     """Return the gaps that Airflow does nothing about yet, with what stands against mending them.
 
-    A run that is queued on a paused DAG is added as a gap of its own: it waits for a person.
+    Two kinds that only Airflow knows are added: partitions whose first landing failed, of which the
+    lake has nothing, and runs that are queued on a paused DAG, which wait for a person.
     """
     known = {part for part in PARTS if api.knows(_dag(product, part))}
     paused = {part for part in known if api.is_paused(_dag(product, part))}
     active = api.active_runs([_dag(product, part) for part in sorted(known)])
-    under_way = {run.partition_key for run in active if _part(run) not in paused}
-    found = [
-        _with_hindrance(product, gap, api, known, paused)
-        for gap in gaps
-        if gap.key not in under_way
-    ]
-    for part in sorted(paused):
-        waiting = [run for run in active if _part(run) == part]
-        if waiting:
-            keys = ", ".join(run.partition_key or run.run_id for run in waiting[:5])
-            words = f"{len(waiting)} queued on {_dag(product, part)}, which is paused: {keys}"
-            found.append(Gap(WAITING, "", "", words, hindrance="unpause it, or delete the runs"))
-    return found
+    moving = [run for run in active if _part(run) not in paused]
+    under_way = {_key(product, run) for run in moving}
+    look = _Look(product, api, known, paused, moving, now)
+    found = [look.judged(gap) for gap in gaps if gap.key not in under_way]
+    missing = {gap.key for gap in gaps if gap.kind == MISSING} | under_way
+    found += [look.judged(gap) for gap in _never_landed(look, missing)]
+    return [*found, *_waiting(product, active, paused)]
 
 
 def trigger(product: Product, gap: Gap, api: AirflowApi) -> Gap:
     """Start the run that mends `gap` and return the gap with what was done."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     dag_id = _dag(product, gap.part)
-    run = api.trigger(dag_id, gap.key, run_id=f"{RECONCILED}{gap.key}__{stamp}")
+    conf = {"land": False} if gap.part == DATA and gap.landed else {}
+    run = api.trigger(dag_id, gap.key, run_id=f"{RECONCILED}{gap.key}__{stamp}", conf=conf)
     return replace(gap, mended=f"started {dag_id} {run.run_id}")
 
 
-def _with_hindrance(
-    product: Product, gap: Gap, api: AirflowApi, known: set[str], paused: set[str]
-) -> Gap:
-    if not gap.can_be_mended:
-        return gap
-    dag_id = _dag(product, gap.part)
-    if gap.part not in known:
-        return gap.hindered(f"Airflow has no DAG {dag_id}: mlfactory check {product.name}")
-    if gap.part in paused:
-        return gap.hindered(f"{dag_id} is paused")
-    runs = api.runs([dag_id], gap.key)
-    if not runs:
-        return gap
-    last = runs[-1]
-    where = f"{api.url}/dags/{dag_id}/runs/{last.run_id}"
-    if last.state == "failed":
-        return gap.hindered(f"its last run failed: {where}")
-    if last.run_id.startswith(RECONCILED):
-        return gap.hindered(f"it was run again, and that did not mend it: {where}")
-    return gap
+class _Look:
+    """What is known of a product's DAGs at one look."""
+
+    def __init__(
+        self,
+        product: Product,
+        api: AirflowApi,
+        known: set[str],
+        paused: set[str],
+        moving: Sequence[DagRun],
+        now: datetime,
+    ) -> None:
+        self.product, self.api, self.now = product, api, now
+        self.known, self.paused = known, paused
+        self.landing = next((run for run in moving if _part(run) == DATA), None)
+
+    def judged(self, gap: Gap) -> Gap:
+        """Return the gap with what stands against mending it, if anything does."""
+        if not gap.can_be_mended:
+            return gap
+        dag_id = _dag(self.product, gap.part)
+        if gap.part not in self.known:
+            return gap.hindered(f"Airflow has no DAG {dag_id}: mlfactory check {self.product.name}")
+        if gap.part in self.paused:
+            return gap.hindered(f"{dag_id} is paused")
+        if gap.part == DATA and self.landing is not None:
+            # one at a time: the schedule itself goes on with what waits behind a late partition
+            return gap.hindered(f"waits for {dag_id} {self.landing.run_id}, which is under way")
+        return self._paced(gap, dag_id)
+
+    def runs(self, dag_id: str, key: str) -> list[DagRun]:
+        """Return the runs of a DAG for a partition, oldest first."""
+        found = self.api.runs([dag_id], key)
+        if self.product.calendar.is_snapshot:
+            found += self.api.runs([dag_id], None)
+            found.sort(key=lambda run: run.queued_at or _LONG_AGO)
+        return found
+
+    def _paced(self, gap: Gap, dag_id: str) -> Gap:
+        """Return the gap hindered where its mending was tried too short a while ago."""
+        tries = hindering(self.runs(dag_id, gap.key))
+        if not tries:
+            return gap
+        last = tries[-1]
+        where = f"{self.api.url}/dags/{dag_id}/runs/{last.run_id}"
+        why = "its last run failed" if last.state == "failed" else "a run did not mend it"
+        told = gap.with_words(f"{why}: {where}")
+        again = next_try(tries)
+        if again is None or again <= self.now:
+            return told
+        return told.hindered(f"tried again after {again:%Y-%m-%d %H:%M} UTC")
+
+
+def _never_landed(look: _Look, seen: set[str]) -> Iterator[Gap]:
+    """Give the partitions that no run has landed yet, though one has tried to."""
+    if DATA not in look.known:
+        return
+    product, dag_id = look.product, _dag(look.product, DATA)
+    failed = {_key(product, run) for run in look.api.failed_runs(dag_id)}
+    for key in sorted(failed - seen - set(keys_done(product, "ingest"))):
+        runs = look.runs(dag_id, key)
+        if _is_over(product, key, look.now) and runs and runs[-1].state == "failed":
+            yield never_landed(product, key, "it never came to be landed", look.now)
+
+
+def _waiting(product: Product, active: Sequence[DagRun], paused: set[str]) -> Iterator[Gap]:
+    for part in sorted(paused):
+        waiting = [run for run in active if _part(run) == part]
+        if waiting:
+            keys = ", ".join(run.partition_key or run.run_id for run in waiting[:5])
+            words = f"{len(waiting)} queued on {_dag(product, part)}, which is paused: {keys}"
+            yield Gap(WAITING, "", part, words, hindrance="unpause it, or delete the runs")
+
+
+def _is_over(product: Product, key: str, now: datetime) -> bool:
+    try:
+        return product.calendar.is_over(product.calendar.parse(key), now)
+    except UsageError:
+        # a person asked for what is no partition, and was told so
+        return False
+
+
+def _key(product: Product, run: DagRun) -> str:
+    """Return the partition of a run; of a snapshot's, which may be given without, its only one."""
+    return run.partition_key or (SNAPSHOT if product.calendar.is_snapshot else "")
 
 
 def _dag(product: Product, part: str) -> str:

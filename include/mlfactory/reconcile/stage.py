@@ -34,12 +34,11 @@ def reconcile(
 
     Raises:
         ServiceError: if Airflow goes away.
-        FactoryError: whatever a stage raises that is run in this process.
     """
     moment = now or datetime.now(UTC)
     gaps = lacking(product, moment)
     if api is not None:
-        gaps = seen_by_airflow(product, gaps, api)
+        gaps = seen_by_airflow(product, gaps, api, moment)
     if mend:
         gaps = _mended(product, gaps, api)
     tell(product, gaps, moment)

@@ -181,6 +181,12 @@ class AirflowApi:
         """Return the runs of the DAGs that are not over, oldest first."""
         return self._runs(dag_ids, {"state": ["queued", "running"]})
 
+    def failed_runs(self, dag_id: str) -> list[DagRun]:
+        """Return the newest hundred runs of a DAG that failed, the newest first."""
+        asked = {"state": ["failed"], "order_by": "-id", "limit": _PAGE}
+        rows = self._ask("GET", f"/dags/{dag_id}/dagRuns", params=asked).json()["dag_runs"]
+        return [_dag_run(row) for row in rows]
+
     def tasks(self, run: DagRun) -> list[TaskRun]:
         """Return the tasks of a run, in the order in which they started, those to come last."""
         path = f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances"

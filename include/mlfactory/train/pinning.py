@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import claim_file
+from mlfactory.lake.requests import request_for
 from mlfactory.lake.revisions import code_revision, lock_hash
-from mlfactory.lake.store import product_store
 from mlfactory.product.errors import InsufficientData, LeakageError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
@@ -72,11 +71,14 @@ def pin_training(
             f"product {product.name}, training at {cutoff}: {chosen.problem}", remedy=chosen.remedy
         )
     _look_at_features(product, cutoff, read_split(product, cutoff, chosen).fit)
+    # who gives a reason asks for a training of their own, whatever was requested
+    request = None if reason else request_for(ledger.entries(product.name), cutoff.key)
     return Training(
         product=product.name,
         partition=cutoff.key,
         training_id=training_id,
-        reason=reason or _requested(product, cutoff, training_id) or _BY_HAND,
+        reason=reason or (request.why if request else _BY_HAND),
+        request=request.number if request else 0,
         pinned_at=datetime.now(UTC).isoformat(timespec="seconds"),
         features_version=chosen.features_version,
         labels_version=chosen.labels_version,
@@ -155,20 +157,6 @@ def _look_at_features(product: Product, cutoff: Partition, rows: Rows) -> None:
         raise LeakageError(
             f"{product.name}, partition {cutoff}: {error.problem}", remedy=error.remedy
         ) from None
-
-
-def _requested(product: Product, cutoff: Partition, training_id: str) -> str:
-    """Return why a training with this cut-off was requested, unless another one answered that."""
-    about = [
-        entry
-        for entry in ledger.entries(product.name, "retrain_requested", "promoted", "rejected")
-        if entry.partition == cutoff.key
-    ]
-    if not about or about[-1].event != "retrain_requested":
-        return ""
-    store, name = product_store(product.name), claim_file("request", f"{about[-1].number:06d}")
-    ours = training_id.encode()
-    return about[-1].why if store.create(name, ours) or store.read(name) == ours else ""
 
 
 def _candidates(product: Product, asked: Sequence[str] | None) -> tuple[str, ...]:

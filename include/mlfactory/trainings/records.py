@@ -26,6 +26,7 @@ class Training:
         fit_rows: rows that are fitted on; likewise `holdout_rows`.
         trials: of all candidates together.
         seconds: of the search of all candidates together.
+        request: number of the ledger's entry that it carries out, 0 if a person asked for it.
     """
 
     product: str
@@ -47,6 +48,7 @@ class Training:
     code_hash: str
     code_revision: str
     lock_hash: str
+    request: int = 0
 
     @property
     def seen_through(self) -> str:

@@ -99,8 +99,14 @@ def test_a_request_is_the_reason_of_one_training_and_not_of_one_by_hand_later(ta
     name, key = world.product.name, world.cutoff.key
     ledger.record(name, ledger.Entry("retrain_requested", key, "drift in 2 of 3"))
     assert train.snapshot(world.product, world.cutoff, "t1").reason == "drift in 2 of 3"
-    assert train.snapshot(world.product, world.cutoff, "t1").reason == "drift in 2 of 3"
-    assert train.snapshot(world.product, world.cutoff, "t2").reason == "asked for by hand"
+    # one that failed carried nothing out: the next one is asked for by the same request
+    assert train.snapshot(world.product, world.cutoff, "t2").reason == "drift in 2 of 3"
+    request = files.load_training(name, "t2").request
+    assert train.snapshot(world.product, world.cutoff, "t3", reason="curious").reason == "curious"
+    assert files.load_training(name, "t3").request == 0
+    details = {"version": "1", "seen_through": key, "request": request}
+    ledger.record(name, ledger.Entry("rejected", key, "worse", "t2", details=details))
+    assert train.snapshot(world.product, world.cutoff, "t4").reason == "asked for by hand"
 
 
 def test_a_partition_that_is_not_over_is_refused_and_leaves_nothing(taxi):

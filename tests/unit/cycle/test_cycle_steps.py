@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,6 +103,22 @@ def test_the_cycle_ends_where_a_step_says_so(ran: list[str]) -> None:
 def test_a_training_searches_every_candidate(ran: list[str]) -> None:
     list(run_stages(job(), ["train", "promote"]))
     assert ran == ["snapshot", "search ridge", "search forest", "fit", "judge", "promote"]
+
+
+def test_what_was_landed_stands_where_a_run_must_not_land(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mlfactory.cycle.landed.read_manifest", lambda *which: manifests.pop())
+    landed = {"counts": {"flights": 3}, "started_at": "2013-03-01T00:00:00+00:00"}
+    manifests: list[dict[str, Any]] = [{}, landed]
+    monkeypatch.setattr("mlfactory.ingest.run", lambda *which: pytest.fail("it was landed again"))
+    anew = replace(job(), land=False)
+    assert steps.ingest(anew).result == {
+        "rows": {"flights": 3},
+        "landed_at": "2013-03-01T00:00:00+00:00",
+    }
+    with pytest.raises(UsageError, match="2013-02-01: it was not landed"):
+        steps.ingest(anew)
 
 
 def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stops_nothing(

@@ -71,6 +71,7 @@ def test_a_dag_can_be_read_at_a_glance(dag: DAG) -> None:
 @pytest.mark.parametrize("dag", DAGS, ids=by_id)
 def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
     forms = {
+        "data": {"land"},
         "train": {"trials", "seconds", "candidates", "reason"},
         "predict": {"file", "output", "version", "source"},
     }

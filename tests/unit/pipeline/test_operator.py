@@ -166,6 +166,16 @@ def test_only_the_training_that_was_requested_takes_the_requests_reason(
     assert given_reason(monkeypatch, run_id, run_type, why) == reason
 
 
+@pytest.mark.parametrize("params", [{}, {"land": True}, {"land": False}])
+def test_a_run_lands_unless_its_form_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, params: dict[str, Any]
+) -> None:
+    seen: list[Job] = []
+    monkeypatch.setitem(steps.STEPS, "ingest", lambda job: seen.append(job) or Done({}))
+    operator().execute({**context(conf=params), "params": params})
+    assert seen[0].land is params.get("land", True)
+
+
 def test_a_partition_that_is_not_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     calendar = load_product("flight_delay").calendar
     ends(monkeypatch, Done({}))

@@ -19,8 +19,9 @@ sources:
   gauge: {{kind: csv, path: gauge.csv, event_time: at}}
 features: {{key: [station, at], event_time: at, numeric: [pressure]}}
 label: {{column: wet, kind: binary}}
-monitor: {{slo: {{freshness: 3 days}}}}
 """
+
+PROMISE = "monitor: {slo: {freshness: 3 days}}\n"
 
 NOW = datetime(2026, 3, 10, 6, tzinfo=UTC)
 """Six in the morning: the partition 2026-03-09 is over since midnight."""
@@ -29,16 +30,19 @@ Ran = Callable[..., None]
 
 
 @pytest.fixture
-def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Product]]:
-    """Return a function that makes the product `rain`, cut as said."""
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Product]]:
+    """Return a function that makes the product `rain`, cut as said, and with more said of it."""
     monkeypatch.setenv("MLFACTORY_HOME", str(tmp_path / "var"))
     monkeypatch.setenv("MLFACTORY_PRODUCTS", str(tmp_path / "products"))
     settings.cache_clear()
 
-    def product(partition: str) -> Product:
+    def product(partition: str, more: str = "") -> Product:
         folder = tmp_path / "products" / "rain"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "product.yaml").write_text(SPEC.format(partition=partition))
+        spec = SPEC.format(partition=partition) + more
+        if "snapshot" in partition:
+            spec = spec.replace(", event_time: at", "")
+        (folder / "product.yaml").write_text(spec)
         (folder / "features.py").write_text("def build(sources): return sources['gauge']\n")
         return load_product("rain")
 
@@ -47,7 +51,7 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[
 
 
 @pytest.fixture
-def rain(make: Callable[[str], Product]) -> Product:
+def rain(make: Callable[..., Product]) -> Product:
     return make("{every: day, start: 2026-01-01}")
 
 
@@ -55,7 +59,13 @@ def rain(make: Callable[[str], Product]) -> Product:
 def ran() -> Ran:
     """Return a function that leaves the manifests of stage runs."""
 
-    def run(*stages: str, key: str, at: str = "2026-03-01T00:00:00+00:00", mark: str = "1") -> None:
+    def run(
+        *stages: str,
+        key: str,
+        at: str = "2026-03-01T00:00:00+00:00",
+        mark: str = "1",
+        verdict: str = "pass",
+    ) -> None:
         for place, stage in enumerate(stages):
             write_json(
                 product_store("rain"),
@@ -68,6 +78,7 @@ def ran() -> Ran:
                     "started_at": at,
                     "seconds": 1.0,
                     "counts": {"rows": 10, "labelled": 10},
+                    "facts": {"verdict": verdict},
                     "reads": {
                         f"{before}/{key}": f"{before}-{key}-{mark}"
                         for before in stages[max(place - 1, 0) : place]

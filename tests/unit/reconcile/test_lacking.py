@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
-from tests.unit.reconcile.conftest import NOW, Ran
+from tests.unit.reconcile.conftest import NOW, PROMISE, Ran
 
 from mlfactory.lake import ledger
+from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.requests import REQUEST
+from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.reconcile.gaps import (
@@ -19,6 +23,7 @@ from mlfactory.reconcile.gaps import (
     OLD,
     SCORE,
     STALE,
+    STOPPED,
     TRAIN,
     UNCONSUMED,
     UNREAD,
@@ -28,7 +33,7 @@ from mlfactory.reconcile.gaps import (
 from mlfactory.reconcile.lacking import lacking
 
 DATA_STAGES = ("ingest", "validate", "prepare")
-ALL = (*DATA_STAGES, "score", "monitor")
+ALL = (*DATA_STAGES, "score", "monitor", "retrain")
 
 
 def found(product: Product, kind: str) -> list[tuple[str, str]]:
@@ -62,7 +67,7 @@ def test_a_partition_that_is_just_over_is_given_its_time(rain: Product, ran: Ran
 def test_a_long_absence_is_told_once_and_left_to_a_person(rain: Product, ran: Ran) -> None:
     ran(*ALL, key="2026-01-05")
     gaps = [gap for gap in lacking(rain, NOW) if gap.kind == MISSING]
-    assert gaps[0].key == "2026-02-23"
+    assert gaps[0].key == "2026-01-06"
     assert "mlfactory replay rain 2026-01-06 2026-02-23" in gaps[0].hindrance
     assert not gaps[0].can_be_mended
     assert [gap.key for gap in gaps[1:]][:2] == ["2026-02-24", "2026-02-25"]
@@ -70,9 +75,9 @@ def test_a_long_absence_is_told_once_and_left_to_a_person(rain: Product, ran: Ra
 
 
 def test_a_product_whose_time_has_ended_is_not_run_on(
-    make: Callable[[str], Product], ran: Ran
+    make: Callable[..., Product], ran: Ran
 ) -> None:
-    ended = make("{every: month, start: 2013-01-01, end: 2014-01-01}")
+    ended = make("{every: month, start: 2013-01-01, end: 2014-01-01}", PROMISE)
     for month in ("2013-01-01", "2013-03-01"):
         ran(*ALL, key=month)
     assert found(ended, MISSING) == [("2013-02-01", DATA)]
@@ -80,13 +85,52 @@ def test_a_product_whose_time_has_ended_is_not_run_on(
 
 
 @pytest.mark.parametrize(
-    ("done", "part"), [(DATA_STAGES, SCORE), ((*DATA_STAGES, "score"), MONITOR)]
+    ("done", "part"),
+    [(1, DATA), (2, DATA), (3, SCORE), (4, MONITOR), (5, MONITOR)],
+    ids=["validate", "prepare", "score", "monitor", "retrain"],
 )
-def test_an_event_that_nobody_consumed_is_found(
-    rain: Product, ran: Ran, done: tuple[str, ...], part: str
+def test_a_chain_that_broke_is_found_wherever_it_did(
+    rain: Product, ran: Ran, done: int, part: str
 ) -> None:
-    ran(*done, key="2026-03-09")
-    assert found(rain, UNCONSUMED) == [("2026-03-09", part)]
+    ran(*ALL[:done], key="2026-03-09")
+    (gap,) = lacking(rain, NOW)
+    assert (gap.kind, gap.key, gap.part) == (UNCONSUMED, "2026-03-09", part)
+    assert f"{ALL[done - 1]} ended" in gap.words
+    assert f"no {ALL[done]} followed" in gap.words
+    # the run that mends it goes on from what was landed
+    assert gap.can_be_mended
+    assert gap.landed
+
+
+def test_a_partition_that_validation_stopped_is_told_and_for_a_person(
+    rain: Product, ran: Ran
+) -> None:
+    ran("ingest", "validate", key="2026-03-09", verdict="stop")
+    (gap,) = lacking(rain, NOW)
+    assert (gap.kind, gap.key) == (STOPPED, "2026-03-09")
+    assert "validation/2026-03-09.html" in gap.words
+    assert not gap.can_be_mended
+
+
+def test_what_a_stopped_partition_left_of_before_is_told_once_and_mended_by_none(
+    rain: Product, ran: Ran
+) -> None:
+    ran(*ALL, key="2026-03-08")
+    ran(*ALL, key="2026-03-09")
+    ran("ingest", "validate", key="2026-03-08", verdict="stop", mark="2")
+    # its scores and its report, which stand on what was prepared before, are no gaps of their own
+    (gap,) = lacking(rain, NOW)
+    assert (gap.kind, gap.key) == (STOPPED, "2026-03-08")
+
+
+def test_a_stopped_partition_that_was_landed_again_is_validated_again(
+    rain: Product, ran: Ran
+) -> None:
+    ran("ingest", "validate", key="2026-03-09", verdict="stop")
+    ran("ingest", key="2026-03-09", mark="2")
+    (gap,) = lacking(rain, NOW)
+    assert (gap.part, gap.landed) == (DATA, True)
+    assert gap.can_be_mended
 
 
 def test_a_stage_that_ended_just_now_is_not_missed_yet(rain: Product, ran: Ran) -> None:
@@ -96,14 +140,19 @@ def test_a_stage_that_ended_just_now_is_not_missed_yet(rain: Product, ran: Ran) 
 
 def test_a_request_that_came_to_nothing_is_found(rain: Product, ran: Ran) -> None:
     ran(*ALL, key="2026-03-09")
-    ledger.record("rain", Entry("retrain_requested", "2026-03-09", "no champion"))
+    asked = ledger.record("rain", Entry("retrain_requested", "2026-03-09", "no champion"))
     later = NOW.replace(year=NOW.year + 10)
-    asked = [gap for gap in lacking(rain, later) if gap.kind == UNTRAINED]
-    assert [(gap.key, gap.part) for gap in asked] == [("2026-03-09", TRAIN)]
-    assert "no champion" in asked[0].words
-    details = {"version": "1", "seen_through": "2026-03-09"}
-    ledger.record("rain", Entry("rejected", "2026-03-09", "worse", "t", details=details))
-    assert [gap for gap in lacking(rain, later) if gap.kind == UNTRAINED] == []
+
+    def untrained() -> list[Gap]:
+        return [gap for gap in lacking(rain, later) if gap.kind == UNTRAINED]
+
+    (gap,) = untrained()
+    assert (gap.key, gap.part) == ("2026-03-09", TRAIN)
+    assert "no champion" in gap.words
+    for request, still in ((0, 1), (asked.number, 0)):
+        details = {"version": "1", "seen_through": "2026-03-09", REQUEST: request}
+        ledger.record("rain", Entry("rejected", "2026-03-09", "worse", "t", details=details))
+        assert len(untrained()) == still
 
 
 def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
@@ -111,8 +160,10 @@ def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
 ) -> None:
     ran(*ALL, key="2026-03-09")
     ran("ingest", key="2026-03-09", mark="2")
-    # told and not mended: to land it again could lose what its source does not hold any more
-    assert found(rain, STALE) == [("2026-03-09", "")]
+    (gap,) = lacking(rain, NOW)
+    assert (gap.kind, gap.key, gap.part) == (STALE, "2026-03-09", DATA)
+    # to land it again could lose what its source does not hold any more
+    assert gap.landed
 
 
 def test_labels_that_came_and_were_not_read_are_found(
@@ -127,17 +178,34 @@ def test_labels_that_came_and_were_not_read_are_found(
         return [product.calendar.parse("2026-03-08")]
 
     monkeypatch.setattr("mlfactory.reconcile.lacking.due_again", due)
-    assert found(rain, UNREAD) == [("2026-03-08", DATA)]
+    (gap,) = lacking(rain, NOW)
+    # the run of the newest reads them, and lands nothing else
+    assert (gap.kind, gap.key, gap.part, gap.landed) == (UNREAD, "2026-03-09", DATA, True)
+    assert "labels of 2026-03-08" in gap.words
     assert asked == ["2026-03-09"]
     ran("ingest", key="2026-03-09", at=NOW.isoformat())
     assert found(rain, UNREAD) == []
 
 
-def test_data_too_old_is_told_though_nothing_runs(rain: Product, ran: Ran) -> None:
-    ran(*ALL, key="2026-03-01")
-    assert [gap.words for gap in lacking(rain, NOW) if gap.kind == OLD] == [
-        "the newest event is 198 h old, bound 72 h"
-    ]
+def test_data_too_old_is_told_once_though_nothing_runs(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    rain = make("{every: day, start: 2026-01-01}", PROMISE)
+    ran("ingest", key="2026-03-01")
+
+    def old(now: datetime) -> list[tuple[str, str]]:
+        return [(gap.words, gap.identity) for gap in lacking(rain, now) if gap.kind == OLD]
+
+    ((words, _),) = old(NOW)
+    assert words == "no partition has an event"
+    # the last event came in the morning; the rest of its partition was silent
+    events = {"station": ["a"], "at": [datetime(2026, 3, 6, 6, tzinfo=UTC)]}
+    Lake("rain").replace(FEATURES, pa.table(events), "2026-03-06")
+    ((words, first),) = old(NOW)
+    assert words == "the newest event is 90 h older than the end of 2026-03-09, bound 72 h"
+    assert old(NOW - timedelta(days=1)) == []
+    ((_, second),) = old(NOW + timedelta(days=1))
+    assert first == second
 
 
 def test_a_gap_is_the_same_when_it_is_found_again() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,15 +14,21 @@ from mlfactory.lake.catalog import RECONCILED_PAGE
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
 from mlfactory.reconcile import reconcile
-from mlfactory.reconcile.gaps import WAITING
+from mlfactory.reconcile.gaps import MISSING, WAITING
 from mlfactory.reconcile.stage import MOST_MENDED
 from mlfactory.scheduler.api import DagRun
 
-ALL = ("ingest", "validate", "prepare", "score", "monitor")
+ALL = ("ingest", "validate", "prepare", "score", "monitor", "retrain")
 
 
-def dag_run(part: str, key: str, state: str, run_id: str = "scheduled__1") -> DagRun:
-    return DagRun(f"rain.{part}", run_id, state, key, None, None, None)
+SOON = timedelta(seconds=1)
+
+
+def dag_run(
+    part: str, key: str | None, state: str, run_id: str = "scheduled__1", ended: timedelta = SOON
+) -> DagRun:
+    """Return a run that ended so long ago."""
+    return DagRun(f"rain.{part}", run_id, state, key, None, None, NOW - ended)
 
 
 class Airflow:
@@ -33,6 +40,7 @@ class Airflow:
         self.all_runs = list(runs)
         self.paused = paused
         self.triggered: list[tuple[str, str]] = []
+        self.given: list[dict[str, Any]] = []
 
     def knows(self, dag_id: str) -> bool:
         return True
@@ -46,8 +54,12 @@ class Airflow:
     def runs(self, dag_ids: Sequence[str], key: str) -> list[DagRun]:
         return [run for run in self.all_runs if run.dag_id in dag_ids and run.partition_key == key]
 
-    def trigger(self, dag_id: str, key: str, *, run_id: str) -> DagRun:
+    def failed_runs(self, dag_id: str) -> list[DagRun]:
+        return [run for run in self.all_runs if run.dag_id == dag_id and run.state == "failed"]
+
+    def trigger(self, dag_id: str, key: str, *, run_id: str, conf: dict[str, Any]) -> DagRun:
         self.triggered.append((dag_id, key))
+        self.given.append(conf)
         return dag_run(dag_id.split(".")[1], key, "queued", run_id)
 
 
@@ -60,6 +72,7 @@ def test_a_missed_partition_is_run(rain: Product, ran: Ran) -> None:
     airflow = Airflow()
     (gap,) = look(rain, airflow)
     assert airflow.triggered == [("rain.data", "2026-03-09")]
+    assert airflow.given == [{}]
     assert gap.mended.startswith("started rain.data reconcile__2026-03-09__")
 
 
@@ -68,6 +81,28 @@ def test_a_lost_event_is_made_up_for_where_it_was_lost(rain: Product, ran: Ran) 
     airflow = Airflow()
     look(rain, airflow)
     assert airflow.triggered == [("rain.score", "2026-03-09")]
+
+
+@pytest.mark.parametrize("done", [1, 2])
+def test_what_was_landed_is_not_landed_again(rain: Product, ran: Ran, done: int) -> None:
+    ran(*ALL[:done], key="2026-03-09")
+    airflow = Airflow()
+    look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-09")]
+    assert airflow.given == [{"land": False}]
+
+
+def test_stale_partitions_are_run_anew_a_few_at_a_time_without_landing_them(
+    rain: Product, ran: Ran
+) -> None:
+    days = [f"2026-03-0{day}" for day in range(5, 10)]
+    for day in days:
+        ran(*ALL, key=day)
+        ran("ingest", key=day, mark="2")
+    airflow = Airflow()
+    look(rain, airflow)
+    assert airflow.triggered == [("rain.data", day) for day in days[:MOST_MENDED]]
+    assert airflow.given == [{"land": False}] * MOST_MENDED
 
 
 def test_nothing_is_started_unless_asked_for(rain: Product, ran: Ran) -> None:
@@ -86,26 +121,77 @@ def test_what_is_under_way_is_no_gap(rain: Product, ran: Ran) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "words"),
+    ("run_id", "state", "words"),
     [
-        (
-            dag_run("data", "2026-03-09", "failed"),
-            "its last run failed: http://airflow/dags/rain.data/runs/scheduled__1",
-        ),
-        (
-            dag_run("data", "2026-03-09", "success", "reconcile__2026-03-09__1"),
-            "it was run again, and that did not mend it",
-        ),
+        ("scheduled__1", "failed", "its last run failed: http://airflow/dags/rain.data/runs/s"),
+        ("reconcile__1", "success", "a run did not mend it: http://airflow/dags/rain.data/runs/r"),
     ],
 )
-def test_what_failed_is_for_a_person_and_not_tried_for_ever(
-    rain: Product, ran: Ran, run: DagRun, words: str
+def test_what_did_not_help_is_told_and_tried_again_an_hour_later(
+    rain: Product, ran: Ran, run_id: str, state: str, words: str
 ) -> None:
     ran(*ALL, key="2026-03-08")
-    airflow = Airflow([run])
+    airflow = Airflow([dag_run("data", "2026-03-09", state, run_id, timedelta(minutes=59))])
     (gap,) = look(rain, airflow)
     assert airflow.triggered == []
-    assert words in gap.hindrance
+    assert words in gap.words
+    assert gap.hindrance == "tried again after 2026-03-10 06:01 UTC"
+
+    airflow = Airflow([dag_run("data", "2026-03-09", state, run_id, timedelta(minutes=61))])
+    (gap,) = look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-09")]
+    assert words in gap.words
+
+
+def test_a_landing_that_failed_first_of_all_is_found_and_tried_again(rain: Product) -> None:
+    long_ago = timedelta(hours=3)
+    airflow = Airflow(
+        [
+            dag_run("data", "2025-12-01", "failed", "before_the_first", long_ago),
+            dag_run("data", "2026-03-10", "failed", "not_over", long_ago),
+            dag_run("data", "2026-01-05", "failed", "old", long_ago),
+            dag_run("data", "2026-03-09", "failed", "first", long_ago),
+        ]
+    )
+    old, first = look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-09")]
+    assert (first.kind, first.key) == (MISSING, "2026-03-09")
+    assert "its last run failed: http://airflow/dags/rain.data/runs/first" in first.words
+    assert old.key == "2026-01-05"
+    assert "mlfactory replay rain 2026-01-05" in old.hindrance
+
+
+def test_a_first_landing_that_failed_before_later_ones_is_found_too(
+    rain: Product, ran: Ran
+) -> None:
+    ran(*ALL, key="2026-03-09")
+    airflow = Airflow([dag_run("data", "2026-03-08", "failed", ended=timedelta(hours=3))])
+    (gap,) = look(rain, airflow)
+    assert (gap.kind, gap.key) == (MISSING, "2026-03-08")
+    # what a person had removed after it had come well is no gap
+    airflow.all_runs.append(dag_run("data", "2026-03-08", "success", "manual__2"))
+    assert look(rain, airflow) == []
+
+
+def test_a_snapshot_is_one_partition_whether_its_run_was_given_the_key_or_not(
+    make: Callable[..., Product],
+) -> None:
+    rain = make("{every: snapshot}")
+    failed = dag_run("data", None, "failed", ended=timedelta(hours=3))
+    (gap,) = look(rain, Airflow([failed]))
+    assert (gap.kind, gap.key) == (MISSING, "snapshot")
+    assert look(rain, Airflow([failed, dag_run("data", None, "running", "manual__2")])) == []
+
+
+def test_what_waits_behind_a_late_partition_is_left_to_the_schedule(
+    rain: Product, ran: Ran
+) -> None:
+    ran(*ALL, key="2026-03-07")
+    airflow = Airflow([dag_run("data", "2026-03-08", "running")])
+    (gap,) = look(rain, airflow)
+    assert airflow.triggered == []
+    assert gap.key == "2026-03-09"
+    assert gap.hindrance == "waits for rain.data scheduled__1, which is under way"
 
 
 def test_a_paused_dag_is_told_and_so_are_the_runs_that_wait_for_it(rain: Product, ran: Ran) -> None:
@@ -116,6 +202,19 @@ def test_a_paused_dag_is_told_and_so_are_the_runs_that_wait_for_it(rain: Product
     assert missed.hindrance == "rain.data is paused"
     assert waiting.kind == WAITING
     assert waiting.words == "1 queued on rain.data, which is paused: 2026-03-07"
+
+
+def test_runs_that_wait_on_two_paused_dags_are_two_gaps_that_are_told(
+    rain: Product, ran: Ran, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran(*ALL, key="2026-03-09")
+    waiting = [dag_run(part, "2026-03-09", "queued") for part in ("score", "train")]
+    with caplog.at_level(logging.WARNING):
+        look(rain, Airflow(waiting[:1], paused=["rain.score", "rain.train"]))
+        look(rain, Airflow(waiting, paused=["rain.score", "rain.train"]))
+    told = [one.getMessage() for one in caplog.records if WAITING in one.getMessage()]
+    assert ["rain.score" in line for line in told] == [True, False]
+    assert "rain.train" in told[1]
 
 
 def test_a_long_absence_is_mended_a_few_at_a_time(rain: Product, ran: Ran) -> None:
