@@ -135,7 +135,7 @@ def test_nothing_but_pages_is_served(factory: Factory, path: str) -> None:
 
 
 def without_landing(rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.drop(columns=["_landing", "landing"], errors="ignore")
+    return rows.drop(columns=["_landing", "_run", "landing"], errors="ignore")
 
 
 def finished(factory: Factory, run: DagRun, seconds: float = 300) -> DagRun:

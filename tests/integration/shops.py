@@ -18,6 +18,7 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from tests.integration.left_trainings import leave, pinned
+from tests.left_rows import leave_rows
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -84,7 +85,7 @@ class Shop:
                 frame[name] = random.normal(size=self.rows)
             # the truth has a name that no feature has
             self._days[day.key] = frame.assign(**{TRUTH: self._label(late, amount)})
-            Lake("shop").replace("features", frame, day.key)
+            leave_rows(self.product, day.key, features=frame)
 
     def train(self, cutoff: int, *, fit: list[int], name: str = "test", by: str = "amount") -> str:
         """Leave a training that has learned from column `by`, and return its id."""

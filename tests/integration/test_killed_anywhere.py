@@ -155,7 +155,7 @@ def state(product: Product) -> dict[str, Any]:
     rows = {}
     for table in TABLES:
         # the ids of landings are another each time
-        frame = lake.read(table).drop(columns=["_landing", "landing"], errors="ignore")
+        frame = lake.read(table).drop(columns=["_landing", "_run", "landing"], errors="ignore")
         rows[table] = frame.to_json(orient="records", date_format="iso", double_precision=9)
     return {
         "rows": rows,

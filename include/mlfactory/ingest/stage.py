@@ -79,8 +79,7 @@ def run(
             # without rows there is nothing to infer the types of a new table from
             if rows[name] or lake.version(raw(name)) is not None:
                 landed = marked(each.landing.rows, record.id, each.seen_at)
-                lake.replace(raw(name), landed, partition.key)
-        record.outputs = lake.versions(*(raw(name) for name in found))
+                record.outputs[raw(name)] = lake.replace(raw(name), landed, partition.key)
         record.counts = rows
         result = IngestResult(
             rows=rows,

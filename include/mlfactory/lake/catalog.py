@@ -16,6 +16,9 @@ _RAW = "raw_"
 PARTITION = "partition"
 """Column of every table: the key of the partition that a write replaces."""
 
+RUN = "_run"
+"""Column of the tables that stages make: the id of the run that wrote the row."""
+
 ROW = "_row"
 """Column of raw tables: the row's place within its landing, from 0."""
 

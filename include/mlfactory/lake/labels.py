@@ -7,7 +7,7 @@ found by key and event time. Of the labels of an event that were known, the newe
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +17,7 @@ import pandas as pd
 from mlfactory.lake.catalog import LABELS, PARTITION
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar, Partition
 
@@ -43,14 +44,21 @@ class Overdue:
 
 
 def known_labels(
-    product: Product, keys: Sequence[str], as_of: datetime, version: int | None = None
+    product: Product,
+    keys: Sequence[str],
+    as_of: datetime,
+    version: int | None = None,
+    *,
+    left_out: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the labels of the events of some partitions, as they were known at `as_of`.
 
     Args:
         keys: of the partitions in which the events happened.
         as_of: a moment in UTC; of a snapshot, whose labels have no time, all are known.
-        version: of the table `labels`; the newest by default.
+        version: of the table `labels`; by default the newest, of which those labels count that a
+            completed run left.
+        left_out: partitions whose landings do not count.
 
     Returns:
         The key columns and the event time, `label`, `available_at` and `partition` (the event's),
@@ -59,8 +67,11 @@ def known_labels(
     features = product.spec.features
     named = [*features.key, *([features.event_time] if features.event_time else [])]
     columns = list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
-    landings = _landings(product, keys)
-    found = Lake(product.name).read(LABELS, landings, columns=columns, version=version)
+    landings = [key for key in landings_of(product, keys) if key not in left_out]
+    if version is None:
+        found = vouched_rows(product.name, LABELS, landings, columns=columns)
+    else:
+        found = Lake(product.name).read(LABELS, landings, columns=columns, version=version)
     known = found[LABEL].notna()
     if product.calendar.is_snapshot or features.event_time is None:
         return found[known & found[PARTITION].isin(set(keys))].reset_index(drop=True)
@@ -128,7 +139,7 @@ def overdue(product: Product, partition: Partition) -> list[Overdue]:
     return found
 
 
-def _landings(product: Product, keys: Sequence[str]) -> list[str]:
+def landings_of(product: Product, keys: Sequence[str]) -> list[str]:
     """Return the partitions in which labels of the events of `keys` may have landed."""
     delay = product.spec.label.arrives_after
     if product.calendar.is_snapshot or not delay or not product.spec.features.history:

@@ -14,12 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
 from mlfactory.product.loader import Product
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from mlfactory.lake.tables import Lake
 
 
 @dataclass
@@ -31,7 +37,8 @@ class Manifest:
         name: of the manifest among those of its stage; the partition's key by default.
         reads: the ids of the runs whose output was read, by `<stage>/<name>`.
         inputs: the version of each table read.
-        outputs: the version of each table written.
+        outputs: of each table written, the version that this run made.
+        written: how many rows of each table, which carry the run's id.
         counts: numbers worth comparing between partitions, such as rows.
         facts: anything else worth knowing, such as a verdict or a state.
         seconds: wall time of the run.
@@ -51,6 +58,7 @@ class Manifest:
     reads: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
@@ -63,6 +71,11 @@ class Manifest:
         for other in others:
             if other:
                 self.reads[run_name(other["stage"], other["name"])] = str(other.get("id", ""))
+
+    def write(self, lake: Lake, table: str, rows: pd.DataFrame | pa.Table) -> None:
+        """Make `rows` those of the run's partition, marked with its id, and note what was done."""
+        self.outputs[table] = lake.replace(table, rows, self.partition, self.id)
+        self.written[table] = len(rows)
 
     def begin(self) -> None:
         """Remove the manifest of the run that this one replaces; nothing may be written before."""

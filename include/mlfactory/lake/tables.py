@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, SchemaMismatchError
 
-from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.catalog import PARTITION, RUN
 from mlfactory.lake.delta import (
     find_table,
     forget_table,
@@ -52,17 +52,22 @@ class Lake:
         """Return where a table is."""
         return f"{self.root}/{table}"
 
-    def replace(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> int:
+    def replace(
+        self, table: str, frame: pd.DataFrame | pa.Table, partition: str, run: str | None = None
+    ) -> int:
         """Make `frame` the rows of `partition`, in one commit, and return the version it made.
 
         The column `partition` is added. An empty frame empties the partition. A column that the
         table does not have yet is added to it, one that the frame lacks is null.
 
+        Args:
+            run: the id of the run that writes; the column `_run` is added where it is given.
+
         Raises:
             ContractError: if a column cannot be stored in the type the table has for it.
             ServiceError: if other writers were faster again and again.
         """
-        rows = self._as_arrow(table, frame, partition)
+        rows = self._as_arrow(table, frame, partition, run)
         quoted = partition.replace("'", "''")
         for wait in (*_WAITS, None):
             try:
@@ -188,7 +193,7 @@ class Lake:
         """Return the columns of a table and their types, none if it does not exist.
 
         Args:
-            ours: name the column `partition` as well.
+            ours: name the columns `partition` and `_run` as well.
             version: of the table; the newest by default.
 
         Raises:
@@ -198,7 +203,9 @@ class Lake:
         if delta is None:
             return {}
         schema = pa.schema(delta.schema().to_arrow())
-        return {field.name: field.type for field in schema if ours or field.name != PARTITION}
+        return {
+            field.name: field.type for field in schema if ours or field.name not in (PARTITION, RUN)
+        }
 
     def partitions(self, table: str) -> list[str]:
         """Return the keys of the partitions that have rows, sorted."""
@@ -226,7 +233,9 @@ class Lake:
             )
         return delta
 
-    def _as_arrow(self, table: str, frame: pd.DataFrame | pa.Table, partition: str) -> pa.Table:
+    def _as_arrow(
+        self, table: str, frame: pd.DataFrame | pa.Table, partition: str, run: str | None
+    ) -> pa.Table:
         if isinstance(frame, pd.DataFrame):
             try:
                 frame = pa.Table.from_pandas(frame, preserve_index=False)
@@ -237,10 +246,13 @@ class Lake:
                     remedy="make each column one type",
                 ) from error
         frame = frame.replace_schema_metadata(None)
-        if PARTITION in frame.column_names:
-            frame = frame.drop_columns([PARTITION])
-        keys = pa.array([partition] * frame.num_rows, pa.string())
-        return _storable(frame.append_column(PARTITION, keys))
+        for name, value in ((PARTITION, partition), (RUN, run)):
+            if value is None:
+                continue
+            if name in frame.column_names:
+                frame = frame.drop_columns([name])
+            frame = frame.append_column(name, pa.array([value] * frame.num_rows, pa.string()))
+        return _storable(frame)
 
 
 def _storable(rows: pa.Table) -> pa.Table:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlfactory.lake.catalog import PARTITION, PREDICTIONS
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
@@ -51,7 +51,7 @@ def from_predictions(
     ]
     columns += [event_time] if event_time else []
     keys = [slot.key for slot in partitions]
-    predictions = Lake(product.name).read(PREDICTIONS, keys, columns=columns)
+    predictions = vouched_rows(product.name, PREDICTIONS, keys, columns=columns)
     ours = (predictions["role"] == "champion") & (predictions["model_version"] == version)
     predictions = predictions[ours].reset_index(drop=True)
     found = pd.DataFrame({SCORE: predictions[SCORE].to_numpy(dtype=np.float64)})

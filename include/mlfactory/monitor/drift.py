@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, PARTITION
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.answers import AT, from_predictions
 from mlfactory.monitor.findings import (
     DRIFT,
@@ -83,7 +84,7 @@ def read_features(
     """Return some features of partitions, with event time and partition."""
     time = product.spec.features.event_time
     columns = list(dict.fromkeys([*names, *([time] if time else []), PARTITION]))
-    return Lake(product.name).read(FEATURES, [slot.key for slot in slots], columns=columns)
+    return vouched_rows(product.name, FEATURES, [slot.key for slot in slots], columns=columns)
 
 
 def prediction_drift_findings(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 from mlfactory.lake.catalog import METRICS
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.findings import ALERT, CHALLENGER, PERFORMANCE, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -51,7 +51,7 @@ class History:
 def history_before(product: Product, partition: Partition) -> History:
     """Return what was found in the newest partitions before `partition`."""
     before = product.calendar.back(partition, PARTITIONS_SHOWN)[:-1]
-    return History(Lake(product.name).read(METRICS, [slot.key for slot in before]))
+    return History(vouched_rows(product.name, METRICS, [slot.key for slot in before]))
 
 
 def _measurements(rows: pd.DataFrame, of: str) -> list[Measurement]:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, PARTITION, PREDICTIONS
 from mlfactory.lake.labels import LABEL, known_labels
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.windows import windows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -91,8 +91,8 @@ def outcome_of(product: Product, made: Judged, classes: tuple[str, ...] = ()) ->
 
 
 def _over(product: Product, slots: Sequence[Partition], as_of: Partition) -> dict[str, Judged]:
-    lake, keys, newest = Lake(product.name), [slot.key for slot in slots], slots[-1].key
-    predictions = lake.read(PREDICTIONS, keys)
+    keys, newest = [slot.key for slot in slots], slots[-1].key
+    predictions = vouched_rows(product.name, PREDICTIONS, keys)
     if predictions.empty:
         return {}
     of_newest = predictions[predictions[PARTITION] == newest]
@@ -131,7 +131,7 @@ def _traits(product: Product, rows: pd.DataFrame, on: list[str]) -> pd.DataFrame
         return pd.DataFrame(index=rows.index)
     keys = sorted(set(rows[PARTITION]))
     columns = list(dict.fromkeys([*on, *names]))
-    built = Lake(product.name).read(FEATURES, keys, columns=columns)
+    built = vouched_rows(product.name, FEATURES, keys, columns=columns)
     places = _places(rows, built, on)
     found = built[names].iloc[places].reset_index(drop=True)
     return found.where(pd.Series(places >= 0), None) if (places < 0).any() else found

@@ -18,6 +18,7 @@ from mlfactory.lake.catalog import (
 from mlfactory.lake.manifests import Manifest, manifest, read_manifests
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.alerts import tell
 from mlfactory.monitor.drift import drift_findings, prediction_drift_findings, read_features
 from mlfactory.monitor.findings import (
@@ -75,7 +76,7 @@ def run(product: Product, partition: Partition) -> MonitorResult:
         record.inputs = lake.versions(FEATURES, LABELS, PREDICTIONS)
         picture = _look(product, partition, measured)
         history = history_before(product, partition)
-        record.outputs = {METRICS: lake.replace(METRICS, as_table(picture.findings), partition.key)}
+        record.write(lake, METRICS, as_table(picture.findings))
         run_id = monitor_run(product)
         log_series(run_id, picture)
         report = _write_report(picture, history, run_url(run_id))
@@ -160,7 +161,7 @@ def _tells_more(
     """Tell whether more labels are known of a partition than when it was measured for good."""
     if "champion" not in made:
         return False
-    rows = Lake(product.name).read(METRICS, [as_of.key], columns=["about", "metric", "value"])
+    rows = vouched_rows(product.name, METRICS, [as_of.key], columns=["about", "metric", "value"])
     known = rows[(rows["about"] == about.key) & (rows["metric"] == "coverage")]["value"]
     return known.empty or made["champion"].coverage > float(known.iloc[-1]) + _ROUNDING
 

@@ -60,11 +60,10 @@ def run(product: Product, partition: Partition) -> PrepareResult:
         for table, rows in _tables(prepared).items():
             # without rows nothing tells the types that a new table should have
             if prepared is not None or lake.version(table) is not None:
-                lake.replace(table, rows, partition.key)
+                record.write(lake, table, rows)
         rows, landed = (table.num_rows for table in _tables(prepared).values())
         earlier = prepared.earlier if prepared else 0
         missing = len(stretch.absent) + len(stretch.refused)
-        record.outputs = lake.versions(FEATURES, LABELS)
         record.counts = {
             "rows": rows,
             "labelled": landed - earlier,

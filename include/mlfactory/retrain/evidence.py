@@ -10,7 +10,7 @@ import pandas as pd
 
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import METRICS
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.policy import DriftTrigger, PerformanceTrigger
@@ -75,7 +75,7 @@ def observations_until(
         for slot in calendar.back(partition, _looked_back(product))
         if slot.start > cutoff.start
     ]
-    rows = Lake(product.name).read(METRICS, keys)
+    rows = vouched_rows(product.name, METRICS, keys)
     if rows.empty:
         return []
     for column in _LATER:

@@ -70,4 +70,5 @@ def _figures(decision: Decision) -> dict[str, int]:
         "labelled_rows": sum(decision.plan.labelled.values()),
         "fit_rows": decision.plan.fit.rows,
         "holdout_rows": decision.plan.holdout.rows,
+        "left_out": len(decision.plan.left_out),
     }

@@ -16,6 +16,7 @@ from mlfactory.lake.ledger import Reign, Standing
 from mlfactory.lake.manifests import Manifest, manifest, read_manifest
 from mlfactory.lake.store import Absent
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import rows_of_run
 from mlfactory.product.errors import ContractError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -47,16 +48,18 @@ def run(product: Product, partition: Partition) -> ScoreResult:
     not fitted on. Without rows or such a champion the partition is emptied.
 
     Raises:
-        IntegrityError: the champion's files are not the registered ones.
+        IntegrityError: the champion's files are not the registered ones, or features are gone.
         ContractError: the features do not fit the model.
-        ServiceError: MLflow does not answer.
+        ServiceError: MLflow does not answer, or the partition is being prepared anew.
     """
     lake = Lake(product.name)
     with manifest(product, "score", partition.key) as record:
-        record.has_read(read_manifest(product.name, "prepare", partition.key))
-        record.inputs = lake.versions(FEATURES)
-        version = record.inputs.get(FEATURES)
-        features = lake.read(FEATURES, [partition.key], version=version)
+        prepared = read_manifest(product.name, "prepare", partition.key)
+        record.has_read(prepared)
+        record.inputs = {
+            table: at for table, at in prepared.get("outputs", {}).items() if table == FEATURES
+        }
+        features = rows_of_run(product.name, FEATURES, partition.key, prepared)
         result = _predict(product, partition, lake, features, record)
         record.counts = {"rows": result.rows}
         record.facts = {
@@ -72,16 +75,16 @@ def _predict(
 ) -> ScoreResult:
     now = _standing(product, partition)
     if features.empty or now.champion is None:
-        _empty(product, partition, lake, record)
+        _empty(product, lake, record)
         return ScoreResult(0, None, None, "no_data" if features.empty else "no_model")
     types = lake.columns(FEATURES)
     tables = [_predicted(product, partition, "champion", now.champion, features, types)]
     if not tables[0].num_rows:
-        _empty(product, partition, lake, record)
+        _empty(product, lake, record)
         return ScoreResult(0, None, None, "seen")
     shadow = _in_shadow(product, partition, now.challenger, features, types)
     tables += [] if shadow is None else [shadow]
-    record.outputs[PREDICTIONS] = lake.replace(PREDICTIONS, pa.concat_tables(tables), partition.key)
+    record.write(lake, PREDICTIONS, pa.concat_tables(tables))
     beside = now.challenger.version if now.challenger and shadow is not None else None
     return ScoreResult(tables[0].num_rows, now.champion.version, beside, "ok")
 
@@ -130,8 +133,8 @@ def _in_shadow(
         return None
 
 
-def _empty(product: Product, partition: Partition, lake: Lake, record: Manifest) -> None:
+def _empty(product: Product, lake: Lake, record: Manifest) -> None:
     types = lake.columns(FEATURES)
     if types:
         rows = predictions_schema(product.spec, types).empty_table()
-        record.outputs[PREDICTIONS] = lake.replace(PREDICTIONS, rows, partition.key)
+        record.write(lake, PREDICTIONS, rows)

@@ -193,6 +193,7 @@ def _data(subject: Subject) -> Section:
             f"{training.spec_hash}, {training.code_hash} at {training.code_revision}, "
             f"{training.lock_hash}; all kept with the MLflow run"
         ),
+        "Left out, as they did not stand": some_of(training.left_out) or "no partition",
         "Inputs": spec.features.inputs,
         "Never shown to the model": spec.features.sensitive,
     }

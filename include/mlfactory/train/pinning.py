@@ -94,6 +94,7 @@ def pin_training(
         code_hash=product.code_hash,
         code_revision=code_revision(),
         lock_hash=lock_hash(),
+        left_out=tuple(chosen.left_out),
     )
 
 

@@ -331,6 +331,7 @@ def _read(product: Product, training: Training) -> Split:
         training.labels_version,
         training.fit_partitions,
         training.holdout_partitions,
+        left_out=dict.fromkeys(training.left_out, "left out when it was pinned"),
     )
     return read_split(product, product.calendar.parse(training.partition), chosen)
 
@@ -358,7 +359,11 @@ def _known(value: float | None) -> float:
 
 def _note(record: Manifest, training: Training) -> None:
     record.inputs = {FEATURES: training.features_version, LABELS: training.labels_version}
-    record.counts = {"fit_rows": training.fit_rows, "holdout_rows": training.holdout_rows}
+    record.counts = {
+        "fit_rows": training.fit_rows,
+        "holdout_rows": training.holdout_rows,
+        "left_out": len(training.left_out),
+    }
 
 
 @contextmanager

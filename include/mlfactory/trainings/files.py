@@ -233,7 +233,9 @@ def _found(
 
 
 def _training(content: Mapping[str, Any]) -> Training:
-    return Training(**_tuples(content, "fit_partitions", "holdout_partitions", "candidates"))
+    return Training(
+        **_tuples(content, "fit_partitions", "holdout_partitions", "candidates", "left_out")
+    )
 
 
 def _trial(content: Mapping[str, Any]) -> Trial:

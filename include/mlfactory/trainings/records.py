@@ -24,6 +24,7 @@ class Training:
         pinned_at: the moment, in UTC.
         features_version: of the Delta table `features`; likewise `labels_version`.
         fit_rows: rows that are fitted on; likewise `holdout_rows`.
+        left_out: partitions that were looked at and may not be learned from.
         trials: of all candidates together.
         seconds: of the search of all candidates together.
         request: number of the ledger's entry that it carries out, 0 if a person asked for it.
@@ -49,6 +50,7 @@ class Training:
     code_revision: str
     lock_hash: str
     request: int = 0
+    left_out: tuple[str, ...] = ()
 
     @property
     def seen_through(self) -> str:

@@ -15,16 +15,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
+from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels, landings_of
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.statistics.statistic import Ints
+from mlfactory.trainings.usable import not_usable
 
 _GROUP = "\0group"
 """Column with the entity of each row; no column of a user's can have this name."""
 
 Mask = npt.NDArray[np.bool_]
+
+_SHOWN = 3
 
 _OF_THE_RAREST = 20
 """Rows of the rarer class that a hold-out needs to tell a model from a constant."""
@@ -47,6 +50,7 @@ class Plan:
 
     Attributes:
         labelled: rows whose label was known at the cut-off, by partition looked at.
+        left_out: partitions looked at whose rows and labels may not be learned from, and why.
         problem: why it cannot be carried out; nothing if it can.
     """
 
@@ -57,6 +61,7 @@ class Plan:
     fit: Part = Part()
     holdout: Part = Part()
     labelled: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     remedy: str = ""
 
@@ -68,14 +73,14 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     newest with labels known when the hold-out began are fitted on, until the window is full. Both
     are counted among partitions that have labels, so that a window reaches further back where
     labels come late. While there are fewer than the window wants, the hold-out is the same share
-    of them.
+    of them. Partitions that do not stand as they were prepared are left out, and told.
     """
     lake = Lake(product.name)
     versions = lake.versions(FEATURES, LABELS)
     if len(versions) < 2:
         return Plan(0, 0, problem="nothing was prepared yet", remedy="run stage prepare first")
     empty = Plan(versions[FEATURES], versions[LABELS])
-    rows = _labelled(product, cutoff, empty)
+    empty, rows = _labelled(product, cutoff, empty)
     counts = {str(key): int(count) for key, count in rows[PARTITION].value_counts().items()}
     found = replace(empty, labelled=counts)
     if product.calendar.is_snapshot:
@@ -90,6 +95,10 @@ def plan(product: Product, cutoff: Partition) -> Plan:
         holdout=_counted(product, rows[held_out]),
     )
     problem, remedy = _problem(product, found)
+    if problem and found.left_out:
+        told = "; ".join(f"{key}: {why}" for key, why in list(found.left_out.items())[:_SHOWN])
+        problem = f"{problem}. {len(found.left_out)} partitions are left out ({told})"
+        remedy = f"mlfactory run {product.name} --downstream; or {remedy}"
     return replace(found, problem=problem, remedy=remedy)
 
 
@@ -98,9 +107,14 @@ def labelled_rows(
 ) -> pd.DataFrame:
     """Return the labels known at the end of `cutoff` of events that have features.
 
+    What the plan leaves out is not there.
+
     Columns are those of `known_labels`, and one of ours for `groups_of`.
     """
-    known = known_labels(product, keys, cutoff.end, versions.labels_version)
+    keys = [key for key in keys if key not in versions.left_out]
+    known = known_labels(
+        product, keys, cutoff.end, versions.labels_version, left_out=versions.left_out
+    )
     features = product.spec.features
     on = [PARTITION, *features.key]
     group = [features.group] if features.group and features.group not in features.key else []
@@ -161,23 +175,33 @@ def least_of_the_rarest(product: Product) -> int:
     return min(_OF_THE_RAREST, product.spec.train.min_holdout // _SHARE_OF_THE_RAREST)
 
 
-def _labelled(product: Product, cutoff: Partition, versions: Plan) -> pd.DataFrame:
-    """Return the labelled rows among which the window is chosen.
+def _labelled(product: Product, cutoff: Partition, versions: Plan) -> tuple[Plan, pd.DataFrame]:
+    """Return the labelled rows among which the window is chosen, and the plan with what is not.
 
     It is looked for beyond the time that labels take, once before the hold-out and once after it.
     Where partitions without data make that too short, it is looked for as far back again.
     """
     calendar, spec = product.calendar, product.spec
     if calendar.is_snapshot:
-        return labelled_rows(product, cutoff, [cutoff.key], versions)
+        return _usable(product, cutoff, [cutoff.key], versions)
     late = int(spec.label.arrives_after / (cutoff.end - cutoff.start)) + 2
     count = spec.window + 2 * late
     keys = [slot.key for slot in calendar.back(cutoff, count)]
-    rows = labelled_rows(product, cutoff, keys, versions)
+    found, rows = _usable(product, cutoff, keys, versions)
     if rows[PARTITION].nunique() < spec.window + late and len(keys) == count:
         keys = [slot.key for slot in calendar.back(cutoff, 2 * count)]
-        rows = labelled_rows(product, cutoff, keys, versions)
-    return rows
+        found, rows = _usable(product, cutoff, keys, versions)
+    return found, rows
+
+
+def _usable(
+    product: Product, cutoff: Partition, keys: Sequence[str], versions: Plan
+) -> tuple[Plan, pd.DataFrame]:
+    # keys sort as times do, and what lands after the cut-off is not known at it
+    looked_at = [key for key in landings_of(product, keys) if key <= cutoff.key]
+    at = {FEATURES: versions.features_version, LABELS: versions.labels_version}
+    found = replace(versions, left_out=not_usable(product, looked_at, at))
+    return found, labelled_rows(product, cutoff, keys, found)
 
 
 def _choose(

@@ -89,13 +89,12 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         outcomes = {name: each.outcomes for name, each in checked.items()}
         bad = [row for each in checked.values() for row in each.bad]
         judgement = judge(counts, outcomes, product.spec.expect.quarantine_budget)
-        lake.replace(QUARANTINE, as_table(bad, str(landed["id"])), partition.key)
+        record.write(lake, QUARANTINE, as_table(bad, str(landed["id"])))
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
         content = page.render(product, partition, judgement, counts, outcomes, bad)
         store = product_store(product.name)
         write_text(store, address, content)
-        record.outputs = lake.versions(QUARANTINE)
         record.counts = {
             "rows": counts[_driving(product)].rows,
             "quarantined": len(bad),

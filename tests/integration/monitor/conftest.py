@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from tests.integration.left_trainings import leave, pinned
+from tests.left_rows import leave_rows
 
 from mlfactory.lake import ledger
 from mlfactory.lake.tables import Lake
@@ -94,14 +95,10 @@ class Rides:
         truth = frame[["ride", "at"]].assign(
             label=late, available_at=frame["at"] + self.product.spec.label.arrives_after
         )
-        self.lake.replace("features", frame, month.key)
         if not labels:
             truth = truth.iloc[:0]
-        self.lake.replace(
-            "labels",
-            pa.Table.from_pandas(truth, schema=LABELS, preserve_index=False),
-            month.key,
-        )
+        landed = pa.Table.from_pandas(truth, schema=LABELS, preserve_index=False)
+        leave_rows(self.product, month.key, features=frame, labels=landed)
 
     def train(self) -> str:
         """Fit on January and February, judge by March, promote, and return the version."""
@@ -158,7 +155,7 @@ class Rides:
         standing = self.lake.read("predictions", [month.key])
         if len(standing):
             made = pd.concat([standing[standing["role"] != role], made], ignore_index=True)
-        self.lake.replace("predictions", made, month.key)
+        leave_rows(self.product, month.key, predictions=made)
 
     def metrics(self, number: int) -> pd.DataFrame:
         """Return what the monitor wrote for a month."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from tests.integration.monitor.conftest import TRAINING, Rides
+from tests.left_rows import leave_rows
 
 from mlfactory import monitor, retrain
 from mlfactory.lake.catalog import FEATURES, PREDICTIONS, training_file
@@ -65,7 +66,7 @@ def test_a_feature_that_was_added_since_is_named_and_raises_nothing(served):
     served.prepare(4)
     served.score(4)
     rows = served.lake.read(FEATURES, [served.month(4).key]).drop(columns="partition")
-    served.lake.replace(FEATURES, rows.assign(gust=1.0), served.month(4).key)
+    leave_rows(served.product, served.month(4).key, features=rows.assign(gust=1.0))
     newer = Rides(with_features(served.product, ["distance", "wind", "gust"], ["line"]))
     assert run(newer, 4).states["drift"] == "ok"
     assert newer.figure(4, "drift", "gust")["why"] == "new"
@@ -129,7 +130,7 @@ def test_values_that_mlflow_refuses_in_names_are_followed_all_the_same(served):
     served.score(4)
     rows = served.lake.read(FEATURES, [served.month(4).key]).drop(columns="partition")
     rows["quarter"] = rows["quarter"].map({"north": "A/", "south": "A?"})
-    served.lake.replace(FEATURES, rows, served.month(4).key)
+    leave_rows(served.product, served.month(4).key, features=rows)
     served.prepare(5)
     served.score(5)
     run(served, 4)
@@ -143,7 +144,7 @@ def test_a_window_holds_only_what_the_same_version_predicted(served):
     served.prepare(4)
     served.score(4)
     predictions = served.lake.read(PREDICTIONS).drop(columns="partition")
-    served.lake.replace(PREDICTIONS, predictions.assign(model_version="0"), "2013-04-01")
+    leave_rows(served.product, "2013-04-01", predictions=predictions.assign(model_version="0"))
     assert run(served, 4).states["prediction_drift"] == "no_data"
 
 

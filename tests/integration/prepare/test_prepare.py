@@ -51,7 +51,7 @@ def build(sources):
     orders["seen_before"] = orders.groupby("item").cumcount()
     return orders
 """
-RUNS = ["_landing", "_seen_at", "landing"]
+RUNS = ["_landing", "_run", "_seen_at", "landing"]
 TABLES = ("raw_orders", "raw_items", "quarantine", "features", "labels")
 
 pytestmark = pytest.mark.usefixtures("home")

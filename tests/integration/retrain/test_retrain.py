@@ -3,11 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 
 from mlfactory import retrain
 from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 
 SPEC = """
@@ -46,9 +46,7 @@ def label(product: Product, number: int, rows: int = 120) -> None:
     at = pd.Series(pd.Timestamp(start.start) + pd.to_timedelta(hours)).astype("datetime64[us, UTC]")
     frame = pd.DataFrame({"ride": np.arange(rows), "at": at, "label": np.arange(rows) % 2.0})
     frame["available_at"] = frame["at"] + product.spec.label.arrives_after
-    lake = Lake(product.name)
-    lake.replace("labels", frame, start.key)
-    lake.replace("features", frame[["ride", "at"]].assign(wind=1.0), start.key)
+    leave_rows(product, start.key, labels=frame, features=frame[["ride", "at"]].assign(wind=1.0))
 
 
 def measure(product: Product, number: int, *rows: tuple[int, str, str, float | None, str]) -> None:
@@ -67,7 +65,7 @@ def measure(product: Product, number: int, *rows: tuple[int, str, str, float | N
         ]
     )
     frame["value"] = frame["value"].astype("float64")
-    Lake(product.name).replace("metrics", frame, f"2013-{number:02d}-01")
+    leave_rows(product, f"2013-{number:02d}-01", metrics=frame)
 
 
 def judge(product: Product, number: int, event: ledger.Event = "promoted") -> None:
@@ -187,8 +185,8 @@ def test_a_snapshot_is_asked_for_once(home, make_product):
     partition = product.calendar.parse("snapshot")
     frame = pd.DataFrame({"bottle": np.arange(178), "label": ["a", "b"] * 89})
     frame["available_at"] = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[us, UTC]")
-    Lake("wine").replace("labels", frame, "snapshot")
-    Lake("wine").replace("features", frame[["bottle"]].assign(alcohol=12.5), "snapshot")
+    built = frame[["bottle"]].assign(alcohol=12.5)
+    leave_rows(product, "snapshot", labels=frame, features=built)
     first = retrain.run(product, partition)
     assert first.reason == "no champion yet and 178 labelled rows in 1 partition"
     details = {"version": "1", "seen_through": "snapshot"}

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.integration.shops import Shop, spec_of
+from tests.left_rows import leave_rows
 
 from mlfactory import promote, score
 from mlfactory.lake import ledger
@@ -24,7 +25,7 @@ from mlfactory.settings import settings
 
 
 def predictions(shop: Shop, day: int) -> pd.DataFrame:
-    return Lake("shop").read("predictions", [shop.day(day).key])
+    return Lake("shop").read("predictions", [shop.day(day).key]).drop(columns="_run")
 
 
 def break_model(version: str) -> None:
@@ -47,7 +48,10 @@ def test_a_partition_is_predicted_by_the_champion(shop: Shop):
     assert set(rows["role"]) == {"champion"} and set(rows["model_version"]) == {"1"}
     facts = read_manifest("shop", "score", "2024-01-04")
     assert facts["facts"] == {"state": "ok", "champion": "1", "challenger": None}
-    assert facts["inputs"] == Lake("shop").versions("features") and facts["counts"] == {"rows": 240}
+    # what prepare wrote of the partition, and not the table's newest version
+    assert facts["inputs"] == read_manifest("shop", "prepare", "2024-01-04")["outputs"]
+    assert facts["inputs"] != Lake("shop").versions("features")
+    assert facts["counts"] == {"rows": 240}
 
 
 def test_the_same_partition_twice_gives_the_same_rows(shop: Shop):
@@ -140,7 +144,7 @@ def test_without_features_the_partition_is_emptied(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     score.run(shop.product, shop.day(4))
     features = Lake("shop").read("features", [shop.day(4).key])
-    Lake("shop").replace("features", features.iloc[:0], shop.day(4).key)
+    leave_rows(shop.product, shop.day(4).key, features=features.iloc[:0])
     assert score.run(shop.product, shop.day(4)) == ScoreResult(0, None, None, "no_data")
     assert predictions(shop, 4).empty
     assert score.run(shop.product, shop.day(9)).state == "no_data"
@@ -152,12 +156,21 @@ def test_a_product_that_was_never_prepared_has_no_data(mlflow_file, make_product
     assert Lake("shop").version("predictions") is None
 
 
+def test_features_that_a_killed_run_left_below_a_newer_manifest_are_not_scored(shop: Shop):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    key, lake = shop.day(4).key, Lake("shop")
+    lake.replace("features", lake.read("features", [key]).assign(amount=0.0), key, run="killed")
+    with pytest.raises(ServiceError, match="features are being replaced by another run of prepare"):
+        score.run(shop.product, shop.day(4))
+    assert lake.version("predictions") is None
+
+
 def test_features_that_do_not_fit_the_model_are_named(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     features = Lake("shop").read("features", [shop.day(4).key])
     product_store("shop").delete_all(FEATURES)
     changed = features.drop(columns=["colour", "partition"]).assign(amount="much")
-    Lake("shop").replace("features", changed, shop.day(4).key)
+    leave_rows(shop.product, shop.day(4).key, features=changed)
     with pytest.raises(ContractError) as caught:
         score.run(shop.product, shop.day(4))
     assert "partition 2024-01-04" in caught.value.problem
@@ -198,7 +211,7 @@ def test_missing_values_and_unknown_categories_are_predicted(shop: Shop):
     promote.run(shop.product, shop.train(3, fit=[1, 2]))
     features = Lake("shop").read("features", [shop.day(4).key]).drop(columns="partition")
     features.loc[:99, "colour"] = "green"
-    Lake("shop").replace("features", features, shop.day(4).key)
+    leave_rows(shop.product, shop.day(4).key, features=features)
     assert score.run(shop.product, shop.day(4)).rows == 240
     assert predictions(shop, 4)["score"].notna().all()
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -86,8 +87,7 @@ class Taxi:
             frame["hour"] = truth["label"] * 10.0
         if self.product.calendar.is_snapshot:
             frame, truth = frame.drop(columns="at"), truth.drop(columns="at")
-        self.lake.replace("features", frame, key)
-        self.lake.replace("labels", truth, key)
+        leave_rows(self.product, key, features=frame, labels=truth)
 
     def labels(self, minutes: pd.Series) -> pd.Series:
         kind = self.product.spec.label.kind

@@ -8,6 +8,7 @@ import json
 from importlib import import_module
 
 import pytest
+from tests.left_rows import leave_rows
 
 from mlfactory import train
 from mlfactory.lake import ledger
@@ -154,7 +155,7 @@ def test_the_card_tells_how_sure_the_threshold_is_and_of_constant_inputs(taxi):
     for month in (1, 2, 3):
         key = f"2026-{month:02d}-01"
         rows = world.lake.read("features", [key]).assign(hour=5.0).drop(columns="partition")
-        world.lake.replace("features", rows, key)
+        leave_rows(world.product, key, features=rows)
     result = train.run(world.product, world.cutoff, "t1", trials=2)
     card = artifacts.kept(result.run_id, "model_card.md").decode()
     assert "The costs alone imply 0.1667" in card

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 
 from mlfactory.lake.labels import Overdue, due_again, event_partitions, known_labels, overdue
 from mlfactory.lake.manifests import manifest
-from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar, Every
 
@@ -41,7 +41,7 @@ def land(product: Product, landing: str, *labels: tuple[str, str, float, str]) -
     frame = pd.DataFrame(list(labels), columns=columns)
     for name in ("at", "available_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
-    Lake(product.name).replace("labels", frame, landing)
+    leave_rows(product, landing, labels=frame)
 
 
 def known(product: Product, keys: list[str], day: int) -> dict[str, float]:

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+from tests.left_rows import leave_rows
 
-from mlfactory.lake.tables import Lake
 from mlfactory.monitor.answers import from_held_out, from_predictions
 from mlfactory.registry.answers import Answers
 from mlfactory.trainings.heldout import HeldOut, answers_frame
@@ -47,9 +47,9 @@ def test_predictions_of_the_champion_have_the_times_of_their_events(product_of):
     product = product_of()
     frame = predictions(score=[0.2, 0.7], prediction=[0.0, 1.0])
     shadow = frame.assign(role="challenger", model_version="2")
-    Lake("rides").replace("predictions", pd.concat([frame, shadow]), "2013-04-01")
+    leave_rows(product, "2013-04-01", predictions=pd.concat([frame, shadow]))
     march = frame.assign(model_version="0")
-    Lake("rides").replace("predictions", march, "2013-03-01")
+    leave_rows(product, "2013-03-01", predictions=march)
     both = [product.calendar.parse(f"2013-0{month}-01") for month in (3, 4)]
     answers = from_predictions(product, both, "1")
     assert answers["score"].tolist() == [0.2, 0.7]
@@ -62,7 +62,7 @@ def test_predictions_of_several_classes_have_both(product_of):
     frame = predictions(
         score=[0.8, 0.7], prediction=["tram", "bus"], probabilities=[[0.2, 0.8], [0.7, 0.3]]
     )
-    Lake("rides").replace("predictions", frame, "2013-04-01")
+    leave_rows(product, "2013-04-01", predictions=frame)
     answers = from_predictions(product, [product.calendar.parse("2013-04-01")], "1")
     assert answers["score"].tolist() == [0.8, 0.7]
     assert answers["prediction"].tolist() == ["tram", "bus"]
@@ -74,5 +74,5 @@ def test_no_predictions_are_no_answers(product_of):
     april = product.calendar.parse("2013-04-01")
     assert from_predictions(product, [april], "1").empty
     empty = pa.Table.from_pandas(predictions(score=[0.2, 0.7], prediction=[0.0, 1.0])).slice(0, 0)
-    Lake("rides").replace("predictions", empty, april.key)
+    leave_rows(product, april.key, predictions=empty)
     assert from_predictions(product, [april], "1").empty

@@ -11,7 +11,7 @@ from mlfactory.lake import catalog
 from mlfactory.product.errors import Mistake
 from mlfactory.product.loader import load_folder
 from mlfactory.product.rules import sources
-from mlfactory.product.rules.features import OUR_COLUMN
+from mlfactory.product.rules.features import OUR_COLUMNS_OF_TABLES
 
 Finder = Callable[[str | dict[str, Any]], list[Mistake]]
 
@@ -203,7 +203,7 @@ def test_an_unquoted_tab_separates_columns(
 
 def test_the_names_we_keep_are_those_of_the_lake() -> None:
     assert {catalog.PARTITION, catalog.ROW, catalog.RESCUED} <= {*sources.OUR_COLUMNS}
-    assert catalog.PARTITION == OUR_COLUMN
+    assert (catalog.PARTITION, catalog.RUN) == OUR_COLUMNS_OF_TABLES
 
 
 WARNED = [

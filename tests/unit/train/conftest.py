@@ -9,6 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 from threadpoolctl import threadpool_limits
 
 from mlfactory.lake.tables import Lake
@@ -77,8 +78,8 @@ class Parcels:
             )
             if backwards:
                 frame, truth = frame[::-1], truth[::-1]
-            self.lake.replace("features", frame.reset_index(drop=True), slot.key)
-            self.lake.replace("labels", truth.reset_index(drop=True), slot.key)
+            rows, labels_of = frame.reset_index(drop=True), truth.reset_index(drop=True)
+            leave_rows(self.product, slot.key, features=rows, labels=labels_of)
 
 
 @pytest.fixture

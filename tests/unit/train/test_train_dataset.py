@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 
-from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.train.dataset import (
     Split,
@@ -80,7 +80,7 @@ def test_blocks_are_days(parcels):
 
 def test_features_may_have_the_names_of_our_own_columns(home, make_product):
     product = make_product(CLASHING)
-    lake, random = Lake("clashes"), np.random.default_rng(1)
+    random = np.random.default_rng(1)
     for number in (1, 2, 3):
         slot = product.calendar.parse(f"2026-01-0{number}")
         rows = pd.DataFrame({"id": [f"{number}/{row:02d}" for row in range(40)]})
@@ -90,8 +90,7 @@ def test_features_may_have_the_names_of_our_own_columns(home, make_product):
             rows[name] = random.normal(size=40)
         for name in product.spec.features.categorical:
             rows[name] = "a"
-        lake.replace("features", rows, slot.key)
-        lake.replace("labels", truth, slot.key)
+        leave_rows(product, slot.key, features=rows, labels=truth)
         last = rows, truth
     split = read_split(product, slot, plan(product, slot))
     assert np.array_equal(split.holdout.y, last[1]["label"])

@@ -5,9 +5,12 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from tests.left_rows import leave_rows
 from tests.unit.train.conftest import Parcels, snapshot_spec
 
-from mlfactory.lake.tables import Lake
+from mlfactory.lake.catalog import manifest_file
+from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
 from mlfactory.train.dataset import read_split
 from mlfactory.trainings.split import held_out_by_key, plan
@@ -63,14 +66,14 @@ def test_late_labels_move_the_window_back_and_do_not_empty_it(parcels, delay):
 @pytest.mark.parametrize("delay", ["30 minutes", "3 days", "7 days"])
 def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_product, delay):
     product = make_product(DEFAULTS.format(delay=delay))
-    lake, calendar = Lake("parcels"), product.calendar
+    calendar = product.calendar
     first = calendar.parse("2026-01-01")
     for day in calendar.span(first, calendar.shift(first, 69)):
         times = pd.date_range(day.start, periods=24, freq="h", unit="us")
         rows = pd.DataFrame({"parcel": [f"{day.key}/{hour}" for hour in range(24)], "at": times})
         known = times + product.spec.label.arrives_after
-        lake.replace("features", rows.assign(weight=1.0), day.key)
-        lake.replace("labels", rows.assign(label=[0.0, 1.0] * 12, available_at=known), day.key)
+        truth = rows.assign(label=[0.0, 1.0] * 12, available_at=known)
+        leave_rows(product, day.key, features=rows.assign(weight=1.0), labels=truth)
     found = plan(product, day)
     assert found.problem == ""
     assert len(found.fit_partitions) + 14 <= 56 + 1
@@ -99,7 +102,7 @@ def test_rows_without_features_are_not_counted(parcels):
     world.send(1, 2)
     whole = plan(world.product, world.day(2))
     built = world.lake.read("features", [world.day(2).key])
-    world.lake.replace("features", built.head(21), world.day(2).key)
+    leave_rows(world.product, world.day(2).key, features=built.head(21))
     assert plan(world.product, world.day(2)).holdout.rows == 21
     assert whole.holdout.rows == 24
     assert whole.holdout.classes == {"0": 12, "1": 12}
@@ -149,12 +152,70 @@ def test_nothing_prepared_is_too_little_as_well(parcels):
     assert plan(world.product, world.day(1)).problem == "nothing was prepared yet"
 
 
+def stand_on(world: Parcels, day: int, verdict: str = "pass") -> None:
+    """Let the day's rows be landed, validated and prepared, each from the one before."""
+    key = world.day(day).key
+    with manifest(world.product, "ingest", key):
+        pass
+    with manifest(world.product, "validate", key) as judged:
+        judged.has_read(read_manifest("parcels", "ingest", key))
+        judged.facts = {"verdict": verdict}
+
+
+def prepared_from(world: Parcels, day: int) -> None:
+    key = world.day(day).key
+    with manifest(world.product, "prepare", key) as record:
+        record.has_read(read_manifest("parcels", "validate", key))
+        for table in ("features", "labels"):
+            record.write(world.lake, table, world.lake.read(table, [key]))
+
+
+@pytest.mark.parametrize("verdict", ["pass", "stop"])
+def test_a_partition_that_was_landed_again_since_is_left_out_counted_and_told(
+    parcels, caplog, verdict
+):
+    world = parcels()
+    world.send(*range(1, 7))
+    for day in range(1, 7):
+        stand_on(world, day)
+        prepared_from(world, day)
+    assert chosen(world, 5) == (days(2, 3, 4), days(5))
+    stand_on(world, 4, verdict)
+    found = plan(world.product, world.day(5))
+    assert (found.fit_partitions, found.holdout_partitions) == (days(1, 2, 3), days(5))
+    stopped = "it was landed again, and its validation stopped"
+    why = stopped if verdict == "stop" else "what it was made from was replaced since"
+    assert found.left_out == {"2026-01-04": why}
+    assert f"partition 2026-01-04 cannot be learned from: {why}" in caplog.text
+    split = read_split(world.product, world.day(5), found)
+    assert (len(split.fit), len(split.holdout)) == (found.fit.rows, found.holdout.rows) == (72, 24)
+
+
+def test_a_partition_whose_prepare_is_gone_or_whose_rows_are_of_another_run_is_left_out(parcels):
+    world = parcels()
+    world.send(*range(1, 6))
+    product_store("parcels").delete(manifest_file("prepare", world.day(2).key))
+    rows = world.lake.read("labels", [world.day(3).key])
+    world.lake.replace("labels", rows, world.day(3).key, run="a run that was killed")
+    found = plan(world.product, world.day(5))
+    assert (found.fit_partitions, found.holdout_partitions) == (days(1, 4), days(5))
+    assert list(found.left_out) == [world.day(2).key, world.day(3).key]
+
+
+def test_a_plan_that_fails_for_what_is_left_out_says_so_and_how_to_mend_it(parcels):
+    world = parcels()
+    world.send(1, 2)
+    product_store("parcels").delete(manifest_file("prepare", world.day(1).key))
+    found = plan(world.product, world.day(2))
+    assert "1 partitions are left out (2026-01-01: another run of prepare" in found.problem
+    assert found.remedy.startswith("mlfactory run parcels --downstream; or ")
+
+
 def snapshot(product: Product, **columns: object) -> pd.DataFrame:
     rows = pd.DataFrame({"parcel": np.arange(400), "weight": np.arange(400.0)})
     rows = rows.assign(**{"town": "Ulm", "sex": "f", **columns})
-    Lake(product.name).replace("features", rows, "snapshot")
     truth = rows[["parcel"]].assign(label=rows["parcel"] % 2.0, available_at=pd.NaT)
-    Lake(product.name).replace("labels", truth, "snapshot")
+    leave_rows(product, "snapshot", features=rows, labels=truth)
     return rows
 
 

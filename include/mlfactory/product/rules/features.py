@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from mlfactory.product.mistakes import Found
 from mlfactory.product.spec import ProductSpec
 
-OUR_COLUMN = "partition"
-"""A column of every table in the lake, the one of features among them."""
+OUR_COLUMNS_OF_TABLES = ("partition", "_run")
+"""Columns of every table that stages make, the one of features among them."""
 
 OUR_COLUMNS_BESIDE_EVENTS = (
     *("label", "available_at"),
@@ -84,7 +84,7 @@ def _names(spec: ProductSpec) -> Iterator[Found]:
     spelled: dict[str, str] = {}
     for place, name in places.items():
         names_events = place[1] in ("key", "event_time")
-        taken = (OUR_COLUMN, *(OUR_COLUMNS_BESIDE_EVENTS if names_events else ()))
+        taken = (*OUR_COLUMNS_OF_TABLES, *(OUR_COLUMNS_BESIDE_EVENTS if names_events else ()))
         if name.lower() in taken:
             yield (
                 place,

@@ -1,0 +1,125 @@
+"""Rows that a completed run left: the way in which stages read each other's tables.
+
+A table cannot tell whether the rows of a partition are those that the newest manifest is about: a
+run that was thought dead may have written since, and a table that is gone looks like one without
+rows. So every row carries the id of the run that wrote it, and every manifest how many it wrote.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from mlfactory.lake.catalog import FEATURES, LABELS, METRICS, PARTITION, PREDICTIONS, RUN
+from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import IntegrityError, ServiceError
+
+_log = logging.getLogger(__name__)
+
+WRITERS: Mapping[str, str] = {
+    FEATURES: "prepare",
+    LABELS: "prepare",
+    PREDICTIONS: "score",
+    METRICS: "monitor",
+}
+"""The stage that writes each of the tables that other stages read by partition."""
+
+Fault = Literal["replaced", "gone"]
+"""`replaced`: by a run that has no manifest, or not this one. `gone`: some that it wrote."""
+
+
+def vouched_rows(
+    product: str, table: str, keys: Sequence[str], *, columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Return the rows of partitions as `Lake.read` does, of those that a completed run left.
+
+    Partitions are left out, with a warning, whose rows another run has begun to replace.
+
+    Raises:
+        IntegrityError: rows that were written are gone.
+        ContractError: the table lacks a column that is asked for.
+    """
+    manifests = read_manifests(product, WRITERS[table], keys)
+    rows = _with_runs(product, table, keys, columns)
+    wrong = faults(table, manifests, rows)
+    for key, fault in wrong.items():
+        if fault == "gone":
+            raise _gone(product, table, key)
+        _log.warning(
+            "%s, partition %s: its %s are left out, as another run of %s is replacing them",
+            *(product, key, table, WRITERS[table]),
+        )
+    if wrong:
+        rows = rows[~rows[PARTITION].isin(set(wrong))].reset_index(drop=True)
+    return rows.drop(columns=RUN) if columns is None else rows[list(columns)]
+
+
+def rows_of_run(product: str, table: str, key: str, manifest: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the rows of a partition that one run left, given by its manifest.
+
+    A partition that has neither (an empty manifest) gives no rows.
+
+    Raises:
+        ServiceError: another run is replacing them.
+        IntegrityError: they are gone.
+    """
+    rows = _with_runs(product, table, [key], None)
+    fault = faults(table, {key: manifest}, rows).get(key)
+    if fault == "gone":
+        raise _gone(product, table, key)
+    if fault == "replaced":
+        raise ServiceError(
+            f"{product}, partition {key}: its {table} are being replaced by another run of "
+            f"{WRITERS[table]}",
+            remedy="run it again when that has ended; if none is at work: "
+            f"{_again(product, table, key)}",
+        )
+    return rows.drop(columns=RUN)
+
+
+def faults(
+    table: str, manifests: Mapping[str, Mapping[str, Any]], rows: pd.DataFrame
+) -> dict[str, Fault]:
+    """Return the partitions whose rows are not those that their manifest is about, and why.
+
+    Args:
+        manifests: of the runs that wrote the table, by partition; those that there are.
+        rows: with the columns `partition` and `_run`.
+    """
+    runs: dict[str, dict[str, int]] = {}
+    counts = rows.fillna({RUN: ""}).groupby([PARTITION, RUN], as_index=False).size()
+    for key, run, count in counts.itertuples(index=False):
+        runs.setdefault(str(key), {})[str(run)] = int(count)
+    found: dict[str, Fault] = {}
+    for key in sorted({*runs, *manifests}):
+        run = str(manifests.get(key, {}).get("id", ""))
+        there = runs.get(key, {})
+        if set(there) - {run} or (there and not run):
+            found[key] = "replaced"
+        elif there.get(run, 0) != manifests.get(key, {}).get("written", {}).get(table, 0):
+            found[key] = "gone"
+    return found
+
+
+def _with_runs(
+    product: str, table: str, keys: Sequence[str], columns: Sequence[str] | None
+) -> pd.DataFrame:
+    wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION, RUN]))
+    rows = Lake(product).read(table, keys, columns=wanted)
+    return rows if RUN in rows else rows.assign(**{PARTITION: "", RUN: ""}).iloc[:0]
+
+
+def _gone(product: str, table: str, key: str) -> IntegrityError:
+    return IntegrityError(
+        f"{Lake(product).address(table)}: rows of partition {key} are gone that "
+        f"{WRITERS[table]} wrote",
+        remedy=f"put the table back from a copy, or make them again: {_again(product, table, key)}",
+    )
+
+
+def _again(product: str, table: str, key: str) -> str:
+    return f"mlfactory run {product} {key} --stage {WRITERS[table]} --downstream"

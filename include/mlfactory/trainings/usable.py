@@ -1,0 +1,62 @@
+"""Which prepared partitions a training may learn from: those that stand as they were prepared."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+
+from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, RUN
+from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.staleness import stale_among
+from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import faults
+from mlfactory.product.loader import Product
+
+_log = logging.getLogger(__name__)
+
+_WHY = {
+    "replaced": "another run of prepare is replacing its rows, or was killed",
+    "gone": "rows that were prepared are gone",
+}
+
+
+def not_usable(
+    product: Product, keys: Sequence[str], versions: Mapping[str, int]
+) -> dict[str, str]:
+    """Return those of the partitions that were prepared and may not be learned from, and why.
+
+    That is where the data was landed again since and stopped, where anything it was made from was
+    replaced since, and where its rows are not those that its manifest is about.
+
+    Args:
+        versions: of the tables `features` and `labels`.
+    """
+    prepared = read_manifests(product.name, "prepare", keys)
+    read = sorted({name.partition("/")[2] for one in prepared.values() for name in one["reads"]})
+    judged = read_manifests(product.name, "validate", read)
+    landed = read_manifests(product.name, "ingest", read)
+    runs = stale_among([*landed.values(), *judged.values(), *prepared.values()])
+    stale = {run.key for run in runs if run.stage == "prepare"}
+    wrong = {
+        key: fault
+        for table in (LABELS, FEATURES)
+        for key, fault in faults(table, prepared, _runs(product, table, keys, versions)).items()
+    }
+    found = {}
+    for key in sorted({*stale, *wrong}):
+        if judged.get(key, {}).get("facts", {}).get("verdict") == "stop":
+            found[key] = "it was landed again, and its validation stopped"
+        else:
+            found[key] = _WHY.get(wrong.get(key, ""), "what it was made from was replaced since")
+    for key, why in found.items():
+        _log.warning("%s: partition %s cannot be learned from: %s", product.name, key, why)
+    return found
+
+
+def _runs(
+    product: Product, table: str, keys: Sequence[str], versions: Mapping[str, int]
+) -> pd.DataFrame:
+    lake = Lake(product.name)
+    return lake.read(table, keys, columns=[PARTITION, RUN], version=versions[table])

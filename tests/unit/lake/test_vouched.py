@@ -1,0 +1,98 @@
+"""Rows are read only where the newest manifest is about them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from tests.left_rows import leave_rows
+
+from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.store import product_store
+from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import rows_of_run, vouched_rows
+from mlfactory.product.errors import IntegrityError, ServiceError
+from mlfactory.product.loader import Product
+
+SPEC = """
+apiVersion: mlfactory/v1
+name: shop
+partition: {every: day, start: 2026-01-01}
+sources: {orders: {kind: csv, path: orders.csv, event_time: at}}
+features: {key: [id], event_time: at, numeric: [price]}
+label: {column: bad, kind: binary}
+"""
+FIRST, SECOND = "2026-01-01", "2026-01-02"
+
+
+@pytest.fixture
+def product(home: None, make_product: Callable[..., Product]) -> Product:
+    made = make_product(SPEC)
+    for key in (FIRST, SECOND):
+        leave_rows(made, key, features=pd.DataFrame({"id": ["a", "b"], "price": [1.0, 2.0]}))
+    return made
+
+
+def killed(product: Product, key: str) -> None:
+    """Let a run of prepare write its rows and be killed; the manifest of a newer one stays."""
+    Lake(product.name).replace("features", pd.DataFrame({"id": ["old"]}), key, run="older")
+
+
+def test_a_manifest_names_the_version_that_its_own_run_made(product: Product) -> None:
+    first, second = (read_manifest("shop", "prepare", key) for key in (FIRST, SECOND))
+    assert first["outputs"] == {"features": 1}
+    assert second["outputs"] == {"features": 2}
+    assert first["written"] == {"features": 2}
+    before = Lake("shop").read("features", [FIRST], version=1)
+    assert set(before["_run"]) == {first["id"]}
+
+
+def test_rows_of_completed_runs_come_without_the_column_of_the_run(product: Product) -> None:
+    rows = vouched_rows("shop", "features", [FIRST, SECOND])
+    assert list(rows.columns) == ["id", "price", "partition"]
+    assert len(rows) == 4
+    assert list(vouched_rows("shop", "features", [FIRST], columns=["price"])) == ["price"]
+
+
+def test_rows_that_a_killed_run_left_below_a_newer_manifest_are_left_out_and_told(
+    product: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    killed(product, FIRST)
+    with caplog.at_level(logging.WARNING):
+        rows = vouched_rows("shop", "features", [FIRST, SECOND], columns=["partition", "id"])
+    assert set(rows["partition"]) == {SECOND}
+    assert f"partition {FIRST}: its features are left out" in caplog.text
+    with pytest.raises(ServiceError, match="replaced by another run of prepare") as caught:
+        rows_of_run("shop", "features", FIRST, read_manifest("shop", "prepare", FIRST))
+    assert f"mlfactory run shop {FIRST} --stage prepare --downstream" in caught.value.remedy
+
+
+def test_rows_of_a_run_without_a_manifest_are_left_out(product: Product) -> None:
+    with pytest.raises(RuntimeError), manifest(product, "prepare", FIRST) as record:
+        record.write(Lake("shop"), "features", pd.DataFrame({"id": ["new"]}))
+        raise RuntimeError("killed")
+    assert set(vouched_rows("shop", "features", [FIRST, SECOND])["partition"]) == {SECOND}
+
+
+def test_a_table_that_is_gone_is_no_partition_without_rows(product: Product) -> None:
+    product_store("shop").delete_all("features")
+    with pytest.raises(IntegrityError, match=f"rows of partition {FIRST} are gone"):
+        vouched_rows("shop", "features", [FIRST, SECOND])
+    with pytest.raises(IntegrityError, match=f"rows of partition {FIRST} are gone"):
+        rows_of_run("shop", "features", FIRST, read_manifest("shop", "prepare", FIRST))
+
+
+def test_a_partition_without_rows_and_one_that_was_never_run_give_none(product: Product) -> None:
+    leave_rows(product, FIRST, features=pd.DataFrame({"id": []}))
+    assert vouched_rows("shop", "features", [FIRST, "2026-01-05"]).empty
+    assert vouched_rows("shop", "predictions", [FIRST], columns=["score"]).empty
+
+
+def test_rows_without_a_manifest_are_of_a_run_at_work_and_no_rows_are_no_data(
+    product: Product,
+) -> None:
+    assert rows_of_run("shop", "features", "2026-01-05", {}).empty
+    with pytest.raises(ServiceError, match="replaced by another run of prepare"):
+        rows_of_run("shop", "features", FIRST, {})
