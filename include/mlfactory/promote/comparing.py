@@ -118,13 +118,13 @@ def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
 def _state_of(difference: PairedDifference, least: float) -> State:
     if least > 0:
         return "passed"
-    return "failed" if difference.noise.tells else "cannot_tell"
+    return "failed" if difference.noise.tells and math.isfinite(least) else "cannot_tell"
 
 
 def _by_how_much(difference: PairedDifference, least: float, confidence: float) -> str:
     way = "better" if difference.value >= 0 else "worse"
     size = f"{way} by {written(abs(difference.value))}"
-    if math.isnan(least):
+    if not math.isfinite(least):
         return f"{size}, and how much of it is chance cannot be told"
     sure = f"{confidence:.2%}".replace(".00%", "%")
     if least > 0:
@@ -189,4 +189,4 @@ def _left_out(unclear: list[str]) -> str:
 
 
 def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
+    return float(value) if math.isfinite(value) else None

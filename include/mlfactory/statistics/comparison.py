@@ -25,7 +25,10 @@ class PairedDifference:
     noise: Noise
 
     def at_least(self, confidence: float) -> float:
-        """Return the lower bound of the improvement: above 0, it is there beyond chance."""
+        """Return the lower bound of the improvement: above 0, it is there beyond chance.
+
+        It is -inf where a few units decide that could be anything.
+        """
         return float(self.value - self.noise.reach(1 - confidence))
 
     def chance_of(self, improvement: float) -> float:
@@ -35,14 +38,13 @@ class PairedDifference:
     @property
     def probability_better(self) -> float:
         """Return how sure it is that the challenger is better."""
-        return self.noise.beyond(-self.value)
+        return 1 - self.chance_of(0.0)
 
     def units_to_show(self, confidence: float) -> float:
         """Return how many units (days, groups, rows) would show an improvement of this size."""
         if not self.value > 0:
             return np.inf
-        stretch = (self.noise.reach(1 - confidence) / self.value) ** 2
-        return float(max(self.noise.needed, self.noise.units * stretch))
+        return self.noise.units_to_reach(self.value, 1 - confidence)
 
 
 def paired_difference(challenger: Outcome, reference: Outcome, metric: str) -> PairedDifference:

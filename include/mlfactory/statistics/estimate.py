@@ -23,10 +23,10 @@ class Estimate:
 def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Estimate:
     """Estimate a metric with its two-sided interval.
 
-    What chance does is told by `noise`: by days with the memory that they show, by groups, or by
-    rows. The interval is symmetric on the scale on which the metric has no end (the logit of a
-    share, the logarithm of an error), so it never leaves the values that the metric can take.
-    Of a single day, and of a metric at the very end of its scale, the ends are undefined.
+    What chance does is told by `noise`: by days, by groups, or by rows. The ends are taken on the
+    scale on which the metric has no end (the logit of a share, the logarithm of an error), so
+    that they never leave the values that the metric can take. Of one or two days, of days of
+    which a few decide, and of a metric at the very end of its scale, they are undefined.
 
     Raises:
         ValueError: no such metric for this kind of label, or `cost` without costs.
@@ -35,15 +35,13 @@ def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Esti
     if not np.isfinite(value):
         return Estimate(value, np.nan, np.nan)
     influences = statistic(outcome, metric).influences()
-    reach = noise(influences, outcome.blocks, outcome.groups).reach((1 - confidence) / 2)
-    if not reach > 0:
-        return Estimate(value, np.nan, np.nan)
+    chance, tail = noise(influences, outcome.blocks, outcome.groups), (1 - confidence) / 2
+    below, above = chance.reach(tail), chance.reach_above(tail)
     scale = _SCALES.get(metric, _SHARE)
-    if not scale.holds(value):
+    if not (0 < below < np.inf and 0 < above < np.inf and scale.holds(value)):
         return Estimate(value, np.nan, np.nan)
-    there, step = scale.there(value), reach * scale.slope(value)
-    ends = scale.back(there - step), scale.back(there + step)
-    return Estimate(value, float(min(ends)), float(max(ends)))
+    there, slope = scale.there(value), scale.slope(value)
+    return Estimate(value, scale.back(there - below * slope), scale.back(there + above * slope))
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ _ERROR = _Scale(
 )
 _EXPLAINED = _Scale(
     there=lambda value: float(np.log(1 - value)),
-    slope=lambda value: 1 / (1 - value),
+    slope=lambda value: -1 / (1 - value),
     back=lambda there: 1 - _exponential(there),
     holds=lambda value: value < 1,
 )

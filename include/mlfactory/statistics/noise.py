@@ -2,13 +2,17 @@
 
 A figure is nearly a sum of one influence a row. The influences of a day are summed, and the days
 of a hold-out are a short series whose memory is not known: some of what a day brought, the next
-one has too. Its memory is that of white noise plus a first-order autoregression (`MEMORIES`, each
-with `SHARES` of the variance), and each of these worlds is weighed by how well it explains the
-series: the likelihood of its contrasts (Harville 1974, Biometrika 61(2)), in the basis of cosines
-in which such worlds are nearly independent (Müller 2014, "HAC corrections for strongly
-autocorrelated time series", Journal of Business & Economic Statistics 32(3)). In each world the
-figure's error is a t distribution; chance is their mixture. Where the series is too short to tell
-one world from another, the worst of them is assumed.
+one has too. What such a series does over its whole length, to which its mean belongs, is seen in
+its slowest waves: the variance of the mean is taken as the mean square of its projections on the
+lowest cosines, as many as there are times `A_COSINE` days. The figure's error then is a t
+distribution with that many degrees of freedom (Müller 2007, "A theory of robust long-run variance
+estimation", Journal of Econometrics 141; Lazarus, Lewis, Stock & Watson 2018, "HAR inference:
+recommendations for practice", Journal of Business & Economic Statistics 36(4)). A cycle shorter
+than these waves, such as a week, is no part of it.
+
+The error is reckoned for each value that the truth may have, not at the figure measured: a day
+with most of the rows agrees with a mean that it alone has made, and says nothing of its own error.
+Where days are of one size, both are the same.
 
 Rows of one customer are summed likewise (Liang & Zeger 1986, Biometrika 73(1)), and where there
 are customers and days, what customers have in common beyond the day is added (Cameron, Gelbach &
@@ -17,87 +21,137 @@ Miller 2011, "Robust inference with multiway clustering", same journal 29(2)).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import dct
-from scipy.optimize import brentq
-from scipy.signal import lfilter
 from scipy.special import stdtr, stdtrit
 
 from mlfactory.statistics.statistic import Floats, Ints
 
-MEMORIES = (0.8, 0.9)
-"""How alike the autoregression's values of neighbouring days are; the gates are tried up to 0.8."""
+A_COSINE = 15
+"""Days for each cosine: with a memory of 0.8 from day to day, equals pass at 7 % instead of 5."""
 
-SHARES = (0.3, 0.6, 1.0)
-"""Parts of a day's variance that have this memory; the rest is the day's own."""
+COSINES = 2
+"""Cosines at least; with one alone, only the overwhelming were ever found."""
 
-INDEPENDENT = 0.6
-"""How likely days without memory are, before the series was seen; found by simulation."""
+_STEEPNESS = 0.4
+"""Power by which the error is stretched where days are too few for `COSINES`, so that equals with
+a memory of 0.8 pass no more often than among many days; found by simulation, from 3 days on."""
 
 ENOUGH = 10.0
-"""Days (or groups, or rows) without memory that tell as much: with fewer nothing can be told."""
+"""Groups or rows (or days, were they of one size) with fewer of which nothing can be told."""
 
+DAYS = 14
+"""Days with fewer of which nothing can be told: what can be sure is overwhelming."""
 
-FEW_DAYS = 14.0
-"""With fewer days than these even days without memory look as if they might have some."""
+_MOST = 1e9
+"""Units beyond which nobody will wait."""
 
 
 @dataclass(frozen=True, eq=False)
 class Noise:
-    """What chance does to a figure: a mixture of t distributions around 0.
+    """What chance does to a figure.
 
     Args:
-        weights: (worlds,) how likely each is; they sum to 1.
-        errors: (worlds,) standard error of the figure in each.
-        freedom: degrees of freedom.
+        waves: (cosines,) error of the figure by each cosine, were the truth what was measured.
+        uneven: (cosines,) what is added to it for each unit by which the truth is lower.
+        apart: variance that is added for customers who come back.
+        freedom: degrees of freedom of the t distribution.
         units: how many days, groups or rows were summed.
-        effective: how many without memory, and of one size, would tell as much.
-        least: below how many units of this kind nothing is ever told.
+        effective: how many of one size would tell as much.
+        of_days: whether the units are days.
     """
 
-    weights: Floats
-    errors: Floats
+    waves: Floats
+    uneven: Floats
+    apart: float
     freedom: float
     units: int
     effective: float
-    least: float = ENOUGH
+    of_days: bool = False
+
+    @property
+    def least(self) -> float:
+        """Return below how many units of this kind nothing is ever told."""
+        return DAYS if self.of_days else ENOUGH
 
     @property
     def tells(self) -> bool:
         """Tell whether there are units enough to know how large chance is."""
-        return self.effective >= ENOUGH
+        known = bool(np.all(np.isfinite(self.waves)))
+        return known and self.effective >= ENOUGH and self.units >= self.least
 
     @property
     def needed(self) -> float:
         """Return how many units of this kind it takes to tell."""
-        if self.tells:
-            return float(self.units)
-        told = self.units * ENOUGH / self.effective if self.effective > 0 else 0.0
-        return max(self.least, float(told))
+        alike = self.units * ENOUGH / self.effective if self.effective > 0 else 0.0
+        return max(self.least, alike, float(self.units) if self.tells else 0.0)
 
     def beyond(self, distance: float) -> float:
         """Return the probability that chance alone makes a figure larger by `distance` or more.
 
         It is 1/2 for a distance of 0; nan where the size of chance is unknown.
         """
-        if not np.all(np.isfinite(self.errors)):
+        error = float(np.sqrt(np.mean((self.waves + distance * self.uneven) ** 2) + self.apart))
+        if not np.isfinite(error):
             return float("nan")
-        if distance == 0 or not np.any(self.errors > 0):
+        if distance == 0 or error == 0:
             return 0.5 if distance == 0 else float(distance < 0)
-        away = -distance / np.maximum(self.errors, np.finfo(np.float64).tiny)
-        return float(self.weights @ stdtr(self.freedom, away))
+        return float(stdtr(self.freedom, -distance / error))
 
     def reach(self, tail: float) -> float:
-        """Return the distance that chance passes with probability `tail`, which is below 1/2."""
-        if not np.all(np.isfinite(self.errors)):
+        """Return how far below the figure the truth can be, but for a probability of `tail`.
+
+        It is inf where there is no such distance: a few days decide, and could be anything.
+
+        Args:
+            tail: below 1/2.
+        """
+        return self._reach(tail, 1.0)
+
+    def reach_above(self, tail: float) -> float:
+        """Return how far above the figure the truth can be, likewise."""
+        return self._reach(tail, -1.0)
+
+    def units_to_reach(self, distance: float, tail: float) -> float:
+        """Return how many units like these would have a reach below `distance`; inf if too many."""
+        if not np.all(np.isfinite(self.waves)):
+            return float("inf")
+        low, high = 1.0, 2.0 * self.units
+        while not self._with(high).reach(tail) < distance:
+            low, high = high, 2 * high
+            if high > _MOST:
+                return float("inf")
+        while high - low > max(0.5, 0.001 * high):
+            middle = (low + high) / 2
+            enough = self._with(middle).reach(tail) < distance
+            low, high = (low, middle) if enough else (middle, high)
+        return max(float(np.ceil(high)), self.needed)
+
+    def _reach(self, tail: float, way: float) -> float:
+        """Solve distance = quantile * error(distance), as Fieller (1954) did for ratios."""
+        square = float(stdtrit(self.freedom, tail)) ** 2
+        bend = 1 - square * float(np.mean(self.uneven**2))
+        slope = way * square * float(np.mean(self.waves * self.uneven))
+        level = square * (float(np.mean(self.waves**2)) + self.apart)
+        if not np.isfinite(level):
             return float("nan")
-        farthest = float(np.max(self.errors) * -stdtrit(self.freedom, tail))
-        if not self.beyond(farthest) < tail:
-            return farthest  # one world only, or no chance at all
-        return float(brentq(lambda away: self.beyond(away) - tail, 0.0, farthest, rtol=1e-10))
+        if bend <= 0:
+            return float("inf")
+        return float((slope + np.sqrt(slope**2 + bend * level)) / bend)
+
+    def _with(self, units: float) -> Noise:
+        """Return what chance would do to as many units like these."""
+        shrunk = np.sqrt(self.units / units)
+        freedom = max(self.freedom * units / self.units, 1.0)
+        if self.of_days:
+            shrunk *= _stretch(units) / _stretch(self.units)
+            freedom = min(max(freedom, COSINES), _cosines(units))
+        waves, uneven = self.waves * shrunk, self.uneven * shrunk
+        return replace(
+            self, waves=waves, uneven=uneven, apart=self.apart * shrunk**2, freedom=freedom
+        )
 
 
 def noise(influences: Floats, blocks: Ints | None, groups: Ints | None) -> Noise:
@@ -105,23 +159,20 @@ def noise(influences: Floats, blocks: Ints | None, groups: Ints | None) -> Noise
 
     Args:
         influences: (rows,) by how much the figure changes for a change of each row's weight.
-        blocks: (rows,) code of the day of each row; None where rows have no time.
+        blocks: (rows,) code of the day of each row, rising with time; None where rows have none.
         groups: (rows,) code of the customer (or other entity) of each row; None where rows are
             entities of their own.
     """
     if not np.all(np.isfinite(influences)) or not len(influences):
-        return _unknown(len(influences))
+        return _unknown(len(influences), of_days=blocks is not None)
     if blocks is None:
         return _of_groups(influences, groups)
-    sums = _summed(influences, blocks)
-    if len(sums) < 2:
-        return _unknown(len(sums), FEW_DAYS)
-    found = _of_days(sums)
+    found = _of_days(influences, blocks)
     return found if groups is None else _with_groups(found, influences, blocks, groups)
 
 
-def _unknown(units: int, least: float = ENOUGH) -> Noise:
-    return Noise(np.ones(1), np.full(1, np.nan), 1.0, units, float(min(units, 1)), least)
+def _unknown(units: int, *, of_days: bool) -> Noise:
+    return Noise(np.full(1, np.nan), np.zeros(1), 0.0, 1.0, units, float(units), of_days)
 
 
 def _summed(influences: Floats, codes: Ints) -> Floats:
@@ -129,68 +180,54 @@ def _summed(influences: Floats, codes: Ints) -> Floats:
     return np.bincount(places, influences).astype(np.float64)
 
 
+def _alike(codes: Ints) -> float:
+    """Return how many groups of one size say as much (Kish 1965, "Survey sampling")."""
+    _, sizes = np.unique(codes, return_counts=True)
+    return float(np.sum(sizes) ** 2 / np.sum(sizes.astype(np.float64) ** 2))
+
+
 def _of_groups(influences: Floats, groups: Ints | None) -> Noise:
     sums = influences if groups is None else _summed(influences, groups)
     units = len(sums)
     if units < 2:
-        return _unknown(units)
+        return _unknown(units, of_days=False)
     effective = float(units) if groups is None else _alike(groups)
     error = np.sqrt(units / (units - 1) * np.sum(sums**2))
-    return Noise(np.ones(1), np.array([error]), max(effective - 1, 1.0), units, effective)
+    return Noise(np.array([error]), np.zeros(1), 0.0, max(effective - 1, 1.0), units, effective)
 
 
-def _alike(groups: Ints) -> float:
-    """Return how many groups of one size say as much (Kish 1965, "Survey sampling")."""
-    _, sizes = np.unique(groups, return_counts=True)
-    return float(np.sum(sizes) ** 2 / np.sum(sizes.astype(np.float64) ** 2))
+def _cosines(days: float) -> int:
+    return max(COSINES, int(days / A_COSINE))
 
 
-def _of_days(sums: Floats) -> Noise:
-    """Weigh the worlds by the series of the days' sums (days,)."""
-    days = len(sums)
-    spectra, priors = _worlds(days)
-    contrasts = dct(sums, norm="ortho")[1:] ** 2
-    squares = (contrasts / spectra[:, 1:]).sum(axis=1)
-    errors = np.sqrt(squares / (days - 1) * spectra[:, 0] * days)
-    if not np.any(squares > 0):
-        return Noise(priors, errors, days - 1, days, float(days), FEW_DAYS)
-    likelihood = -np.log(spectra[:, 1:]).sum(axis=1) / 2 - (days - 1) / 2 * np.log(squares)
-    weights = priors * np.exp(likelihood - likelihood.max())
-    weights /= weights.sum()
-    effective = float(weights @ (days / spectra[:, 0]))
-    if effective < ENOUGH:
-        weights = np.zeros_like(weights)
-        weights[np.argmax(errors)] = 1.0
-    return Noise(weights, errors, days - 1, days, effective, FEW_DAYS)
+def _stretch(days: float) -> float:
+    """Return how much larger the error is taken where days are too few for all cosines."""
+    return float(max(1.0, COSINES * A_COSINE / days) ** _STEEPNESS)
+
+
+def _of_days(influences: Floats, blocks: Ints) -> Noise:
+    sums = _summed(influences, blocks)
+    days, cosines = len(sums), _cosines(len(sums))
+    if days <= cosines:
+        return _unknown(days, of_days=True)
+    shares = _summed(np.full(len(influences), 1 / len(influences)), blocks)
+    waves, uneven = (
+        _stretch(days) * np.sqrt(days) * dct(series, norm="ortho")[1 : cosines + 1]
+        for series in (sums, shares)
+    )
+    # of days of one size, what is left is rounding
+    uneven[np.abs(uneven) < 1e-12] = 0.0
+    return Noise(waves, uneven, 0.0, cosines, days, _alike(blocks), of_days=True)
 
 
 def _with_groups(found: Noise, influences: Floats, blocks: Ints, groups: Ints) -> Noise:
     _, places = np.unique(np.stack([blocks, groups]), axis=1, return_inverse=True)
-    together = np.sum(_summed(influences, groups) ** 2)
-    apart = np.sum(np.bincount(places.ravel(), influences) ** 2)
+    together = float(np.sum(_summed(influences, groups) ** 2))
+    apart = float(np.sum(np.bincount(places.ravel(), influences) ** 2))
     alike = _alike(groups)
-    return Noise(
-        found.weights,
-        np.sqrt(found.errors**2 + max(together - apart, 0.0)),
-        max(min(found.freedom, alike - 1), 1.0),
-        found.units,
-        min(found.effective, alike),
-        FEW_DAYS,
+    return replace(
+        found,
+        apart=max(together - apart, 0.0),
+        freedom=max(min(found.freedom, alike - 1), 1.0),
+        effective=min(found.effective, alike),
     )
-
-
-@lru_cache(maxsize=64)
-def _worlds(days: int) -> tuple[Floats, Floats]:
-    """Return the variances (worlds, days) of the cosines' coefficients, and the priors (worlds,).
-
-    The first world is that of days without memory.
-    """
-    spectra = [np.ones(days)]
-    cosines = dct(np.eye(days), axis=0, norm="ortho")
-    for memory in MEMORIES:
-        # c'Kc with K = memory^|i-j|, by the recursion that sums what came before each day
-        past = lfilter([1.0], [1.0, -memory], cosines, axis=1)
-        full = 2 * np.sum(cosines * past, axis=1) - 1
-        spectra += [(1 - share) + share * full for share in SHARES]
-    others = (1 - INDEPENDENT) / (len(spectra) - 1)
-    return np.array(spectra), np.array([INDEPENDENT] + [others] * (len(spectra) - 1))

@@ -17,7 +17,7 @@ from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.models import StoredModel
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
-from mlfactory.statistics.noise import ENOUGH
+from mlfactory.statistics.noise import DAYS
 from mlfactory.train.evaluate import Evaluation
 from mlfactory.trainings.records import Search, Threshold, Training, Trial
 
@@ -273,10 +273,10 @@ def _limits(subject: Subject) -> Iterator[str]:
             f"Measured on {held_out} alone. Other times of the year can differ more than the "
             "intervals tell, which cover the chance in these rows only."
         )
-    if subject.blocks < ENOUGH:
+    if subject.blocks < DAYS:
         yield (
             f"The held-out rows lie in {subject.blocks} days, too few to tell what one day has in "
-            "common with the next; the intervals assume the worst, and of one day there is none."
+            "common with the next; the intervals assume much, and of one or two days there is none."
         )
     if subject.constant:
         yield (

@@ -170,7 +170,7 @@ def test_an_improvement_that_is_not_shown_says_how_many_days_would_show_it(evide
     near = replace(evidence, candidate=noisy(0.05), reference=answers(0.1))
     result = only(BeatsGate(metric="brier", beats="champion"), near)
     assert result.state == "failed" and result.figure > 0 > result.low
-    assert "not beyond chance with confidence 95%; a difference as large on 79 days" in result.why
+    assert "not beyond chance with confidence 95%; a difference as large on 30 days" in result.why
 
 
 def test_more_is_asked_each_time_the_same_rows_judge_again(evidence):

@@ -17,7 +17,6 @@ from mlfactory.product.metrics import METRICS
 from mlfactory.statistics.comparison import paired_difference
 from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome, measure, statistic
-from mlfactory.statistics.noise import ENOUGH, noise
 
 Make = Callable[..., Outcome]
 
@@ -81,21 +80,6 @@ def test_days_keep_the_promise_where_their_rows_are_alike() -> None:
     assert covered([replace(one, blocks=None) for one in days[:100]]) < 0.6
 
 
-@pytest.mark.parametrize("days", [5, 14, 30, 90])
-def test_days_with_memory_keep_the_promise(days: int) -> None:
-    made = [errors_by_day(seed, days=days, rows=5, memory=0.8) for seed in range(200)]
-    assert covered(made) >= 0.85
-
-
-@pytest.mark.parametrize("memory", [0.0, 0.5, 0.8])
-@pytest.mark.parametrize("days", [5, 14, 30, 90])
-def test_equal_models_pass_as_rarely_as_promised_whatever_days_remember(
-    days: int, memory: float
-) -> None:
-    pairs = [two_equals(seed, days, memory) for seed in range(250)]
-    assert called_better(pairs) <= 0.11
-
-
 def test_equal_models_pass_as_rarely_as_promised_where_rows_are_of_customers() -> None:
     pairs = [two_equals(seed, 15, 0.0, customers=40) for seed in range(400)]
     assert 0.02 <= called_better(pairs) <= 0.085
@@ -124,24 +108,6 @@ def test_noise_of_independent_rows_is_called_better_as_rarely_as_promised() -> N
     assert 0.06 <= np.mean(called) <= 0.14
 
 
-def test_an_improvement_of_three_errors_is_found_in_a_month() -> None:
-    found = []
-    for seed in range(200):
-        ours, theirs = two_equals(seed, 30, 0.0)
-        # of a day's difference the standard deviation is near 1.1
-        better = replace(ours, scores=ours.scores - 3 * 1.1 / np.sqrt(30))
-        found.append(paired_difference(better, theirs, "mae").at_least(0.95) > 0)
-    assert np.mean(found) > 0.65
-
-
-def test_few_days_cannot_tell_and_say_how_many_could() -> None:
-    short = paired_difference(*two_equals(0, 5, 0.0), "mae").noise
-    assert not short.tells
-    assert short.units == 5 and short.effective < ENOUGH <= short.needed
-    enough = paired_difference(*two_equals(0, 60, 0.0), "mae").noise
-    assert enough.tells and enough.needed == enough.units == 60
-
-
 def test_what_is_overwhelming_is_told_by_few_days() -> None:
     ours, theirs = two_equals(0, 5, 0.0)
     far = replace(ours, scores=ours.scores - 9)
@@ -153,23 +119,6 @@ def test_one_day_tells_nothing() -> None:
     assert np.isnan(found.at_least(0.95)) and np.isnan(found.probability_better)
     assert not found.noise.tells
     assert np.isnan(interval(two_equals(0, 1, 0.0)[0], "mae").low)
-
-
-def test_memory_widens_what_chance_may_do() -> None:
-    rng = np.random.default_rng(1)
-    shocks = rng.normal(size=120)
-    forgetful = noise(shocks - shocks.mean(), np.arange(120), None)
-    remembered = lfilter([1.0], [1.0, -0.8], shocks) * 0.6
-    lasting = noise(remembered - remembered.mean(), np.arange(120), None)
-    assert lasting.reach(0.05) > 1.8 * forgetful.reach(0.05)
-    assert lasting.effective < 40 < forgetful.effective
-
-
-def test_the_reach_is_where_chance_has_the_tail_that_was_asked_for() -> None:
-    found = noise(np.random.default_rng(3).normal(size=40) / 40, np.arange(40), None)
-    for tail in (0.25, 0.05, 0.0005):
-        assert found.beyond(found.reach(tail)) == pytest.approx(tail, rel=1e-3)
-    assert found.beyond(0.0) == 0.5
 
 
 @pytest.mark.parametrize(
