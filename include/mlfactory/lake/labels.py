@@ -64,14 +64,31 @@ def known_labels(
         The key columns and the event time, `label`, `available_at` and `partition` (the event's),
         one row an event, partition after partition.
     """
-    features = product.spec.features
-    named = [*features.key, *([features.event_time] if features.event_time else [])]
-    columns = list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
     landings = [key for key in landings_of(product, keys) if key not in left_out]
+    columns = label_columns(product)
     if version is None:
         found = vouched_rows(product.name, LABELS, landings, columns=columns)
     else:
         found = Lake(product.name).read(LABELS, landings, columns=columns, version=version)
+    return known_among(product, found, keys, as_of)
+
+
+def label_columns(product: Product) -> list[str]:
+    """Return the columns of the table `labels`."""
+    features = product.spec.features
+    named = [*features.key, *([features.event_time] if features.event_time else [])]
+    return list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
+
+
+def known_among(
+    product: Product, found: pd.DataFrame, keys: Sequence[str], as_of: datetime
+) -> pd.DataFrame:
+    """Return what `known_labels` does, of rows that were read already.
+
+    Args:
+        found: the rows of the table `labels` that lie in the `landings_of` `keys`, or more.
+    """
+    features = product.spec.features
     known = found[LABEL].notna()
     if product.calendar.is_snapshot or features.event_time is None:
         return found[known & found[PARTITION].isin(set(keys))].reset_index(drop=True)
@@ -84,7 +101,8 @@ def known_labels(
     found = found[found[PARTITION].isin(set(keys))]
     # rows come landing after landing, and keys sort as times do
     found = found.drop_duplicates([PARTITION, *features.key], keep="last")
-    return found.sort_values(PARTITION, kind="stable", ignore_index=True)[columns]
+    found = found.sort_values(PARTITION, kind="stable", ignore_index=True)
+    return found[label_columns(product)]
 
 
 def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:

@@ -13,7 +13,7 @@ from mlfactory.monitor.findings import (
     PREDICTION_DRIFT,
     Finding,
 )
-from mlfactory.monitor.picture import JUDGED, Picture, bound_in_words
+from mlfactory.monitor.picture import JUDGED, Picture, performance_in_words
 
 _log = logging.getLogger(__name__)
 
@@ -49,8 +49,7 @@ def _words(picture: Picture, one: Finding) -> str:
         what = "the data drifted" if one.metric == DRIFT else "the predictions drifted"
         return f"{what}: {picture.drift_figures(one.metric)}"
     if one.metric == PERFORMANCE:
-        metric = picture.product.spec.performance_metric
-        return f"performance is in alert: {metric} {one.value:.4g}, {bound_in_words(one)}"
+        return f"performance is in alert: {performance_in_words(picture, one)}"
     if one.metric == LABELS_IN_TIME:
         return f"labels are overdue: {one.value:.1%} of its events have one, bound {one.bound:.0%}"
     return f"the newest event is {one.value:.0f} hours old, bound {one.bound:.0f}"

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
-from mlfactory.lake.catalog import PARTITION, PREDICTIONS
-from mlfactory.lake.vouched import vouched_rows
+from mlfactory.lake.catalog import PARTITION
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Partition
 from mlfactory.product.spec import ProductSpec
 from mlfactory.trainings.heldout import HeldOut
 
@@ -36,29 +32,22 @@ def from_held_out(spec: ProductSpec, held_out: HeldOut) -> pd.DataFrame:
     return found
 
 
-def from_predictions(
-    product: Product, partitions: Sequence[Partition], version: str
-) -> pd.DataFrame:
-    """Return score, class, time and partition of what a version predicted as champion."""
+def from_predictions(product: Product, predictions: pd.DataFrame, version: str) -> pd.DataFrame:
+    """Return score, class, time and partition of what a version predicted as champion.
+
+    Args:
+        predictions: rows of the table.
+    """
     spec = product.spec
-    many, event_time = spec.label.kind == "multiclass", spec.features.event_time
-    columns = [
-        PARTITION,
-        "role",
-        "model_version",
-        SCORE,
-        *([ANSWER, "probabilities"] if many else []),
-    ]
-    columns += [event_time] if event_time else []
-    keys = [slot.key for slot in partitions]
-    predictions = vouched_rows(product.name, PREDICTIONS, keys, columns=columns)
+    if predictions.empty:
+        return pd.DataFrame(columns=[SCORE, PARTITION])
     ours = (predictions["role"] == "champion") & (predictions["model_version"] == version)
     predictions = predictions[ours].reset_index(drop=True)
     found = pd.DataFrame({SCORE: predictions[SCORE].to_numpy(dtype=np.float64)})
     found[PARTITION] = predictions[PARTITION]
-    if many:
+    if spec.label.kind == "multiclass":
         found[SCORE] = [max(chances) for chances in predictions["probabilities"]]
         found[ANSWER] = predictions[ANSWER].to_numpy()
-    if event_time:
-        found[AT] = pd.to_datetime(predictions[event_time], utc=True)
+    if spec.features.event_time:
+        found[AT] = pd.to_datetime(predictions[spec.features.event_time], utc=True)
     return found

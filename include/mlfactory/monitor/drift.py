@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, PARTITION
-from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.answers import AT, from_predictions
 from mlfactory.monitor.findings import (
     DRIFT,
@@ -21,7 +18,8 @@ from mlfactory.monitor.findings import (
     Finding,
 )
 from mlfactory.monitor.reference import Reference
-from mlfactory.monitor.windows import windows
+from mlfactory.monitor.tables import Tables
+from mlfactory.monitor.windows import drift_windows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.statistics.drift import DriftResult, FeatureDrift, detect
@@ -36,11 +34,12 @@ _Read = Callable[[Sequence[Partition]], tuple[pd.DataFrame, pd.Series | None]]
 
 
 def drift_findings(
-    product: Product, partition: Partition, reference: Reference
+    product: Product, tables: Tables, partition: Partition, reference: Reference
 ) -> tuple[list[Finding], pd.DataFrame]:
     """Compare the features with those the champion was fitted on, and return them too.
 
-    They are those of the partition, and of as many before it as it takes to tell. A feature that
+    They are those of the partition, and of as many before it as it takes to tell, none of which the
+    champion has seen. A feature that
     the champion knew and that is gone, or is of another kind now, is a warning; one that it did
     not know is named.
     """
@@ -49,17 +48,16 @@ def drift_findings(
         **dict.fromkeys(features.numeric, "numeric"),
         **dict.fromkeys(features.categorical, "categorical"),
     }
-    there = Lake(product.name).columns(FEATURES)
-    kinds = {name: kind for name, kind in kinds.items() if name in there}
 
     def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
-        rows = read_features(product, slots, kinds)
+        rows = tables.features(slots)
         return rows, rows[features.event_time] if features.event_time else None
 
+    current = tables.features([partition])
     profile = reference.features
     if profile is None:
-        current, _ = read([partition])
         return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], current
+    kinds = {name: kind for name, kind in kinds.items() if name in current}
     known = {name for name, kind in kinds.items() if profile.kinds.get(name) == kind}
     found, current = _compared(product, partition, reference, DRIFT, profile, known, read)
     version = reference.reign.version
@@ -78,22 +76,13 @@ def drift_findings(
     return [*found, *gone, *new], current
 
 
-def read_features(
-    product: Product, slots: Sequence[Partition], names: Iterable[str]
-) -> pd.DataFrame:
-    """Return some features of partitions, with event time and partition."""
-    time = product.spec.features.event_time
-    columns = list(dict.fromkeys([*names, *([time] if time else []), PARTITION]))
-    return vouched_rows(product.name, FEATURES, [slot.key for slot in slots], columns=columns)
-
-
 def prediction_drift_findings(
-    product: Product, partition: Partition, reference: Reference
+    product: Product, tables: Tables, partition: Partition, reference: Reference
 ) -> tuple[list[Finding], pd.DataFrame]:
     """Compare what the champion says with what it said about held-out rows, and return it too."""
 
     def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
-        answers = from_predictions(product, slots, reference.reign.version)
+        answers = from_predictions(product, tables.predictions(slots), reference.reign.version)
         return answers, answers.get(AT)
 
     profile = reference.answers
@@ -120,7 +109,7 @@ def _compared(
     if rows.empty:
         return [Finding(partition.key, metric, state=NO_DATA)], rows
     since, result = partition.key, None
-    for slots in windows(product, partition):
+    for slots in drift_windows(product, partition, reference.reign.seen_through):
         if len(slots) > 1:
             rows, times = read(slots)
         since = slots[0].key

@@ -26,7 +26,7 @@ DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS, LABELS_IN_TIME = (
 """The metrics whose row with an empty slice carries a partition's state."""
 
 NAIVE = "naive"
-"""The figure of the watched metric for the best answer that looks at no feature."""
+"""How the best answer that looks at no feature fares, in the metric that counts."""
 
 CHALLENGER = "challenger"
 """The slice of the challenger's figures."""
@@ -63,7 +63,8 @@ class Finding:
         since: first partition of the window that was measured, which ends with `about`.
         as_of: the partition at whose end the labels were looked at.
         why: what the bound is: of the spec (`bound`), of the `naive` answer, or of the `held_out`
-            rows; of a feature, that it is `gone`, or `new` to the champion.
+            rows; of a feature, that it is `gone`, or `new` to the champion; of the naive answer,
+            the metric, in which its figure is the value and the model's the bound.
     """
 
     about: str

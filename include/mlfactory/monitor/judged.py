@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, PARTITION, PREDICTIONS
-from mlfactory.lake.labels import LABEL, known_labels
-from mlfactory.lake.vouched import vouched_rows
-from mlfactory.monitor.windows import windows
+from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.labels import LABEL
+from mlfactory.monitor.tables import Tables
+from mlfactory.monitor.windows import performance_windows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.answers import Answers
 from mlfactory.statistics.metrics import Outcome
+from mlfactory.statistics.statistic import Ints
 from mlfactory.trainings import outcomes
-from mlfactory.trainings.blocks import days
-
-MIN_LABELLED = 50
-"""With fewer labelled predictions than this, a figure would be told more by luck than the model."""
-
-MIN_DAYS = 4
-"""Days that a window has where partitions are shorter: what a day brings is chance."""
+from mlfactory.trainings.blocks import days, entities
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +35,7 @@ class Judged:
         rows: labelled predictions of the window, as they lie in the table.
         labels: (rows,) their labels.
         traits: their sensitive columns.
+        groups: (rows,) the entity of each, None if the spec names none.
     """
 
     version: str
@@ -49,6 +45,7 @@ class Judged:
     rows: pd.DataFrame
     labels: pd.Series
     traits: pd.DataFrame
+    groups: Ints | None = None
 
     @property
     def coverage(self) -> float:
@@ -56,17 +53,26 @@ class Judged:
         return self.labelled / self.predictions if self.predictions else math.nan
 
 
-def judged(product: Product, about: Partition, as_of: Partition) -> dict[str, Judged]:
+def judged(
+    product: Product,
+    tables: Tables,
+    about: Partition,
+    as_of: Partition,
+    tells: Callable[[Judged], bool],
+) -> dict[str, Judged]:
     """Return the predictions made for `about`, by role: of the champion and of the challenger.
 
     Labels count if they were known at the end of `as_of`. Where the partition has labels, but too
     few to judge by, the ones before it are added, as long as the same versions predicted them.
+
+    Args:
+        tells: whether the champion's are enough to judge by.
     """
     found: dict[str, Judged] = {}
-    for slots in windows(product, about):
-        found = _over(product, slots, as_of)
+    for slots in performance_windows(product, about):
+        found = _over(product, tables, slots, as_of)
         champion = found.get("champion")
-        if champion is None or not champion.labelled or _tells(product, champion):
+        if champion is None or not champion.labelled or tells(champion):
             break
     return found
 
@@ -87,32 +93,39 @@ def outcome_of(product: Product, made: Judged, classes: tuple[str, ...] = ()) ->
         Answers(scores, rows["prediction"].to_numpy()),
         known=classes,
         blocks=days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None,
+        groups=made.groups,
     )
 
 
-def _over(product: Product, slots: Sequence[Partition], as_of: Partition) -> dict[str, Judged]:
-    keys, newest = [slot.key for slot in slots], slots[-1].key
-    predictions = vouched_rows(product.name, PREDICTIONS, keys)
+def _over(
+    product: Product, tables: Tables, slots: Sequence[Partition], as_of: Partition
+) -> dict[str, Judged]:
+    predictions = tables.predictions(slots)
     if predictions.empty:
         return {}
-    of_newest = predictions[predictions[PARTITION] == newest]
-    on = [PARTITION, *product.spec.features.key]
-    known = known_labels(product, keys, as_of.end)
+    newest = predictions[PARTITION] == slots[-1].key
     return {
-        str(role): _of_role(product, predictions[predictions["role"] == role], known, newest, on)
-        for role in of_newest["role"].unique()
+        str(role): _of_role(product, tables, predictions[predictions["role"] == role], slots, as_of)
+        for role in predictions.loc[newest, "role"].unique()
     }
 
 
 def _of_role(
-    product: Product, made: pd.DataFrame, known: pd.DataFrame, newest: str, on: list[str]
+    product: Product,
+    tables: Tables,
+    made: pd.DataFrame,
+    slots: Sequence[Partition],
+    as_of: Partition,
 ) -> Judged:
     """Return what one model said, from the partition on since which it predicted."""
+    newest, on = slots[-1].key, [PARTITION, *product.spec.features.key]
     version = str(made.loc[made[PARTITION] == newest, "model_version"].iloc[0])
     made = made[made["model_version"] == version]
+    known = tables.labels(slots, as_of.end)
     places = _places(made, known, on)
     rows = made[places >= 0].reset_index(drop=True)
-    labels = known[LABEL].iloc[places[places >= 0]].reset_index(drop=True)
+    traits = _traits(product, tables, rows, slots)
+    group = product.spec.features.group
     is_newest = made[PARTITION] == newest
     return Judged(
         version=version,
@@ -120,21 +133,27 @@ def _of_role(
         predictions=int(is_newest.sum()),
         labelled=int((rows[PARTITION] == newest).sum()),
         rows=rows,
-        labels=labels,
-        traits=_traits(product, rows, on),
+        labels=known[LABEL].iloc[places[places >= 0]].reset_index(drop=True),
+        traits=traits[list(product.spec.features.sensitive)],
+        groups=entities(traits[group]) if group is not None else None,
     )
 
 
-def _traits(product: Product, rows: pd.DataFrame, on: list[str]) -> pd.DataFrame:
-    names = list(product.spec.features.sensitive)
+def _traits(
+    product: Product, tables: Tables, rows: pd.DataFrame, slots: Sequence[Partition]
+) -> pd.DataFrame:
+    """Return the sensitive columns and the group of some rows; missing where the row is gone."""
+    features = product.spec.features
+    group = [features.group] if features.group else []
+    names = list(dict.fromkeys([*features.sensitive, *group]))
     if not names or rows.empty:
-        return pd.DataFrame(index=rows.index)
-    keys = sorted(set(rows[PARTITION]))
-    columns = list(dict.fromkeys([*on, *names]))
-    built = vouched_rows(product.name, FEATURES, keys, columns=columns)
-    places = _places(rows, built, on)
-    found = built[names].iloc[places].reset_index(drop=True)
-    return found.where(pd.Series(places >= 0), None) if (places < 0).any() else found
+        return pd.DataFrame(index=rows.index, columns=names, dtype=object)
+    built = tables.features(slots)
+    places = _places(rows, built, [PARTITION, *features.key])
+    # a place of -1 becomes a row without values
+    return (
+        built.reindex(columns=names).reset_index(drop=True).reindex(places).reset_index(drop=True)
+    )
 
 
 def _places(rows: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> np.ndarray:
@@ -144,12 +163,3 @@ def _places(rows: pd.DataFrame, others: pd.DataFrame, on: list[str]) -> np.ndarr
     index = pd.MultiIndex.from_frame(others[on])
     places: np.ndarray = index.get_indexer(pd.MultiIndex.from_frame(rows[on]))
     return places
-
-
-def _tells(product: Product, made: Judged) -> bool:
-    if len(made.rows) < MIN_LABELLED:
-        return False
-    event_time = product.spec.features.event_time
-    if event_time is None or product.calendar.every not in ("hour", "day"):
-        return True
-    return len(np.unique(days(made.rows[event_time]))) >= MIN_DAYS

@@ -11,7 +11,9 @@ from mlfactory.monitor.findings import (
     ALERT,
     DRIFT,
     FRESHNESS,
+    INSUFFICIENT,
     LABELS_IN_TIME,
+    NAIVE,
     PERFORMANCE,
     PREDICTION_DRIFT,
     WARN,
@@ -100,12 +102,38 @@ def _urgency(one: Finding) -> tuple[bool, bool, float]:
     return one.state == ALERT, one.state == WARN, 0.0 if math.isnan(ratio) else ratio
 
 
-def bound_in_words(one: Finding) -> str:
-    """Return what a figure is held against, such as `bound 0.58` or `the naive answer's 40.9`."""
+def performance_in_words(picture: Picture, one: Finding, *, interval: bool = False) -> str:
+    """Return the figure that made the state of performance, and what it is held against.
+
+    Such as `roc_auc 0.59, bound 0.62`, or `cost 12.7 against 8.3 of the naive answer`.
+
+    Args:
+        one: the summary of a partition's performance.
+    """
+    if one.why == NAIVE:
+        naive = next(other for other in picture.about(one.about) if other.metric == NAIVE)
+        since = "" if naive.since == one.since else f" since {naive.since}"
+        figure = (
+            f"{naive.why} {naive.bound:.4g}{since} against {naive.value:.4g} of the naive answer"
+        )
+    else:
+        figure = f"{picture.product.spec.performance_metric} {one.value:.4g}"
+        figure += f" ({interval_in_words(one)})" if interval else ""
+        figure += f", {_bound_in_words(one)}"
+    return f"{figure}: too little to tell from chance" if one.state == INSUFFICIENT else figure
+
+
+def interval_in_words(one: Finding) -> str:
+    """Return the ends of a figure's interval, such as `0.57 to 0.61`."""
+    if one.low is None or one.high is None or math.isnan(one.low):
+        return "no interval"
+    return f"{one.low:.4g} to {one.high:.4g}"
+
+
+def _bound_in_words(one: Finding) -> str:
+    """Return what a figure is held against, such as `bound 0.58`."""
     if one.bound is None or math.isnan(one.bound):
         return "no bound is set"
-    if one.why == "naive":
-        return f"the naive answer's {one.bound:.4g}"
     if one.why == "held_out":
         return f"{one.bound:.4g} on the held-out rows"
     return f"bound {one.bound:g}"

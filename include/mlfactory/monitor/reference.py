@@ -11,7 +11,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.store import Absent
 from mlfactory.monitor.answers import ANSWER, AT, SCORE, from_held_out
 from mlfactory.monitor.findings import NO_MODEL, SEEN
-from mlfactory.monitor.performance import Known, known_of
+from mlfactory.monitor.judgement import Known, known_of
 from mlfactory.product.errors import FactoryError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -109,9 +109,16 @@ def without_reference(product: Product) -> str:
     return NO_MODEL
 
 
-def known_versions(product: Product, versions: set[str]) -> dict[str, Known]:
-    """Return what is known of some versions from their trainings."""
-    return {version: _known(product, version) for version in versions}
+class Versions(dict[str, Known]):
+    """What is known of versions from their trainings, read when a version is first asked for."""
+
+    def __init__(self, product: Product) -> None:
+        super().__init__()
+        self._product = product
+
+    def __missing__(self, version: str) -> Known:
+        self[version] = _known(self._product, version)
+        return self[version]
 
 
 def _known(product: Product, version: str) -> Known:

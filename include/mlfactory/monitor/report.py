@@ -21,7 +21,7 @@ from mlfactory.monitor.findings import (
     SEEN,
     Finding,
 )
-from mlfactory.monitor.picture import Picture, bound_in_words
+from mlfactory.monitor.picture import Picture, performance_in_words
 from mlfactory.monitor.reference import Reference, without_reference
 from mlfactory.product.metrics import metrics_for
 from mlfactory.registry.versions import version_url
@@ -103,6 +103,8 @@ def _note(picture: Picture, name: str, state: str) -> str:
         return ", ".join(f"{one.value:.1%} of {one.about} have one" for one in late)
     found = picture.summary(name)
     window = "" if found is None else _window(picture, found)
+    if name == PERFORMANCE and found is not None and found.value is not None:
+        return f"{performance_in_words(picture, found, interval=True)}{window}"
     if state == "insufficient":
         return f"too little{window} to tell a large change from chance"
     if found is None or found.value is None:
@@ -117,11 +119,7 @@ def _note(picture: Picture, name: str, state: str) -> str:
         if len(ranked) == 1:
             return f"{ranked[0].slice} {ranked[0].value:.2g}, bound {ranked[0].bound:.2g}{window}"
         return f"none of {len(ranked)} columns is beyond its bound{window}{rest}"
-    if name == FRESHNESS:
-        return f"newest event {found.value:.1f} hours before the end, bound {found.bound:.0f}"
-    metric = picture.product.spec.performance_metric
-    figure = f"{metric} {found.value:.4g} ({_interval(found)}){window}"
-    return f"{figure}, {bound_in_words(found)}"
+    return f"newest event {found.value:.1f} hours before the end, bound {found.bound:.0f}"
 
 
 def _window(picture: Picture, found: Finding) -> str:
@@ -129,12 +127,6 @@ def _window(picture: Picture, found: Finding) -> str:
     if found.since in (None, picture.partition.key):
         return ""
     return f" since {found.since}"
-
-
-def _interval(found: Finding) -> str:
-    if found.low is None or found.high is None or np.isnan(found.low):
-        return "no interval"
-    return f"{found.low:.4g} to {found.high:.4g}"
 
 
 def _model(page: Page, picture: Picture, run_address: str) -> None:
@@ -293,7 +285,9 @@ def _figures(picture: Picture, about: str) -> Iterator[list[object]]:
             name = metric
             if metric == "cost" and spec.business:
                 name = f"cost of a prediction, {spec.business.currency}"
-            naive = _value(found, NAIVE) if metric == spec.performance_metric else None
+            naive = next(
+                (it.value for it in found if it.metric == NAIVE and it.why == metric), None
+            )
             yield [name, one.value, one.low, one.high, challenger, naive]
 
 

@@ -20,7 +20,7 @@ from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.alerts import tell
-from mlfactory.monitor.drift import drift_findings, prediction_drift_findings, read_features
+from mlfactory.monitor.drift import drift_findings, prediction_drift_findings
 from mlfactory.monitor.findings import (
     DRIFT,
     NO_DATA,
@@ -31,17 +31,18 @@ from mlfactory.monitor.findings import (
 )
 from mlfactory.monitor.history import History, history_before
 from mlfactory.monitor.judged import Judged, judged
-from mlfactory.monitor.performance import performance_findings
+from mlfactory.monitor.performance import against_naive, figure_tells, performance_findings
 from mlfactory.monitor.picture import Picture
 from mlfactory.monitor.reference import (
     Reference,
-    known_versions,
+    Versions,
     reference_for,
     without_reference,
 )
 from mlfactory.monitor.report import page_of
 from mlfactory.monitor.series import log_series
 from mlfactory.monitor.service_levels import freshness, labels_in_time
+from mlfactory.monitor.tables import Tables
 from mlfactory.monitor.windows import measured_at
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -74,7 +75,7 @@ def run(product: Product, partition: Partition) -> MonitorResult:
         measured = measured_at(product, partition)
         _note_reads(product, record, {slot.key for slot, _ in measured})
         record.inputs = lake.versions(FEATURES, LABELS, PREDICTIONS)
-        picture = _look(product, partition, measured)
+        picture = _look(product, Tables(product), partition, measured)
         history = history_before(product, partition)
         record.write(lake, METRICS, as_table(picture.findings))
         run_id = monitor_run(product)
@@ -93,12 +94,15 @@ def _note_reads(product: Product, record: Manifest, keys: set[str]) -> None:
 
 
 def _look(
-    product: Product, partition: Partition, measured: list[tuple[Partition, Partition]]
+    product: Product,
+    tables: Tables,
+    partition: Partition,
+    measured: list[tuple[Partition, Partition]],
 ) -> Picture:
     reference = reference_for(product, partition)
-    drifts, current, answers = _drifts(product, partition, reference)
-    rows = int((current[PARTITION] == partition.key).sum())
-    found = [*drifts, *_performances(product, partition, reference, measured, rows)]
+    drifts, current, answers = _drifts(product, tables, partition, reference)
+    rows = len(tables.features([partition]))
+    found = [*drifts, *_performances(product, tables, partition, reference, measured)]
     fresh = freshness(product, partition, current)
     found += [fresh] if fresh else []
     return Picture(
@@ -118,39 +122,45 @@ def _look(
 
 
 def _drifts(
-    product: Product, partition: Partition, reference: Reference | None
+    product: Product, tables: Tables, partition: Partition, reference: Reference | None
 ) -> tuple[list[Finding], pd.DataFrame, pd.DataFrame]:
     """Return what was found of both drifts, and the features and answers it was found in."""
     if reference is None:
-        current, answers = read_features(product, [partition], ()), pd.DataFrame()
+        current, answers = tables.features([partition]), pd.DataFrame()
         absent = NO_DATA if current.empty else without_reference(product)
         both = [Finding(partition.key, metric, state=absent) for metric in _DRIFTS]
         return both, current, answers
-    drifts, current = drift_findings(product, partition, reference)
+    drifts, current = drift_findings(product, tables, partition, reference)
     if current.empty:
         both = [Finding(partition.key, metric, state=NO_DATA) for metric in _DRIFTS]
         return both, current, pd.DataFrame()
-    predicted, answers = prediction_drift_findings(product, partition, reference)
+    predicted, answers = prediction_drift_findings(product, tables, partition, reference)
     return [*drifts, *predicted], current, answers
 
 
 def _performances(
     product: Product,
+    tables: Tables,
     partition: Partition,
     reference: Reference | None,
     measured: list[tuple[Partition, Partition]],
-    rows: int,
 ) -> list[Finding]:
+    known = Versions(product)
+
+    def tells(made: Judged) -> bool:
+        return figure_tells(product, made, known[made.version].classes)
+
     found: list[Finding] = []
     for about, as_of in measured:
-        made = judged(product, about, as_of)
+        made = judged(product, tables, about, as_of, tells)
         if as_of != partition and not _tells_more(product, about, as_of, made):
             continue
         if made:
-            known = known_versions(product, {one.version for one in made.values()})
-            found += performance_findings(product, about, as_of, made, known)
+            naive = against_naive(product, tables, about, as_of, known)
+            found += performance_findings(product, about, as_of, made, known, naive)
         elif about == partition:
-            absent = without_reference(product) if rows and reference is None else NO_DATA
+            seen = reference is None and len(tables.features([partition])) > 0
+            absent = without_reference(product) if seen else NO_DATA
             found.append(Finding(about.key, PERFORMANCE, state=absent))
     return found
 

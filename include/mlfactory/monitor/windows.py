@@ -1,7 +1,9 @@
 """Over which partitions things are measured: as many, ending with the newest, as it takes to tell.
 
 A day of 24 rows can tell little by itself, a week of such days more. So what is measured about a
-partition is a window that reaches back from it, and is never longer than a training's hold-out.
+partition is a window that reaches back from it. Where drift is looked for it is never longer than a
+training's hold-out: what changed is to be found while it is new. How good a model is takes longer
+to tell, for rows share what their day brought: there it may be four weeks.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterator
 
 from mlfactory.lake.labels import landing_of
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.product.defaults import JUDGED_OVER
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -17,28 +20,45 @@ _SHORTEST = {"hour": 24}
 """Partitions in the shortest window: an hour is compared together with the rest of its day."""
 
 
-def windows(product: Product, partition: Partition) -> Iterator[list[Partition]]:
-    """Give the windows that end with `partition`, the shortest first, each about twice the last.
+def drift_windows(
+    product: Product, partition: Partition, seen_through: str
+) -> Iterator[list[Partition]]:
+    """Give the windows over which drift is looked for, the shortest first.
 
-    A window never reaches before the product's first partition.
+    Args:
+        seen_through: the newest partition that the champion learned from or was chosen by. What
+            it has seen is not new, so no window reaches there.
+    """
+    shortest = _SHORTEST.get(product.calendar.every, 1)
+    longest = max(product.spec.holdout_partitions, shortest)
+    yield from _windows(product, partition, longest, seen_through)
+
+
+def performance_windows(product: Product, partition: Partition) -> Iterator[list[Partition]]:
+    """Give the windows over which a model's answers are judged, the shortest first."""
+    longest = max(product.spec.holdout_partitions, JUDGED_OVER[product.calendar.every])
+    yield from _windows(product, partition, longest)
+
+
+def _windows(
+    product: Product, partition: Partition, longest: int, after: str = ""
+) -> Iterator[list[Partition]]:
+    """Give the windows that end with `partition`, each about twice the last.
+
+    None reaches before the product's first partition, or to one that is not later than `after`.
     """
     calendar = product.calendar
     if calendar.is_snapshot:
         yield [partition]
         return
-    length, longest = _SHORTEST.get(calendar.every, 1), longest_window(product)
-    had = 0
+    length, had = _SHORTEST.get(calendar.every, 1), 0
     while True:
         slots = calendar.back(partition, min(length, longest))
+        slots = [slot for slot in slots if slot.key > after]
         if len(slots) == had:
             return
         yield slots
         had, length = len(slots), 2 * length
-
-
-def longest_window(product: Product) -> int:
-    """Return how many partitions the longest window has."""
-    return max(product.spec.holdout_partitions, _SHORTEST.get(product.calendar.every, 1))
 
 
 def measured_at(product: Product, partition: Partition) -> list[tuple[Partition, Partition]]:

@@ -44,5 +44,9 @@ DEFAULTS: dict[Every, Defaults] = {
     "snapshot": Defaults(1, 0, every=0, cooldown=1, budget=Budget(6, 12), season=0),
 }
 
+JUDGED_OVER: dict[Every, int] = {"hour": 672, "day": 28, "week": 4, "month": 1, "snapshot": 1}
+"""Partitions over which a serving model's answers are judged at most, where no longer hold-out is
+asked: four weeks, for rows share what their day brought, and few days tell little."""
+
 HOLDOUT_SHARE = 0.25
 """Share of a snapshot's rows that is held out, and the most of a window by default."""

@@ -14,15 +14,13 @@ from mlfactory.promote.evidence import Evidence, GateResult, State, Terms
 from mlfactory.report.numbers import written
 from mlfactory.statistics.comparison import PairedDifference, paired_difference
 from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.naive import UNBEATABLE
 
 SLICE_ROWS = 50
 """Rows below which the figure of a slice is mostly chance."""
 
 SLICES_WRONGLY_STOPPED = 0.05
 """How often chance alone may stop a candidate at a gate of slices, however many there are."""
-
-UNBEATABLE = frozenset({"recall"})
-"""Metrics in which nothing beats a constant: to call all rows 1 finds every one of them."""
 
 _DAYS: Mapping[Every, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365.25 / 12}
 _NAMED = 5

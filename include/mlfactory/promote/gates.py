@@ -8,10 +8,11 @@ from dataclasses import replace
 
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate, SliceGate
 from mlfactory.product.metrics import LATENCY
-from mlfactory.promote.comparing import UNBEATABLE, beats, naive, slices
+from mlfactory.promote.comparing import beats, naive, slices
 from mlfactory.promote.evidence import Evidence, GateResult, State, Terms
 from mlfactory.report.numbers import written
 from mlfactory.statistics.estimate import Estimate, interval
+from mlfactory.statistics.naive import UNBEATABLE
 
 BUILT_IN = ("servable", "fresh", "holdout", "naive")
 

@@ -11,9 +11,11 @@ import pandas as pd
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import METRICS
 from mlfactory.lake.vouched import vouched_rows
+from mlfactory.product.defaults import JUDGED_OVER
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.policy import DriftTrigger, PerformanceTrigger
+from mlfactory.product.spec import ProductSpec
 from mlfactory.retrain.policy import Observation, Past
 
 _FIGURES_SHOWN = 3
@@ -85,17 +87,21 @@ def observations_until(
         & (rows["about"] > cutoff.key)
         & (rows["about"] <= partition.key)
     ]
-    return _observations(rows)
+    return _observations(product.spec, rows)
 
 
 def _looked_back(product: Product) -> int:
     """Return how many partitions the triggers can look back on: so many windows on end."""
-    spec = product.spec
-    times = [
-        one.in_.n for one in spec.triggers if isinstance(one, DriftTrigger | PerformanceTrigger)
-    ]
-    window = max(spec.holdout_partitions, _HOURS if product.calendar.every == "hour" else 1)
-    return max(times, default=1) * window + 1
+    spec, every = product.spec, product.calendar.every
+    of_drift = max(spec.holdout_partitions, _HOURS if every == "hour" else 1)
+    of_performance = max(spec.holdout_partitions, JUDGED_OVER[every])
+    windows = [of_performance]
+    for one in spec.triggers:
+        if isinstance(one, DriftTrigger):
+            windows.append(one.in_.n * of_drift)
+        elif isinstance(one, PerformanceTrigger):
+            windows.append(one.in_.n * of_performance)
+    return max(windows) + 1
 
 
 def _champion(product: Product, partition: Partition) -> str | None:
@@ -112,7 +118,7 @@ def _before(product: Product, partition: Partition, keys: set[str]) -> tuple[str
     return tuple(key for key in sorted(keys) if parse(key).start < partition.start)
 
 
-def _observations(rows: pd.DataFrame) -> list[Observation]:
+def _observations(spec: ProductSpec, rows: pd.DataFrame) -> list[Observation]:
     """Return what was found last about each partition, oldest first.
 
     There may be a thousand rows of hundreds of partitions: whole columns are worked on.
@@ -120,17 +126,19 @@ def _observations(rows: pd.DataFrame) -> list[Observation]:
     newest = rows.sort_values(["partition", "as_of"], kind="stable")
     newest = newest.drop_duplicates(["about", "metric", "slice"], keep="last")
     summary = newest[newest["slice"] == ""]
-    drift, performance = (
+    drift, performance, naive = (
         summary[summary["metric"] == metric].set_index("about").to_dict("index")
-        for metric in ("drift", "performance")
+        for metric in ("drift", "performance", "naive")
     )
     features = newest[(newest["metric"] == "drift") & (newest["slice"] != "")]
     drifted = dict(iter(features[features["state"].isin(["alert", "warn"])].groupby("about")))
     return [
         _observation(
+            spec.performance_metric,
             about,
             drift.get(about, {"state": "no_data", "since": ""}),
             performance.get(about, {"state": "no_labels", "since": "", "value": None}),
+            naive.get(about, {"state": "", "since": "", "value": None}),
             drifted.get(about),
         )
         for about in sorted(set(newest["about"]))
@@ -138,35 +146,43 @@ def _observations(rows: pd.DataFrame) -> list[Observation]:
 
 
 def _observation(
+    metric: str,
     about: str,
     drift: Mapping[Any, Any],
     performance: Mapping[Any, Any],
+    naive: Mapping[Any, Any],
     drifted: pd.DataFrame | None,
 ) -> Observation:
-    value = performance["value"]
+    beside_naive = ""
+    if not pd.isna(naive["value"]) and not pd.isna(naive["bound"]):
+        figures = f"{naive['why']} {naive['bound']:.4g} against {naive['value']:.4g}"
+        beside_naive = f"{figures} of the naive answer"
+    of_naive = performance.get("why") == "naive"
     return Observation(
         partition=about,
         drift=str(drift["state"]),
         performance=str(performance["state"]),
         drift_figures="" if drifted is None else _drifted(drifted),
-        value=None if value is None or pd.isna(value) else float(value),
-        bound=_bound(performance),
+        figures=beside_naive if of_naive else _figures(metric, performance),
+        naive=str(naive["state"]),
+        naive_figures=beside_naive,
         drift_since=str(drift["since"]),
-        performance_since=str(performance["since"]),
+        performance_since=str(naive["since"] if of_naive else performance["since"]),
+        naive_since=str(naive["since"]),
     )
 
 
-def _bound(performance: Mapping[str, Any]) -> str:
-    """Return what a figure is held against, such as `below 0.58`."""
+def _figures(metric: str, performance: Mapping[str, Any]) -> str:
+    """Return a figure and what it is held against, such as `roc_auc 0.571 below 0.58`."""
     bound, value = performance.get("bound"), performance["value"]
-    if bound is None or value is None or pd.isna(bound) or pd.isna(value):
+    if pd.isna(value):
         return ""
+    if bound is None or pd.isna(bound):
+        return f"{metric} {value:.4g}"
     side = "below" if abs(value) < bound else "above"
-    if performance["why"] == "naive":
-        return f"worse than the naive answer's {bound:.4g}"
     if performance["why"] == "held_out":
-        return f"{side} {bound:.4g} on the held-out rows"
-    return f"{side} {bound:g}"
+        return f"{metric} {value:.4g} {side} {bound:.4g} on the held-out rows"
+    return f"{metric} {value:.4g} {side} {bound:g}"
 
 
 def _drifted(found: pd.DataFrame) -> str:

@@ -21,21 +21,25 @@ class Observation:
 
     Attributes:
         drift_figures: the features that drifted most, such as `temp 0.61 > 0.12`.
-        value: of the performance metric, nan or None where it is not known.
-        bound: what it is held against, in words, such as `below 0.58`.
+        figures: what made the state of the performance, such as `roc_auc 0.57 below 0.58`.
+        naive: state of the comparison with the best answer that looks at no feature.
+        naive_figures: such as `cost 12.7 against 8.3 of the naive answer`.
         drift_since: the first partition of the window in which drift was looked for; by default
             the partition itself.
         performance_since: the same of the performance.
+        naive_since: the same of the comparison with the naive answer.
     """
 
     partition: str
     drift: str
     performance: str
     drift_figures: str = ""
-    value: float | None = None
-    bound: str = ""
+    figures: str = ""
+    naive: str = ""
+    naive_figures: str = ""
     drift_since: str = ""
     performance_since: str = ""
+    naive_since: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ def decide(
     """
     calendar = spec.partition.calendar
     asks = list(_asks(spec, partition, past, observations))
+    asks += _asked_by_naive(observations, asks)
     if past.champion is not None and not asks:
         standing = "; ".join(_standing(spec, partition, past, observations))
         return Decision(False, f"nothing asks for it: {standing}")
@@ -139,6 +144,10 @@ def _of_performance(seen: Observation) -> tuple[str, str]:
     return seen.performance, seen.performance_since
 
 
+def _of_naive(seen: Observation) -> tuple[str, str]:
+    return seen.naive, seen.naive_since
+
+
 def _since(calendar: Calendar, partition: Partition, past: Past) -> int | None:
     """Return how many partitions ago the last training was, None if there was none."""
     if not past.trainings:
@@ -171,11 +180,20 @@ def _asks(
                     "drift", trigger.drift, trigger.in_, reached, reached[-1].drift_figures
                 )
         else:
-            yield from _asked_by_performance(spec, trigger, observations)
+            yield from _asked_by_performance(trigger, observations)
+
+
+def _asked_by_naive(observations: Sequence[Observation], asks: Sequence[str]) -> Iterator[str]:
+    """Ask, whatever the spec names, where a model does worse than none; once for one reason."""
+    for newest in apart(observations, _of_naive)[-1:]:
+        if newest.naive == "alert" and not any(newest.naive_figures in ask for ask in asks):
+            yield f"the champion did worse than no model at {newest.partition} " + (
+                f"({newest.naive_figures})"
+            )
 
 
 def _asked_by_performance(
-    spec: ProductSpec, trigger: PerformanceTrigger, observations: Sequence[Observation]
+    trigger: PerformanceTrigger, observations: Sequence[Observation]
 ) -> Iterator[str]:
     # the newest partitions have no labels yet where these come late, so the newest measured count
     measured = apart(observations, _of_performance)
@@ -185,7 +203,7 @@ def _asked_by_performance(
         if seen.performance in _REACHED[trigger.performance]
     ]
     if len(reached) >= trigger.in_.k:
-        figures = _performance(spec, reached[-1])
+        figures = reached[-1].figures
         yield _asked("performance", trigger.performance, trigger.in_, reached, figures)
 
 
@@ -194,13 +212,6 @@ def _asked(what: str, state: str, times: KOfN, reached: Sequence[Observation], f
     if times.n == 1:
         return f"{what} of {reached[-1].partition} was {state}{in_brackets}"
     return f"{what} was {state} in {len(reached)} of the newest {times.n} partitions{in_brackets}"
-
-
-def _performance(spec: ProductSpec, seen: Observation) -> str:
-    """Return such as `roc_auc 0.571 below 0.58`."""
-    if seen.value is None:
-        return ""
-    return f"{spec.performance_metric} {seen.value:.4g} {seen.bound}".rstrip()
 
 
 def _standing(
@@ -223,8 +234,9 @@ def _standing(
         yield "no drift measured yet"
     if performance:
         newest = performance[-1]
-        figures = _performance(spec, newest)
-        yield f"performance {newest.performance} ({figures} in {newest.partition})"
+        yield f"performance {newest.performance} ({newest.figures} in {newest.partition})"
+    elif any(seen.performance == "insufficient" for seen in observations):
+        yield "performance cannot be told yet"
     else:
         yield "no performance measured yet"
     every = [trigger.every for trigger in spec.triggers if isinstance(trigger, EveryTrigger)]

@@ -12,6 +12,9 @@ from mlfactory.product.metrics import LabelKind
 from mlfactory.statistics.metrics import Outcome
 from mlfactory.statistics.statistic import Floats, Ints
 
+UNBEATABLE = frozenset({"recall"})
+"""Metrics in which nothing beats a constant: to call all rows 1 finds every one of them."""
+
 _ALWAYS_1 = frozenset({"f1", "recall", "precision"})
 """Whoever never says 1 has a recall and an f1 of 0, and no precision at all."""
 

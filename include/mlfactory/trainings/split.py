@@ -20,6 +20,7 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.statistics.statistic import Ints
+from mlfactory.trainings.blocks import entities
 from mlfactory.trainings.usable import not_usable
 
 _GROUP = "\0group"
@@ -164,10 +165,7 @@ def held_out_by_key(key: pd.DataFrame, fraction: float) -> Mask:
 
 def groups_of(rows: pd.DataFrame) -> Ints | None:
     """Return a number for the entity of each row, None if the spec names none."""
-    if _GROUP not in rows:
-        return None
-    hashed = pd.util.hash_pandas_object(rows[_GROUP].astype("str"), index=False)
-    return hashed.to_numpy(np.uint64).view(np.int64)
+    return entities(rows[_GROUP]) if _GROUP in rows else None
 
 
 def least_of_the_rarest(product: Product) -> int:

@@ -47,6 +47,9 @@ monitor:
 
 INPUTS = ["distance", "wind", "line"]
 RIDES_A_DAY = 12
+THRESHOLD = 1 / 6
+"""What the costs imply: with a higher one no model would cost less."""
+
 TRAINING = "2013-03-01.test"
 LABELS = pa.schema(
     [
@@ -121,7 +124,7 @@ class Rides:
             features_version=lake.version("features"),
             fit_rows=len(rows),
         )
-        left = leave(self.product, training, model, rows, rows["label"], held_out, truth, 0.5)
+        left = leave(self.product, training, model, rows, rows["label"], held_out, truth, THRESHOLD)
         tags = {"training_id": TRAINING, "partition": march.key, "seen_through": march.key}
         stored = StoredModel(left.model_uri, left.model, left.digest)
         version = register(self.product.name, stored, left.run_id, tags)
@@ -137,7 +140,7 @@ class Rides:
         )
         return version
 
-    def score(self, number: int, *, role: str = "champion") -> None:
+    def score(self, number: int, *, role: str = "champion", threshold: float = THRESHOLD) -> None:
         """Predict a month with the model, the challenger being the same model, badly moved."""
         month = self.month(number)
         version = "1" if role == "champion" else "2"
@@ -150,7 +153,7 @@ class Rides:
             role=role,
             model_version=version,
             score=scores,
-            prediction=(scores >= 0.5).astype(float),
+            prediction=(scores >= threshold).astype(float),
         )
         standing = self.lake.read("predictions", [month.key])
         if len(standing):

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 from tests.left_rows import leave_rows
 
-from mlfactory import monitor
+from mlfactory import monitor, retrain
 from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import store_at
+from mlfactory.lake.tables import Lake
 from mlfactory.registry.connection import client
 from mlfactory.settings import settings
 
@@ -151,6 +152,49 @@ def test_an_alert_of_performance_is_told_once_though_it_is_measured_again(served
         monitor.run(served.product, served.month(5))
         assert served.figure(5, "performance", about=4)["state"] == "alert"
         assert len(lines()) == 1
+
+
+def test_a_model_that_costs_more_than_none_is_an_alert_and_asks_though_its_auc_is_fine(
+    served, caplog
+):
+    """The demo's June was green by its AUC, at a cost of 12.72 where no model would cost 8.30."""
+    served.prepare(4)
+    served.score(4, threshold=0.9)
+    with caplog.at_level(logging.WARNING):
+        result = monitor.run(served.product, served.month(4))
+    assert result.states["performance"] == "alert"
+    assert served.figure(4, "roc_auc")["value"] > 0.6
+    naive = served.figure(4, "naive")
+    assert (naive["state"], naive["why"]) == ("alert", "cost")
+    assert naive["bound"] == pytest.approx(served.figure(4, "cost")["value"])
+    words = f"cost {naive['bound']:.4g} against {naive['value']:.4g} of the naive answer"
+    assert f"performance is in alert: {words}" in caplog.text
+    assert words in shown(result)
+    reason = retrain.run(served.product, served.month(4)).reason
+    assert reason.startswith(f"performance of 2013-04-01 was alert ({words})")
+
+
+def test_every_row_of_a_table_is_read_once(served, monkeypatch):
+    """Features, labels and predictions were read 22 times a partition."""
+    for number in (4, 5):
+        served.prepare(number)
+        served.score(number)
+    monitor.run(served.product, served.month(4))
+    read: list[tuple[str, str]] = []
+    really = Lake.arrow
+
+    def noted(self, table, partitions=None, **more):
+        read.extend((table, key) for key in partitions or ["all"])
+        return really(self, table, partitions, **more)
+
+    monkeypatch.setattr(Lake, "arrow", noted)
+    monitor.run(served.product, served.month(5))
+    rows = [one for one in read if one[0] in ("features", "labels", "predictions")]
+    assert sorted(rows) == sorted(
+        [("features", "2013-05-01")]
+        + [(table, f"2013-0{month}-01") for month in (4, 5) for table in ("labels", "predictions")]
+        + [("features", "2013-04-01")]
+    )
 
 
 def test_a_challenger_in_shadow_is_reported_beside_and_never_judged(served):

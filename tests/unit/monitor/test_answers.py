@@ -7,6 +7,7 @@ import pytest
 from tests.left_rows import leave_rows
 
 from mlfactory.monitor.answers import from_held_out, from_predictions
+from mlfactory.monitor.tables import Tables
 from mlfactory.registry.answers import Answers
 from mlfactory.trainings.heldout import HeldOut, answers_frame
 
@@ -51,7 +52,7 @@ def test_predictions_of_the_champion_have_the_times_of_their_events(product_of):
     march = frame.assign(model_version="0")
     leave_rows(product, "2013-03-01", predictions=march)
     both = [product.calendar.parse(f"2013-0{month}-01") for month in (3, 4)]
-    answers = from_predictions(product, both, "1")
+    answers = from_predictions(product, Tables(product).predictions(both), "1")
     assert answers["score"].tolist() == [0.2, 0.7]
     assert answers["at"].tolist() == AT.tolist()
 
@@ -63,7 +64,8 @@ def test_predictions_of_several_classes_have_both(product_of):
         score=[0.8, 0.7], prediction=["tram", "bus"], probabilities=[[0.2, 0.8], [0.7, 0.3]]
     )
     leave_rows(product, "2013-04-01", predictions=frame)
-    answers = from_predictions(product, [product.calendar.parse("2013-04-01")], "1")
+    april = product.calendar.parse("2013-04-01")
+    answers = from_predictions(product, Tables(product).predictions([april]), "1")
     assert answers["score"].tolist() == [0.8, 0.7]
     assert answers["prediction"].tolist() == ["tram", "bus"]
 
@@ -72,7 +74,7 @@ def test_predictions_of_several_classes_have_both(product_of):
 def test_no_predictions_are_no_answers(product_of):
     product = product_of()
     april = product.calendar.parse("2013-04-01")
-    assert from_predictions(product, [april], "1").empty
+    assert from_predictions(product, Tables(product).predictions([april]), "1").empty
     empty = pa.Table.from_pandas(predictions(score=[0.2, 0.7], prediction=[0.0, 1.0])).slice(0, 0)
     leave_rows(product, april.key, predictions=empty)
-    assert from_predictions(product, [april], "1").empty
+    assert from_predictions(product, Tables(product).predictions([april]), "1").empty

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mlfactory.lake.manifests import manifest
-from mlfactory.monitor.windows import longest_window, measured_at, settled_at, windows
+from mlfactory.monitor.windows import (
+    drift_windows,
+    measured_at,
+    performance_windows,
+    settled_at,
+)
 
 HOURLY = {"every": "hour", "start": "2013-01-01"}
 DAILY = {"every": "day", "start": "2013-01-01"}
@@ -68,20 +73,41 @@ def test_a_partition_is_settled_when_its_last_label_is_due(delayed, delay, due):
     assert settled_at(product, product.calendar.parse("2013-01-05")).key == due
 
 
-def lengths(product, key):
+def lengths(product, key, seen_through=None):
     partition = product.calendar.parse(key)
-    found = list(windows(product, partition))
+    windows = (
+        performance_windows(product, partition)
+        if seen_through is None
+        else drift_windows(product, partition, seen_through)
+    )
+    found = list(windows)
     assert all(slots[-1] == partition for slots in found)
     return [len(slots) for slots in found]
 
 
-def test_windows_double_until_they_are_as_long_as_the_hold_out(product_of):
+def test_windows_of_drift_double_until_they_are_as_long_as_the_hold_out(product_of):
     daily = product_of(partition=DAILY)
     week = {"window": "672 partitions", "holdout": "168 partitions"}
     hourly = product_of(partition=HOURLY, train=week)
-    assert lengths(daily, "2013-06-01") == [1, 2, 4, 8, 14]
-    assert lengths(hourly, "2013-06-01T00:00") == [24, 48, 96, 168]
-    assert longest_window(hourly) == 168
+    assert lengths(daily, "2013-06-01", "2013-03-01") == [1, 2, 4, 8, 14]
+    assert lengths(hourly, "2013-06-01T00:00", "2013-03-01T00:00") == [24, 48, 96, 168]
+    assert lengths(product_of(), "2013-06-01", "2013-03-01") == [1]
+
+
+def test_a_window_of_drift_has_no_row_that_the_champion_has_seen(product_of):
+    """A week after its training half of the window were rows that it was fitted on or chosen by."""
+    daily, hourly = product_of(partition=DAILY), product_of(partition=HOURLY)
+    assert lengths(daily, "2013-06-08", "2013-06-01") == [1, 2, 4, 7]
+    assert lengths(daily, "2013-06-02", "2013-06-01") == [1]
+    assert lengths(hourly, "2013-06-02T05:00", "2013-06-01T23:00") == [6]
+
+
+def test_windows_of_performance_reach_four_weeks_back(product_of):
+    """Two weeks, the hold-out, are too short to tell a model from none where days have memory."""
+    assert lengths(product_of(partition=HOURLY), "2013-06-01T00:00")[-1] == 28 * 24
+    assert lengths(product_of(partition=DAILY), "2013-06-01")[-1] == 28
+    weekly = product_of(partition={"every": "week", "start": "2012-12-31"})
+    assert lengths(weekly, "2013-06-03")[-1] == 4
     assert lengths(product_of(), "2013-06-01") == [1]
 
 

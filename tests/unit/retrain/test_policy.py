@@ -116,7 +116,7 @@ ASKED = [
     ),
     pytest.param(
         5,
-        [seen(4, performance="alert", value=0.5712, bound="below 0.58"),
+        [seen(4, performance="alert", figures="roc_auc 0.5712 below 0.58"),
          seen(5, performance="no_labels")],
         "performance of 2013-04-01 was alert (roc_auc 0.5712 below 0.58)",
         id="performance whose labels came late",
@@ -129,13 +129,33 @@ ASKED = [
     ),
     pytest.param(
         8,
-        [seen(7, "alert"), seen(8, "alert", "alert", value=0.5, bound="below 0.58")],
+        [seen(7, "alert"), seen(8, "alert", "alert", figures="roc_auc 0.5 below 0.58")],
         "6 partitions since the champion was trained at 2013-02-01; "
         "drift was alert in 2 of the newest 3 partitions; "
         "performance of 2013-08-01 was alert (roc_auc 0.5 below 0.58)",
         id="everything at once",
     ),
+    pytest.param(
+        5,
+        [seen(4, naive="ok"),
+         seen(5, "ok", "alert", naive="alert", naive_figures="cost 12.7 against 8.3",
+              figures="cost 12.7 against 8.3")],
+        "performance of 2013-05-01 was alert (cost 12.7 against 8.3)",
+        id="worse than no model is one reason, not two",
+    ),
 ]  # fmt: skip
+
+
+def test_a_model_worse_than_none_is_to_be_replaced_whatever_the_spec_names():
+    """With `when: [{every: 6 partitions}]` such a model would have served on for half a year."""
+    bad = seen(4, naive="alert", naive_figures="cost 12.7 against 8.3 of the naive answer")
+    only_the_calendar = {"when": [{"every": "6 partitions"}]}
+    made = decision(4, CHAMPION, [bad], retrain=only_the_calendar)
+    reason = "the champion did worse than no model at 2013-04-01 "
+    assert made.requested
+    assert made.reason == reason + "(cost 12.7 against 8.3 of the naive answer)"
+    better_since = [bad, seen(5, naive="ok"), seen(6, naive="insufficient")]
+    assert not decision(6, CHAMPION, better_since, retrain=only_the_calendar).requested
 
 
 @pytest.mark.parametrize(("month", "observations", "reason"), ASKED)
@@ -147,7 +167,7 @@ def test_a_trigger_asks_with_its_figures(month, observations, reason):
 SILENT = [
     pytest.param(
         4,
-        [seen(3, "alert"), seen(4, value=0.664, bound="above 0.62")],
+        [seen(3, "alert"), seen(4, figures="roc_auc 0.664 above 0.62")],
         "nothing asks for it: drift ok in 2013-04-01 (alert in 1 of the newest 3 partitions, "
         "2 would ask); "
         "performance ok (roc_auc 0.664 above 0.62 in 2013-04-01); "
@@ -156,8 +176,8 @@ SILENT = [
     ),
     pytest.param(
         6,
-        [seen(3, "alert", value=0.7), seen(4, value=0.7), seen(5, "warn", value=0.7),
-         seen(6, "alert", value=0.61, bound="below 0.62")],
+        [seen(3, "alert"), seen(4), seen(5, "warn"),
+         seen(6, "alert", figures="roc_auc 0.61 below 0.62")],
         "nothing asks for it: drift alert in 2013-06-01 (alert in 1 of the newest 3 partitions, "
         "2 would ask); "
         "performance ok (roc_auc 0.61 below 0.62 in 2013-06-01); "
@@ -166,7 +186,7 @@ SILENT = [
     ),
     pytest.param(
         5,
-        [seen(4, value=0.7, bound="above 0.62"), seen(5, "no_data", "no_data")],
+        [seen(4, figures="roc_auc 0.7 above 0.62"), seen(5, "no_data", "no_data")],
         "nothing asks for it: drift ok in 2013-04-01; "
         "performance ok (roc_auc 0.7 above 0.62 in 2013-04-01); "
         "3 of 6 partitions since the champion was trained",

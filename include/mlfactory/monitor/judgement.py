@@ -1,0 +1,217 @@
+"""Whether a model is as good as it should be: three questions, and the worst answer counts.
+
+Is the watched figure within the bounds of the spec? Has the model been better than the best answer
+that looks at no feature? Is it still what it was on the champion's own held-out rows? The second
+asks by what counts for the product: the cost wherever errors have one, whatever is watched.
+
+The first two ask what has happened: chance is that of the rows (or entities) of the days that there
+were. The third, whether the model became another one, asks beyond them: there days are chance too.
+Where too little is known for an answer, the state says so.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import numpy as np
+
+from mlfactory.monitor.findings import ALERT, INSUFFICIENT, NAIVE, OK, PERFORMANCE, WARN, Finding
+from mlfactory.product.metrics import DEFAULT_METRIC, merit
+from mlfactory.product.spec import ProductSpec
+from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.estimate import Estimate, interval
+from mlfactory.statistics.metrics import Outcome, measure
+from mlfactory.statistics.naive import UNBEATABLE, Naive, naive_outcome
+from mlfactory.trainings.records import Fitted
+
+CONFIDENCE = 0.975
+"""How sure it must be that a model is worse than the naive answer; an interval of 95 % leaves as
+much on either side."""
+
+MIN_LABELLED = 50
+"""With fewer labelled predictions than this, a figure would be told more by luck than the model."""
+
+MIN_OF_A_CLASS = 20
+"""The same of the rows of a class, where a figure is made of one class alone."""
+
+MIN_DAYS = 4
+"""Days that a figure is measured over where partitions are shorter: what one day brings is luck."""
+
+FOUR_WEEKS = timedelta(days=28)
+"""A model may be worse than no model on many a day. Over so long it should be better; sooner it
+must be beyond what days and rows do by chance."""
+
+_BY_WEIGHT = (OK, INSUFFICIENT, WARN, ALERT)
+_OF_BOTH_CLASSES = frozenset({"roc_auc", "average_precision"})
+_OF_THE_POSITIVE = frozenset({"recall", "f1"})
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What a version's training tells of it: its classes, the naive answer, its held-out figures.
+
+    None of the latter two where the record of the training is gone.
+    """
+
+    classes: tuple[str, ...] = ()
+    naive: Naive | None = None
+    held_out: Estimate | None = None
+
+
+def known_of(spec: ProductSpec, fitted: Fitted | None, classes: tuple[str, ...]) -> Known:
+    """Return what a fitted training tells of its model."""
+    if fitted is None:
+        return Known(classes)
+    figures = fitted.metrics.get(spec.performance_metric, {})
+    ends = [figures.get(name) for name in ("value", "low", "high")]
+    value, low, high = (math.nan if end is None else float(end) for end in ends)
+    return Known(classes, fitted.naive, Estimate(value, low, high))
+
+
+def enough(outcome: Outcome, metric: str) -> bool:
+    """Tell whether there are rows enough for a metric, and of the classes that it is made of."""
+    if outcome.rows < MIN_LABELLED:
+        return False
+    if outcome.kind != "binary":
+        return True
+    positive = int(np.sum(outcome.y == 1))
+    if metric in _OF_BOTH_CLASSES:
+        return min(positive, outcome.rows - positive) >= MIN_OF_A_CLASS
+    if metric in _OF_THE_POSITIVE:
+        return positive >= MIN_OF_A_CLASS
+    return metric != "precision" or int(np.sum(outcome.decisions == 1)) >= MIN_OF_A_CLASS
+
+
+def summary_of(
+    spec: ProductSpec, watched: Finding, outcome: Outcome, known: Known, naive: Finding | None
+) -> Finding:
+    """Return the watched figure with the worst of the states.
+
+    Args:
+        watched: the figure, with its interval.
+        outcome: what it was measured on.
+        naive: how the naive answer fares, see `naive_finding`.
+    """
+    summary = replace(_by_bounds(spec, watched, outcome), metric=PERFORMANCE)
+    if naive is not None and naive.state is not None and _worse(naive.state, summary.state):
+        summary = replace(summary, state=naive.state, bound=naive.value, why=NAIVE)
+    held_out = known.held_out
+    if held_out is None or not _worse(WARN, summary.state):
+        return summary
+    if enough(outcome, spec.performance_metric) and _fell(spec, outcome, held_out):
+        summary = replace(summary, state=WARN, bound=held_out.value, why="held_out")
+    return summary
+
+
+def estimate_of(outcome: Outcome, metric: str) -> Estimate:
+    """Measure a metric on the days that there were, with what rows or entities do by chance."""
+    return interval(replace(outcome, blocks=None), metric)
+
+
+def naive_finding(
+    spec: ProductSpec, blank: Finding, outcome: Outcome, naive: Naive, span: timedelta
+) -> Finding:
+    """Compare the model with the best answer that looks at no feature, on the same rows.
+
+    Args:
+        span: the time that the rows are from.
+
+    Returns:
+        The naive answer's figure as `value` and the model's as `bound`, named by `why`. The state
+        is alert where the model is worse beyond chance: that of rows where they are from four weeks
+        or more, that of rows and days else.
+    """
+    metric = metric_against_naive(spec)
+    constant = naive_outcome(outcome, metric, naive)
+    ours, theirs = measure(outcome, metric), measure(constant, metric)
+    state = INSUFFICIENT
+    if math.isfinite(ours) and math.isfinite(theirs) and enough(outcome, metric):
+        state = _against_naive(outcome, constant, metric, long=span >= FOUR_WEEKS)
+    return replace(blank, metric=NAIVE, value=theirs, bound=ours, state=state, why=metric)
+
+
+def metric_against_naive(spec: ProductSpec) -> str:
+    """Return by what a model is compared with the naive answer: the cost, where errors have one.
+
+    Otherwise it is the watched metric, unless no model can beat a constant there.
+    """
+    if spec.business is not None:
+        return spec.main_metric
+    watched = spec.performance_metric
+    return DEFAULT_METRIC[spec.label.kind] if watched in UNBEATABLE else watched
+
+
+def _against_naive(outcome: Outcome, constant: Outcome, metric: str, *, long: bool) -> str:
+    if long:
+        outcome, constant = replace(outcome, blocks=None), replace(constant, blocks=None)
+    gained = paired_difference(outcome, constant, metric)
+    reach = gained.noise.reach(1 - CONFIDENCE)
+    if gained.value + reach < 0:
+        return ALERT
+    if long:
+        return OK if gained.value >= 0 else WARN
+    return OK if gained.value - reach > 0 else INSUFFICIENT
+
+
+def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding:
+    """Judge the watched figure by the bounds of the spec, and return it with state and bound.
+
+    Beyond a bound is what lies there with its whole interval. A figure on the wrong side that
+    chance may have put there is neither calm nor alarm.
+    """
+    metric, bounds = spec.performance_metric, spec.monitor.performance
+    asked = [
+        (state, bound)
+        for state, bound in ((ALERT, bounds.alert), (WARN, bounds.warn))
+        if bound is not None
+    ]
+    nearest = asked[-1][1] if asked else None
+    found = replace(watched, bound=nearest, why="bound" if asked else "")
+    value = math.nan if watched.value is None else watched.value
+    if not math.isfinite(value) or not enough(outcome, metric):
+        return replace(found, state=INSUFFICIENT)
+    best = _best_end(metric, watched)
+    for state, bound in asked:
+        if best < merit(metric, bound):
+            return replace(found, state=state, bound=bound)
+    for _, bound in asked:
+        if merit(metric, value) < merit(metric, bound):
+            return replace(found, state=INSUFFICIENT, bound=bound)
+    return replace(found, state=OK)
+
+
+def _best_end(metric: str, figure: Finding) -> float:
+    """Return the merit of the better end of a figure's interval.
+
+    A figure at the end of its scale has none, such as a recall of 0: of rows enough it is what it
+    seems.
+    """
+    low, high = figure.low, figure.high
+    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
+        return merit(metric, figure.value or 0.0)
+    if metric == "bias" and low < 0 < high:
+        return 0.0
+    return max(merit(metric, low), merit(metric, high))
+
+
+def _worse(state: str, than: str | None) -> bool:
+    return than is None or _BY_WEIGHT.index(state) > _BY_WEIGHT.index(than)
+
+
+def _fell(spec: ProductSpec, outcome: Outcome, then: Estimate) -> bool:
+    """Tell whether the watched figure is worse than an independent earlier one beyond chance.
+
+    The interval of the difference follows from those of the figures, see Zou & Donner (2008),
+    "Construction of confidence limits about effect measures", Statistics in Medicine 27(10).
+    """
+    metric = spec.performance_metric
+    now = interval(outcome, metric)
+    ends = (now.value, now.low, now.high, then.value, then.low, then.high)
+    if not all(math.isfinite(end) for end in ends):
+        return False
+    current, best = merit(metric, now.value), max(merit(metric, now.low), merit(metric, now.high))
+    before = merit(metric, then.value)
+    worst = min(merit(metric, then.low), merit(metric, then.high))
+    return before - current > math.hypot(before - worst, best - current)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.left_rows import leave_rows
+
+from mlfactory.monitor.judged import judged, outcome_of
+from mlfactory.monitor.tables import Tables
+
+ROWS = 12
+
+
+@pytest.mark.usefixtures("home")
+def test_rows_of_one_entity_are_known_as_such(product_of):
+    """The monitor dropped the group, and took the 25 rows of a customer for 25 customers."""
+    features = {"key": ["ride"], "event_time": "at", "numeric": ["x"], "group": "customer"}
+    product = product_of(features=features | {"sensitive": ["quarter"]})
+    april = product.calendar.parse("2013-04-01")
+    rows = pd.DataFrame(
+        {
+            "ride": np.arange(ROWS),
+            "at": pd.Timestamp("2013-04-02", tz="UTC"),
+            "x": 0.0,
+            "customer": [f"c{row % 3}" for row in range(ROWS)],
+            "quarter": ["north", "south"] * (ROWS // 2),
+        }
+    )
+    named = rows[["ride", "at"]]
+    labels = named.assign(label=1.0, available_at=named["at"])
+    leave_rows(product, april.key, features=rows, labels=labels)
+    said = named.assign(role="champion", model_version="1", score=0.5, prediction=1.0)
+    # predictions lie in an order of their own
+    leave_rows(product, april.key, predictions=said.iloc[::-1])
+    made = judged(product, Tables(product), april, april, lambda champion: True)["champion"]
+    groups = outcome_of(product, made).groups
+    assert groups is not None
+    order = made.rows["ride"].to_numpy()
+    assert len(set(groups.tolist())) == 3
+    assert all(len(set(groups[order % 3 == customer].tolist())) == 1 for customer in range(3))
+    assert made.traits["quarter"].tolist() == rows["quarter"].iloc[order].tolist()
