@@ -16,16 +16,17 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     """Read the partitions again whose labels have come up to `partition`; tell which.
 
     What cannot be read again is told and left as it is: it must not keep today's data away. It
-    goes on being named by `mlfactory reconcile`.
+    stays owed: the next partition tries it again, and `mlfactory reconcile` names it.
 
     Returns:
         `again`, the keys that were read, and `failed`, why the others were not, by key.
     """
     from mlfactory import ingest, prepare, validate
-    from mlfactory.lake.labels import due_again
+    from mlfactory.lake.owed import begin_reading, due_again, end_reading
 
     again, failed = [], {}
     for due in due_again(product, partition):
+        begin_reading(product, due.key)
         try:
             ingest.run(product, due, again=True)
             validate.run(product, due)
@@ -34,5 +35,6 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
             _log.warning("%s %s could not be read again: %s", product.name, due, error)
             failed[due.key] = str(error)
         else:
+            end_reading(product, due.key)
             again.append(due.key)
     return {"again": again, "failed": failed}

@@ -35,7 +35,7 @@ class Given:
         rows: every row of the file, numbered from 0, in the types that the lake has.
         absent: columns of the table that the file lacks; they are null in `rows`.
         ignored: columns of the file that the table does not have; they are not in `rows`.
-        reasons: why a row cannot be used, by its number, for those that cannot.
+        reasons: why a row cannot be read or named, by its number, for those that cannot.
     """
 
     rows: pd.DataFrame
@@ -119,12 +119,11 @@ def _request(product: Product, name: str, file: Path) -> Request:
 def _unusable(
     rows: pa.Table, source: Source, types: Mapping[str, pa.DataType]
 ) -> Iterator[tuple[int, str]]:
-    """Yield the rows that a validation would put into quarantine, with the first reason."""
+    """Yield the rows that cannot be read, or lack what names them, with the first reason."""
     frame = rows.select([*source.key, *_time(source), RESCUED]).to_pandas()
     unread = frame[RESCUED].notna()
-    repeated = frame.duplicated(list(source.key)) if source.key else unread & False
     null = frame[[*source.key, *_time(source)]].isna()
-    for row in frame.index[unread | repeated | null.any(axis=1)]:
+    for row in frame.index[unread | null.any(axis=1)]:
         if unread[row]:
             cells: dict[str, str] = json.loads(frame.loc[row, RESCUED])
             yield (
@@ -134,10 +133,8 @@ def _unusable(
                     for column, text in cells.items()
                 ),
             )
-        elif null.loc[row].any():
-            yield int(row), f"'{null.columns[null.loc[row]][0]}' is empty"
         else:
-            yield int(row), f"an earlier row has the same key {list(source.key)}"
+            yield int(row), f"'{null.columns[null.loc[row]][0]}' is empty"
 
 
 def _time(source: Source) -> list[str]:

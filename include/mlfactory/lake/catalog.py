@@ -36,11 +36,17 @@ RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
 
 LEDGER = "ledger"
 MANIFESTS = "manifests"
+SUMMARIES = "summaries"
+"""What is remembered of manifests, many in a file; made anew where it is absent."""
+
 TRAININGS = "trainings"
 CLAIMS = "claims"
 REPORTS = "reports"
 VALIDATION = "validation"
 DATA_DOCS = "data_docs"
+
+LABELS_OWED = "labels_owed"
+"""A mark for each partition that is to be read again for its labels, until it was."""
 
 ON_DEMAND = "predictions_on_demand"
 """Answers that somebody asked for in Airflow, each with a page."""
@@ -91,6 +97,16 @@ RECONCILED_FILE = f"{RECONCILED}/newest.json"
 def manifest_file(stage: str, name: str) -> str:
     """Return the file of the manifest of a stage run."""
     return f"{MANIFESTS}/{stage}/{name}.json"
+
+
+def summaries_file(stage: str, era: str) -> str:
+    """Return the file with summaries of the manifests of a stage in a span of time."""
+    return f"{SUMMARIES}/{stage}/{era}.json.z"
+
+
+def owed_file(key: str) -> str:
+    """Return the mark of a partition that is to be read again for its labels."""
+    return f"{LABELS_OWED}/{key}"
 
 
 def ledger_file(number: int) -> str:

@@ -118,26 +118,6 @@ def landing_of(product: Product, due: datetime) -> Partition:
     return product.calendar.containing(due)
 
 
-def due_again(product: Product, partition: Partition) -> list[Partition]:
-    """Return the partitions to read again before `partition`, as their labels have come since.
-
-    The last label of these fell due within `partition`, their own rows were read (by the clock on
-    the wall) before that, and some have no label. Each is named once: reading it again makes its
-    landing newer than its labels. A backfill reads everything late, and names none.
-    """
-    found = []
-    for slot in _fell_due(product, partition, timedelta(0)):
-        landed, built = (
-            read_manifest(product.name, stage, slot.key) for stage in ("ingest", "prepare")
-        )
-        if not landed or not built:
-            continue
-        before = datetime.fromisoformat(landed["started_at"]) < _all_due(product, slot)
-        if before and built["counts"]["labelled"] < built["counts"]["rows"]:
-            found.append(slot)
-    return found
-
-
 def overdue(product: Product, partition: Partition) -> list[Overdue]:
     """Return the partitions whose labels became overdue within `partition`, with their figures.
 
@@ -146,15 +126,35 @@ def overdue(product: Product, partition: Partition) -> list[Overdue]:
     caller to say.
     """
     found = []
-    for slot in _fell_due(product, partition, product.spec.labels_overdue_after):
+    for slot in fell_due(product, partition, product.spec.labels_overdue_after):
         built = read_manifest(product.name, "prepare", slot.key)
         rows = _count(built, "rows")
         if not rows:
             continue
         labelled = len(known_labels(product, [slot.key], partition.end))
         if labelled < rows:
-            found.append(Overdue(slot.key, rows, labelled, _all_due(product, slot)))
+            found.append(Overdue(slot.key, rows, labelled, all_due(product, slot)))
     return found
+
+
+def fell_due(product: Product, partition: Partition, patience: timedelta) -> list[Partition]:
+    """Return the earlier partitions whose last label was due, and patience over, in `partition`."""
+    delay = product.spec.label.arrives_after + patience
+    if product.calendar.is_snapshot or not delay:
+        return []
+    calendar = product.calendar
+    first = calendar.containing(partition.start - delay)
+    last = calendar.containing(partition.end - delay)
+    return [
+        slot
+        for slot in calendar.span(first, last)
+        if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
+    ]
+
+
+def all_due(product: Product, slot: Partition) -> datetime:
+    """Return when the last label of a partition is due."""
+    return slot.end + product.spec.label.arrives_after
 
 
 def landings_of(product: Product, keys: Sequence[str]) -> list[str]:
@@ -170,25 +170,6 @@ def landings_of(product: Product, keys: Sequence[str]) -> list[str]:
             for each in product.calendar.span(landing_of(product, slot.start + delay), last)
         )
     return sorted(found)
-
-
-def _fell_due(product: Product, partition: Partition, patience: timedelta) -> list[Partition]:
-    """Return the earlier partitions whose last label was due, and patience over, in `partition`."""
-    delay = product.spec.label.arrives_after + patience
-    if product.calendar.is_snapshot or not delay:
-        return []
-    calendar = product.calendar
-    first = calendar.containing(partition.start - delay)
-    last = calendar.containing(partition.end - delay)
-    return [
-        slot
-        for slot in calendar.span(first, last)
-        if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
-    ]
-
-
-def _all_due(product: Product, slot: Partition) -> datetime:
-    return slot.end + product.spec.label.arrives_after
 
 
 def _count(manifest: Mapping[str, Any], name: str) -> int:

@@ -109,15 +109,11 @@ class S3Store:
 
     def list(self, prefix: str = "", *, after: str = "") -> Names:
         """See `Store`."""
-        start = f"{self._key(prefix)}/" if self._key(prefix) else ""
-        asked = {"Bucket": self.bucket, "Prefix": start}
-        if after:
-            asked["StartAfter"] = self._key(after)
-        own = f"{self.prefix}/" if self.prefix else ""
-        with self._told(prefix):
-            pages = client().get_paginator("list_objects_v2").paginate(**asked)
-            keys = [found["Key"] for page in pages for found in page.get("Contents", ())]
-        return sorted(key.removeprefix(own) for key in keys if not key.endswith("/"))
+        return sorted(self._listed(prefix, after))
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """See `Store`: the server's own tag of what an object holds."""
+        return dict(sorted(self._listed(prefix).items()))
 
     def delete(self, name: str) -> None:
         """See `Store`."""
@@ -128,6 +124,22 @@ class S3Store:
         """See `Store`: what is written meanwhile may stay."""
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self.delete, self.list(prefix)))
+
+    def _listed(self, prefix: str, after: str = "") -> dict[str, str]:
+        """Return the tag of every object below a folder, by name; a thousand a request."""
+        start = f"{self._key(prefix)}/" if self._key(prefix) else ""
+        asked = {"Bucket": self.bucket, "Prefix": start}
+        if after:
+            asked["StartAfter"] = self._key(after)
+        own = f"{self.prefix}/" if self.prefix else ""
+        with self._told(prefix):
+            pages = client().get_paginator("list_objects_v2").paginate(**asked)
+            found = [one for page in pages for one in page.get("Contents", ())]
+        return {
+            one["Key"].removeprefix(own): str(one["ETag"])
+            for one in found
+            if not one["Key"].endswith("/")
+        }
 
     def _key(self, name: str) -> str:
         return "/".join(part for part in (self.prefix, checked(name) if name else "") if part)

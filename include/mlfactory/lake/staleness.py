@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mlfactory.lake.catalog import MANIFESTS
 from mlfactory.lake.manifests import run_name
-from mlfactory.lake.store import parsed, product_store
+from mlfactory.lake.summaries import summaries
 
 STAGES = ("ingest", "validate", "prepare", "score", "monitor")
 """The stages whose runs are named by their partition, in the order of the river."""
@@ -33,14 +32,12 @@ def stale_runs(product: str) -> list[StaleRun]:
 
     Keys of a product sort as their times do. What was never run is not stale: it is not there.
     """
-    store = product_store(product)
-    names = [name for stage in STAGES for name in store.list(f"{MANIFESTS}/{stage}")]
-    found = store.read_many(names)
-    return stale_among([parsed(content, store.address(name)) for name, content in found.items()])
+    known = [summaries(product, stage) for stage in STAGES]
+    return stale_among([each for of_stage in known for each in of_stage.values()])
 
 
 def stale_among(manifests: Sequence[Mapping[str, Any]]) -> list[StaleRun]:
-    """Return the stale ones among runs given by their manifests, see `stale_runs`."""
+    """Return the stale ones among runs given by their manifests or summaries, see `stale_runs`."""
     ids = {
         run_name(manifest["stage"], manifest["name"]): str(manifest.get("id", ""))
         for manifest in manifests

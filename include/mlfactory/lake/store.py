@@ -11,7 +11,8 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -79,6 +80,13 @@ class Store(Protocol):
         """
         ...
 
+    def marks(self, prefix: str) -> dict[str, str]:
+        """Return the names of all files below the folder `prefix`, sorted, each with a mark.
+
+        A file that was written again has another mark; one mark says nothing about another file's.
+        """
+        ...
+
     def delete(self, name: str) -> None:
         """Remove a file; harmless where there is none."""
         ...
@@ -137,12 +145,16 @@ class FolderStore:
 
     def list(self, prefix: str = "", *, after: str = "") -> Names:
         """See `Store`."""
-        names = []
-        for folder, _, files in os.walk(self._path(prefix)):
-            for file in files:
-                if not file.startswith(_TEMPORARY):
-                    names.append(Path(folder, file).relative_to(self.root).as_posix())
-        return sorted(name for name in names if name > after)
+        return sorted(name for name, _ in self._found(prefix) if name > after)
+
+    def marks(self, prefix: str) -> dict[str, str]:
+        """See `Store`: a file that is written again is another one, put in the old one's place."""
+        found = {}
+        for name, path in self._found(prefix):
+            with suppress(FileNotFoundError):
+                file = os.stat(path)  # noqa: PTH116 - a Path for each of thousands takes as long again
+                found[name] = f"{file.st_mtime_ns:x}-{file.st_size:x}-{file.st_ino:x}"
+        return dict(sorted(found.items()))
 
     def delete(self, name: str) -> None:
         """See `Store`."""
@@ -159,6 +171,16 @@ class FolderStore:
         raise UsageError(
             f"{path} cannot be removed", remedy="stop what still writes there, then try again"
         )
+
+    def _found(self, prefix: str) -> Iterator[tuple[str, str]]:
+        """Yield the name and the path of every file below a folder."""
+        top = str(self._path(prefix))
+        for folder, _, files in os.walk(top):
+            below = folder[len(top) :].strip(os.sep).replace(os.sep, "/")
+            start = "/".join(part for part in (prefix, below) if part)
+            for file in files:
+                if not file.startswith(_TEMPORARY):
+                    yield f"{start}/{file}" if start else file, f"{folder}{os.sep}{file}"
 
     def _path(self, name: str) -> Path:
         return self.root / checked(name) if name else self.root

@@ -51,8 +51,8 @@ def predict_params(product: Product) -> dict[str, Param]:
             type=["null", "string"],
             pattern=_NAME,
             title="Name of the answers",
-            description="Ends in .csv or .parquet; answers of the same name are replaced. "
-            "Empty: named for the run.",
+            description="Ends in .csv or .parquet; where there are answers of that name, these get "
+            "a number. Empty: named for the run.",
         ),
         "version": Param(
             None,
@@ -74,7 +74,7 @@ def predict_params(product: Product) -> dict[str, Param]:
 def _predict(product: Product, params: dict[str, Any], run_id: str) -> Done:
     from mlfactory.predict.on_demand import predict_on_demand
 
-    # a retry of the run writes the same file again
+    # a retry of the run finds its own answers again
     of_run = re.sub(r"[^A-Za-z0-9._-]+", "-", run_id).strip("-.")[:90] or "answers"
     kept = predict_on_demand(
         product,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -13,7 +13,6 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
-from mlfactory.product.sources import Source
 
 
 def driving_source(product: Product, name: str | None) -> str:
@@ -71,14 +70,26 @@ def surroundings(product: Product, times: pd.Series | None) -> Surroundings:
 
 def newest(product: Product, name: str) -> pd.DataFrame:
     """Return the rows of the newest partition of a source that passed its validation."""
-    judged = standings(product, Lake(product.name).partitions(raw(name)))
-    usable = [each for each in judged.values() if each.state == "accepted"]
-    return accepted_of(product, name, usable[-1:])
+    keys = Lake(product.name).partitions(raw(name))
+    looked_at = 1
+    while keys:
+        # the newest mostly is; of thousands no more are looked at than need be
+        chosen, keys = keys[-looked_at:], keys[:-looked_at]
+        judged = standings(product, chosen)
+        usable = [each for each in judged.values() if each.state == "accepted"]
+        if usable:
+            return accepted_of(product, name, usable[-1:])
+        looked_at *= 2
+    return accepted_of(product, name, [])
 
 
-def without_like(lake: pd.DataFrame, rows: pd.DataFrame, source: Source) -> pd.DataFrame:
-    """Return the rows of the lake less those whose key a row of the file has: it replaces them."""
-    key = list(source.key)
+def without_like(lake: pd.DataFrame, rows: pd.DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """Return the rows of the lake less those whose key a row of the file has: it replaces them.
+
+    Args:
+        key: columns that both have; with none of them nothing is replaced.
+    """
+    key = list(key)
     if not key or lake.empty:
         return lake
     known = pd.MultiIndex.from_frame(rows[key])

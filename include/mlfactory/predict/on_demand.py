@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import tempfile
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from mlfactory.lake.catalog import ON_DEMAND
-from mlfactory.lake.store import product_store, write_text
+from mlfactory.lake.store import Store, product_store, write_text
 from mlfactory.predict.answers import as_bytes, check_suffix
 from mlfactory.predict.stage import Predicted, run
 from mlfactory.product.errors import UsageError
@@ -45,7 +46,8 @@ def predict_on_demand(
         file: a name in the product's part of the lake, `s3://…`, or the path of a file below the
             lake, the products' folder or `MLFACTORY_HOME`: an Airflow shows no other files of the
             machine that it runs on.
-        output: name of the answers, ending in .csv or .parquet; those of the same name go.
+        output: name of the answers, ending in .csv or .parquet; where there are others of that
+            name they stay, and these are numbered (`answers-2.csv`).
 
     Raises:
         UsageError: if there is no such file, or a name cannot be one; and see `predict.run`.
@@ -59,11 +61,27 @@ def predict_on_demand(
         )
     with tempfile.TemporaryDirectory(prefix="mlfactory-") as folder:
         done = run(product, _local(product, file, Path(folder)), source=source, version=version)
-    store, name = product_store(product.name), f"{ON_DEMAND}/{output}"
+    store = product_store(product.name)
+    kept = _keep(store, output, as_bytes(done.table, output))
+    name = f"{ON_DEMAND}/{kept}"
     page = f"{name}.html"
-    store.write(name, as_bytes(done.table, output))
-    write_text(store, page, _page(product, file, output, done))
+    write_text(store, page, _page(product, file, kept, done))
     return Kept(done.rows, done.scored, done.version, store.address(name), page)
+
+
+def _keep(store: Store, output: str, content: bytes) -> str:
+    """Write answers under a name that no others have, and return it.
+
+    The very same answers may lie there: a run that is tried again, after it was killed before its
+    page was written, ends with one file.
+    """
+    path = Path(output)
+    for number in count(1):
+        kept = output if number == 1 else f"{path.stem}-{number}{path.suffix}"
+        name = f"{ON_DEMAND}/{kept}"
+        if store.create(name, content) or store.find(name) == content:
+            return kept
+    raise AssertionError("numbers do not end")
 
 
 def _local(product: Product, file: str, folder: Path) -> Path:

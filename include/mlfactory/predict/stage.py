@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import pandas as pd
 
 from mlfactory.ingest.given import Given, read_given
-from mlfactory.predict.absent import check_absent
-from mlfactory.predict.context import (
-    beside,
-    driving_source,
-    newest,
-    surroundings,
-    without_like,
-)
-from mlfactory.predict.origins import keys_of, origins_by_halves, origins_by_key
+from mlfactory.predict.asked import Asked
+from mlfactory.predict.context import driving_source
 from mlfactory.predict.table import table_of
-from mlfactory.prepare.given import Built, build_given, event_keys
-from mlfactory.product.errors import BuildError
+from mlfactory.predict.usable import usable
 from mlfactory.product.loader import Product
 from mlfactory.score import answers, model_for
-
-T = TypeVar("T")
-Make = Callable[[Product, Mapping[str, pd.DataFrame]], T]
-
-LEFT_OUT = "build made no event of it"
 
 
 @dataclass(frozen=True)
@@ -69,102 +55,47 @@ def run(
     model = model_for(product, version)
     name = driving_source(product, source)
     given = read_given(product, name, file)
-    usable = [row for row in given.rows.index if row not in given.reasons]
-    asked = _Asked(product, name, given, usable)
-    events, origins = asked.events() if usable else (None, [])
-    reasons = dict(given.reasons)
-    reasons |= {row: LEFT_OUT for row, made in zip(usable, origins, strict=True) if not made}
-    answered = None
+    fit = usable(product, name, given)
+    asked = Asked(product, name, given, fit.rows)
+    events = asked.events() if fit.rows else None
+    reasons, built, answered = fit.reasons, None, None
+    places: dict[int, list[int]] = {}
     if events is not None:
-        good = [place for place in range(len(events.features)) if place not in events.reasons]
-        answered = answers(product, events.features.iloc[good], model).set_axis(good)
-    places = dict(zip(usable, origins, strict=True))
-    table = table_of(product.spec, given.rows, events, places, answered, reasons, model.version)
+        built = events.built
+        reasons |= {fit.rows[place]: why for place, why in events.reasons.items()}
+        places = dict(zip(fit.rows, events.places, strict=True))
+        good = [place for place in range(len(built.features)) if place not in built.reasons]
+        answered = answers(product, built.features.iloc[good], model).set_axis(good)
+    table = table_of(product.spec, given.rows, built, places, answered, reasons, model.version)
     return Predicted(
         table=table,
         source=name,
         version=model.version,
         rows=len(given.rows),
         scored=int(table["score"].notna().sum()),
-        notes=tuple(_notes(given, asked.gaps)),
+        notes=tuple(_notes(given, asked, fit.not_asked)),
     )
 
 
-class _Asked:
-    """The usable rows of a file beside the lake, built as often as need be."""
-
-    def __init__(self, product: Product, name: str, given: Given, usable: Sequence[int]) -> None:
-        self.product = product
-        self.name = name
-        self.given = given
-        self.rows = given.rows.loc[list(usable)].reset_index(drop=True)
-        source = product.spec.sources[name]
-        times = self.rows[source.event_time] if source.event_time else None
-        around = surroundings(product, times)
-        self.gaps = around.gaps
-        self._lake = {
-            **around.rows,
-            name: without_like(around.rows[name], self.rows, source),
-        }
-
-    def events(self) -> tuple[Built, list[list[int]]]:
-        """Return the events of the rows, and for each row the places of its own."""
-        where = f"{self.product.name}.{self.name}"
-        check_absent(
-            where,
-            self.rows,
-            self.given.absent,
-            newest(self.product, self.name),
-            [*self.given.ignored, *self.rows.columns.difference(list(self.given.absent))],
-            self._before,
-        )
-        built = self._build(self.rows)
-        key = list(self.product.spec.features.key)
-        keys = keys_of(built.events, key)
-        found: list[list[int]] = []
-        if set(key) <= set(self.rows.columns):
-            found = origins_by_key(keys, keys_of(self.rows, key))
-        if not any(found):
-            found = origins_by_halves(keys, len(self.rows), self._keys, where)
-        wanted = sorted({place for places in found for place in places})
-        new = {old: place for place, old in enumerate(wanted)}
-        return built.take(wanted), [[new[place] for place in places] for places in found]
-
-    def _build(self, rows: pd.DataFrame) -> Built:
-        return self._made(build_given, beside(self._lake[self.name], rows))
-
-    def _before(self, row: pd.DataFrame) -> Built:
-        """Build one row beside what the lake knows of the time before it."""
-        lake, time = self._lake[self.name], self.product.spec.sources[self.name].event_time
-        if time is not None:
-            lake = lake[lake[time] < row[time].iloc[0]]
-        return self._made(build_given, beside(lake, row))
-
-    def _keys(self, chosen: Sequence[int]) -> pd.MultiIndex:
-        frame = self._made(event_keys, self.rows.iloc[list(chosen)].reset_index(drop=True))
-        return keys_of(frame, self.product.spec.features.key)
-
-    def _made(self, make: Make[T], rows: pd.DataFrame) -> T:
-        try:
-            return make(self.product, {**self._lake, self.name: rows})
-        except BuildError as error:
-            if not self.given.absent:
-                raise
-            raise BuildError(
-                f"{error.problem}; the file has no column {', '.join(self.given.absent)}, which "
-                "is empty here",
-                remedy="let build take rows whose label is not known yet: it is null then",
-            ) from error
-
-
-def _notes(given: Given, gaps: Sequence[str]) -> list[str]:
+def _notes(given: Given, asked: Asked, not_asked: Sequence[str]) -> list[str]:
     notes = []
     if given.absent:
         notes.append(f"the file lacks {', '.join(given.absent)}: no feature is made of them")
     if given.ignored:
         notes.append(f"not known to the source, and ignored: {', '.join(given.ignored)}")
-    if gaps:
+    if asked.gaps:
         notes.append(
-            f"the history of {', '.join(gaps)} is not in the lake: features that look back lack it"
+            f"the history of {', '.join(asked.gaps)} is not in the lake: features that look back "
+            "lack it"
+        )
+    if asked.replaced:
+        notes.append(
+            f"{asked.replaced:,} rows of the lake name the same events, and were left out: the "
+            "file's stand instead of them"
+        )
+    if not_asked:
+        notes.append(
+            "rules about a partition as a whole, or about what the file lacks, were not asked of "
+            f"its rows: {'; '.join(not_asked)}"
         )
     return notes

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from mlfactory.lake.catalog import MANIFESTS, validation_page
 from mlfactory.lake.manifests import read_manifest, run_name
-from mlfactory.lake.staleness import stale_runs
+from mlfactory.lake.staleness import STAGES, stale_among
 from mlfactory.lake.store import product_store
+from mlfactory.lake.summaries import Summaries, summaries
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import DATA, MONITOR, PARTS, SCORE, STALE, STOPPED, UNCONSUMED, Gap
 
@@ -22,16 +24,24 @@ _FOLLOWS = (
     ("score", "monitor", MONITOR),
     ("monitor", "retrain", MONITOR),
 )
+Done = Mapping[str, Summaries]
+"""Of each stage a summary of its run of each partition; keys sort as their times do."""
+
 _MENDED_BY = {"validate": DATA, "prepare": DATA, "score": SCORE, "monitor": MONITOR}
 
 
-def broken_chains(product: Product, now: datetime) -> list[Gap]:
+def all_done(product: Product) -> Done:
+    """Return what was done, of all stages that are named by their partition."""
+    return {stage: summaries(product.name, stage) for stage in (*STAGES, "retrain")}
+
+
+def broken_chains(product: Product, done: Done, now: datetime) -> list[Gap]:
     """Return where the chain of a partition broke, the oldest partition first.
 
     Of each partition the first place only: the run that mends it brings what comes after.
     """
     found: dict[str, Gap] = {}
-    for gap in (*_unfollowed(product, now), *_stale(product)):
+    for gap in (*_unfollowed(product, done, now), *_stale(product, done)):
         standing = found.get(gap.key)
         if standing is None or _place(gap) < _place(standing):
             found[gap.key] = gap
@@ -45,34 +55,29 @@ def keys_done(product: Product, stage: str) -> list[str]:
     return sorted(name.removeprefix(folder).removesuffix(".json") for name in names)
 
 
-def ended_at(product: Product, stage: str, key: str) -> datetime | None:
-    """Return when the run of a stage ended, None if it did not or was not."""
-    manifest = read_manifest(product.name, stage, key)
-    if not manifest:
-        return None
-    return datetime.fromisoformat(manifest["started_at"]) + timedelta(seconds=manifest["seconds"])
+def ended_at(run: Mapping[str, Any]) -> datetime:
+    """Return when a run of a stage ended, by its manifest or summary."""
+    return datetime.fromisoformat(run["started_at"]) + timedelta(seconds=run["seconds"])
 
 
-def _unfollowed(product: Product, now: datetime) -> Iterator[Gap]:
-    for done, next_stage, part in _FOLLOWS:
-        known = set(keys_done(product, next_stage))
-        for key in keys_done(product, done):
-            if key in known:
+def _unfollowed(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
+    for stage, next_stage, part in _FOLLOWS:
+        for key, run in done[stage].items():
+            ended = ended_at(run)
+            if key in done[next_stage] or now - ended <= PATIENCE:
                 continue
-            ended = ended_at(product, done, key)
-            if ended is None or now - ended <= PATIENCE:
-                continue
-            if done == "validate" and _is_stopped(product, key):
+            if stage == "validate" and _is_stopped(product, key):
                 yield _stopped(product, key, "nothing was prepared of it")
                 continue
-            words = f"{done} ended {ended:%Y-%m-%d %H:%M} UTC, and no {next_stage} followed"
+            words = f"{stage} ended {ended:%Y-%m-%d %H:%M} UTC, and no {next_stage} followed"
             yield Gap(UNCONSUMED, key, part, words, landed=True)
 
 
-def _stale(product: Product) -> Iterator[Gap]:
+def _stale(product: Product, done: Done) -> Iterator[Gap]:
     """Give the stale runs; what is stale only through one that a person must mend is left out."""
     left = set[str]()
-    for run in stale_runs(product.name):
+    runs = [run for stage in STAGES for run in done[stage].values()]
+    for run in stale_among(runs):
         name = run_name(run.stage, run.key)
         because = [read for read in run.because if read not in left]
         if not because:

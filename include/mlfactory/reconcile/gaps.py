@@ -43,6 +43,7 @@ class Gap:
         words: what is wrong.
         landed: its rows are in the lake, and its run must not land them again: what the source
             holds today may be less than was landed then.
+        about: the partitions that are to be read again for their labels.
         hindrance: why it is not mended by itself, where that is so.
         mended: what was done about it, where something was.
     """
@@ -52,6 +53,7 @@ class Gap:
     part: str
     words: str
     landed: bool = False
+    about: tuple[str, ...] = ()
     hindrance: str = ""
     mended: str = ""
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from mlfactory.lake import ledger
-from mlfactory.lake.labels import due_again
+from mlfactory.lake.owed import owed_by
 from mlfactory.lake.requests import unanswered
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
-from mlfactory.reconcile.chain import PATIENCE, broken_chains, ended_at, keys_done
+from mlfactory.reconcile.chain import PATIENCE, Done, all_done, broken_chains, ended_at
 from mlfactory.reconcile.gaps import DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
 
 _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
@@ -18,16 +18,18 @@ _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
 told and left to a person: a product whose history was replayed in part is not run to its end."""
 
 _MOST_MISSING = 10_000
+_SHOWN = 5
 
 
 def lacking(product: Product, now: datetime) -> list[Gap]:
     """Return what a product lacks at `now`, in the order in which it should be mended."""
+    done = all_done(product)
     return [
-        *_missing(product, now),
-        *broken_chains(product, now),
+        *_missing(product, done, now),
+        *broken_chains(product, done, now),
         *_untrained(product, now),
-        *_unread(product, now),
-        *_old(product, now),
+        *_unread(product, done, now),
+        *_old(product, done, now),
     ]
 
 
@@ -39,9 +41,9 @@ def never_landed(product: Product, key: str, words: str, now: datetime) -> Gap:
     return gap.hindered(f"long ago; run it if you need it: mlfactory replay {product.name} {key}")
 
 
-def _missing(product: Product, now: datetime) -> Iterator[Gap]:
+def _missing(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     calendar = product.calendar
-    keys = keys_done(product, "ingest")
+    keys = list(done["ingest"])
     if calendar.is_snapshot or not keys:
         return
     oldest, newest = calendar.parse(keys[0]), _newest_expected(product, keys, now)
@@ -82,27 +84,30 @@ def _untrained(product: Product, now: datetime) -> Iterator[Gap]:
             yield Gap(UNTRAINED, asked.partition, TRAIN, words)
 
 
-def _unread(product: Product, now: datetime) -> Iterator[Gap]:
-    keys = keys_done(product, "ingest")
-    if product.calendar.is_snapshot or not keys:
+def _unread(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
+    landed = done["ingest"]
+    over = [key for key, run in landed.items() if now - ended_at(run) > PATIENCE]
+    if product.calendar.is_snapshot or not over:
         return
     # its run reads them again, and refuses to where the source has lost rows since
-    newest = keys[-1]
-    ended = ended_at(product, "ingest", newest)
-    if ended is not None and now - ended > PATIENCE:
-        due = [one.key for one in due_again(product, product.calendar.parse(newest))]
-        if due:
-            words = f"labels of {', '.join(due)} fell due by then, and were not read again"
-            yield Gap(UNREAD, newest, DATA, words, landed=True)
+    newest = over[-1]
+    owed = owed_by(product, product.calendar.parse(newest), landed, done["prepare"])
+    if owed:
+        keys = tuple(slot.key for slot in owed)
+        more = f" and {len(keys) - _SHOWN:,} more" if len(keys) > _SHOWN else ""
+        words = (
+            f"labels of {', '.join(keys[:_SHOWN])}{more} fell due by then, and were not read again"
+        )
+        yield Gap(UNREAD, newest, DATA, words, landed=True, about=keys)
 
 
-def _old(product: Product, now: datetime) -> Iterator[Gap]:
+def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     """Give the alarm of data that is too old, whether or not any stage ran lately."""
     from mlfactory import monitor
 
     if product.spec.monitor.slo.freshness is None or _has_ended(product, now):
         return
-    if not keys_done(product, "ingest"):
+    if not done["ingest"]:
         return
     found = monitor.freshness_now(product, now - PATIENCE)
     if found is None or found.state == "ok":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from mlfactory.lake.owed import begin_reading
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import Gap
 from mlfactory.reconcile.here import mend as mend_here
@@ -51,6 +52,9 @@ def _mended(product: Product, gaps: list[Gap], api: AirflowApi | None) -> list[G
         # one run a partition: the earliest step brings the later ones with it
         if gap.can_be_mended and gap.key not in keys and len(keys) < MOST_MENDED:
             keys.add(gap.key)
+            for key in gap.about:
+                # the run reads what is marked, also what fell due while nothing ran
+                begin_reading(product, key)
             found.append(trigger(product, gap, api) if api else mend_here(product, gap))
         else:
             found.append(gap)

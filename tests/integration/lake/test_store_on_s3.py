@@ -8,6 +8,7 @@ import pytest
 from tests.s3.server import S3Server, free_port
 from tests.unit.lake.test_store import (  # noqa: F401
     test_a_damaged_file_is_named,
+    test_a_file_that_is_written_again_has_another_mark,
     test_a_list_is_of_all_files_below_a_folder_in_order,
     test_a_name_that_leads_out_or_is_none_is_refused,
     test_a_store_below_another_has_names_of_its_own,
@@ -51,6 +52,7 @@ def test_more_files_than_a_page_of_a_list_holds(store: Store) -> None:
         list(pool.map(lambda name: store.write(name, b""), names))
     assert store.list("many") == names
     assert store.list("many", after=names[-2]) == names[-1:]
+    assert list(store.marks("many")) == names
 
 
 def test_what_an_answer_was_lost_of_was_created_all_the_same(

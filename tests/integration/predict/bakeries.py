@@ -23,6 +23,9 @@ expect:
   quarantine_budget: 10%
   orders:
     - {type: expect_column_values_to_be_between, column: amount, max_value: 5000}
+    - {type: expect_column_values_to_be_unique, column: id}
+    - {type: expect_column_values_to_be_in_set, column: returned, value_set: ["Yes", "No"]}
+    - {type: expect_table_row_count_to_be_between, min_value: 100, severity: warning}
 features:
   key: [KEY]
   event_time: at

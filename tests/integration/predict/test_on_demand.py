@@ -29,6 +29,24 @@ def test_answers_and_their_page_lie_in_the_lake(bakery: Product) -> None:
     assert 'href="mine.csv"' in page
 
 
+def test_answers_of_the_same_name_are_numbered_and_none_is_lost(bakery: Product) -> None:
+    store = product_store("bakery")
+    new = orders(days=4).iloc[1440:].head(20).drop(columns="returned")
+    for name, rows in {"first": new.head(5), "second": new.tail(5)}.items():
+        store.write(f"inbox/{name}.csv", rows.to_csv(index=False, sep=";").encode())
+    first, second, again = (
+        predict_on_demand(bakery, f"inbox/{name}.csv", "ours.csv")
+        for name in ("first", "second", "first")
+    )
+    # what is tried again finds its own answers
+    assert again == first and first.file.endswith("/ours.csv")
+    assert second.file == store.address("predictions_on_demand/ours-2.csv")
+    assert len(pd.read_csv(first.file)) == len(pd.read_csv(second.file)) == 5
+    assert not pd.read_csv(first.file).equals(pd.read_csv(second.file))
+    assert second.page.endswith("/ours-2.csv.html")
+    assert 'href="ours-2.csv"' in store.read(second.page).decode()
+
+
 def test_no_file_of_the_machine_is_read_but_those_of_the_factory(
     bakery: Product, tmp_path: Path
 ) -> None:

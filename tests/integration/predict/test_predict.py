@@ -75,13 +75,17 @@ def test_rows_of_the_lake_are_answered_as_the_batch_answers_them(
 def test_every_row_that_cannot_be_scored_says_why(
     bakery: Product, new: pd.DataFrame, tmp_path: Path
 ) -> None:
-    file = new.head(8).astype(object)
+    file = new.head(11).astype(object)
     file.loc[1, "amount"] = "a lot"
     file.loc[2, "at"] = "some day"
     file.loc[3, "id"] = None
     file.loc[4, "id"] = file.loc[0, "id"]
     file.loc[5, "amount"] = 950
     file.loc[6, "customer"] = "nobody"
+    # a rule of the source is broken; and what cannot be used keeps no later row from its key
+    file.loc[8, "amount"] = 6000
+    file.loc[9, "id"] = file.loc[8, "id"]
+    file.loc[10, "id"] = file.loc[1, "id"] = 9999
     done = predict.run(bakery, write(tmp_path, file))
     told = dict(zip(done.table["row"], done.table["reason"].fillna(""), strict=True))
     assert told[2] == "amount: 'a lot' cannot be read as integer"
@@ -90,9 +94,20 @@ def test_every_row_that_cannot_be_scored_says_why(
     assert told[5] == "an earlier row has the same key ['id']"
     assert told[6] == "build made no event of it"
     # an unknown customer has no loyalty, which the model can live with
-    assert told[1] == told[7] == told[8] == ""
-    assert (done.rows, done.scored, len(done.table)) == (8, 3, 8)
-    assert done.table["score"].notna().sum() == 3
+    assert told[1] == told[7] == told[8] == told[10] == told[11] == ""
+    assert told[9].startswith("amount=6000")
+    assert told[9].endswith("breaks expect_column_values_to_be_between(max_value=5000)")
+    assert (done.rows, done.scored, len(done.table)) == (11, 5, 11)
+    assert done.table["score"].notna().sum() == 5
+
+
+def test_rules_about_what_the_file_is_not_are_named(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    notes = predict.run(bakery, write(tmp_path, new)).notes
+    told = next(note for note in notes if "were not asked of its rows" in note)
+    assert "expect_column_values_to_be_unique" in told and "returned: expect_column" in told
+    assert "max_value=5000" not in told
 
 
 def test_a_file_of_which_no_row_can_be_scored_is_still_answered(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +17,11 @@ from mlfactory.cycle.labels import read_due_again
 from mlfactory.cycle.run import run_stages
 from mlfactory.cycle.steps import STAGES, STEPS
 from mlfactory.cycle.training_ids import new_training_id, training_id
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import load_product
 from mlfactory.product.partitions import Calendar
+from mlfactory.settings import REPOSITORY
 
 
 def test_the_stages_stand_in_the_order_of_a_models_life() -> None:
@@ -122,11 +125,12 @@ def test_what_was_landed_stands_where_a_run_must_not_land(
 
 
 def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stops_nothing(
+    home: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    product = load_product("flight_delay")
+    product = load_product("flight_delay", REPOSITORY / "include" / "products")
     due = [product.calendar.parse(key) for key in ("2013-01-01", "2013-02-01")]
-    monkeypatch.setattr("mlfactory.lake.labels.due_again", lambda product, partition: due)
+    monkeypatch.setattr("mlfactory.lake.owed.due_again", lambda product, partition: due)
     read = []
 
     def run(name: str) -> Any:
@@ -149,3 +153,5 @@ def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stop
         "validate 2013-02-01",
         "prepare 2013-02-01",
     ]
+    # the other is to be read yet
+    assert product_store(product.name).list("labels_owed") == ["labels_owed/2013-01-01"]

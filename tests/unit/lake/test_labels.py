@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from tests.left_rows import leave_rows
 
-from mlfactory.lake.labels import Overdue, due_again, event_partitions, known_labels, overdue
+from mlfactory.lake.labels import Overdue, event_partitions, known_labels, overdue
 from mlfactory.lake.manifests import manifest
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar, Every
@@ -52,12 +52,6 @@ def known(product: Product, keys: list[str], day: int) -> dict[str, float]:
 def ran(product: Product, stage: str, key: str, **counts: int) -> None:
     with manifest(product, stage, key) as record:
         record.counts = counts
-
-
-def started(product: Product, key: str, at: str) -> None:
-    """Make the manifests of a partition that was landed at a moment."""
-    with manifest(product, "ingest", key) as record:
-        record.started_at = at
 
 
 def test_a_label_is_known_from_its_time_on(make: Make) -> None:
@@ -118,37 +112,6 @@ def test_no_table_gives_no_labels(make: Make) -> None:
 def test_times_are_told_their_partition(every: Every, key: str) -> None:
     times = pd.Series(pd.to_datetime(["2026-01-07T23:59:59.999999"], utc=True))
     assert event_partitions(Calendar(every), times).tolist() == [key]
-
-
-def test_a_partition_read_before_its_labels_is_read_again_once(make: Make) -> None:
-    shop = make("30 minutes")
-    second = shop.calendar.parse("2026-01-02")
-    ran(shop, "prepare", "2026-01-01", rows=10, labelled=9)
-    started(shop, "2026-01-01", "2026-01-02T00:05:00+00:00")
-    assert [slot.key for slot in due_again(shop, second)] == ["2026-01-01"]
-    started(shop, "2026-01-01", "2026-01-03T00:05:00+00:00")
-    assert due_again(shop, second) == []
-
-
-def test_what_is_labelled_or_was_never_built_is_not_read_again(make: Make) -> None:
-    shop = make("30 minutes")
-    second = shop.calendar.parse("2026-01-02")
-    assert due_again(shop, second) == []
-    started(shop, "2026-01-01", "2026-01-02T00:05:00+00:00")
-    assert due_again(shop, second) == []
-    ran(shop, "prepare", "2026-01-01", rows=10, labelled=10)
-    assert due_again(shop, second) == []
-
-
-@pytest.mark.parametrize(("delay", "day"), [("1 day", 2), ("36 hours", 3), ("3 days", 4)])
-def test_a_partition_falls_due_once_whatever_its_labels_take(
-    make: Make, delay: str, day: int
-) -> None:
-    shop = make(delay)
-    ran(shop, "prepare", "2026-01-01", rows=10, labelled=0)
-    started(shop, "2026-01-01", "2026-01-02T00:05:00+00:00")
-    days = [shop.calendar.parse(f"2026-01-{number:02}") for number in range(1, 10)]
-    assert [slot.key for slot in days if due_again(shop, slot)] == [f"2026-01-{day:02}"]
 
 
 def test_labels_that_do_not_come_are_overdue_after_their_patience(make: Make) -> None:

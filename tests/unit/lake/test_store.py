@@ -73,6 +73,19 @@ def test_a_list_is_of_all_files_below_a_folder_in_order(store: Store) -> None:
     assert store.list("none") == []
 
 
+def test_a_file_that_is_written_again_has_another_mark(store: Store) -> None:
+    for name in ("b/2", "b/10", "b/x/y", "a"):
+        store.write(name, b"same")
+    before = store.marks("b")
+    assert list(before) == ["b/10", "b/2", "b/x/y"]
+    store.write("b/2", b"more")
+    store.delete("b/10")
+    after = store.marks("b")
+    assert list(after) == ["b/2", "b/x/y"]
+    assert after["b/2"] != before["b/2"] and after["b/x/y"] == before["b/x/y"]
+    assert store.marks("none") == {}
+
+
 def test_a_store_below_another_has_names_of_its_own(store: Store) -> None:
     below = store.below("a/b")
     below.write("c", b"x")

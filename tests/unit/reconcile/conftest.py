@@ -18,7 +18,7 @@ partition: {partition}
 sources:
   gauge: {{kind: csv, path: gauge.csv, event_time: at}}
 features: {{key: [station, at], event_time: at, numeric: [pressure]}}
-label: {{column: wet, kind: binary}}
+label: {{column: wet, kind: binary, arrives_after: {delay}}}
 """
 
 PROMISE = "monitor: {slo: {freshness: 3 days}}\n"
@@ -36,10 +36,10 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     monkeypatch.setenv("MLFACTORY_PRODUCTS", str(tmp_path / "products"))
     settings.cache_clear()
 
-    def product(partition: str, more: str = "") -> Product:
+    def product(partition: str, more: str = "", delay: str = "0 hours") -> Product:
         folder = tmp_path / "products" / "rain"
         folder.mkdir(parents=True, exist_ok=True)
-        spec = SPEC.format(partition=partition) + more
+        spec = SPEC.format(partition=partition, delay=delay) + more
         if "snapshot" in partition:
             spec = spec.replace(", event_time: at", "")
         (folder / "product.yaml").write_text(spec)
@@ -65,6 +65,7 @@ def ran() -> Ran:
         at: str = "2026-03-01T00:00:00+00:00",
         mark: str = "1",
         verdict: str = "pass",
+        labelled: int = 10,
     ) -> None:
         for place, stage in enumerate(stages):
             write_json(
@@ -77,7 +78,7 @@ def ran() -> Ran:
                     "partition": key,
                     "started_at": at,
                     "seconds": 1.0,
-                    "counts": {"rows": 10, "labelled": 10},
+                    "counts": {"rows": 10, "labelled": labelled},
                     "facts": {"verdict": verdict},
                     "reads": {
                         f"{before}/{key}": f"{before}-{key}-{mark}"

@@ -15,7 +15,6 @@ from mlfactory.lake.ledger import Entry
 from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Partition
 from mlfactory.reconcile.gaps import (
     DATA,
     MISSING,
@@ -167,24 +166,26 @@ def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
 
 
 def test_labels_that_came_and_were_not_read_are_found(
-    rain: Product, ran: Ran, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., Product], ran: Ran
 ) -> None:
-    ran(*ALL, key="2026-03-08")
-    ran(*ALL, key="2026-03-09")
-    asked = []
+    late = make("{every: day, start: 2026-01-01}", delay="10 hours")
+    for day in (7, 8, 9):
+        at = f"2026-03-{day + 1:02}T00:05:00+00:00"
+        ran(*ALL, key=f"2026-03-{day:02}", at=at, labelled=0)
 
-    def due(product: Product, partition: Partition) -> list[Partition]:
-        asked.append(partition.key)
-        return [product.calendar.parse("2026-03-08")]
+    def unread() -> list[Gap]:
+        return [gap for gap in lacking(late, NOW) if gap.kind == UNREAD]
 
-    monkeypatch.setattr("mlfactory.reconcile.lacking.due_again", due)
-    (gap,) = lacking(rain, NOW)
-    # the run of the newest reads them, and lands nothing else
-    assert (gap.kind, gap.key, gap.part, gap.landed) == (UNREAD, "2026-03-09", DATA, True)
-    assert "labels of 2026-03-08" in gap.words
-    assert asked == ["2026-03-09"]
-    ran("ingest", key="2026-03-09", at=NOW.isoformat())
-    assert found(rain, UNREAD) == []
+    (gap,) = unread()
+    # the run of the newest reads them, and lands nothing else; its own come later this day
+    assert (gap.key, gap.part, gap.landed) == ("2026-03-09", DATA, True)
+    assert gap.about == ("2026-03-07", "2026-03-08")
+    assert "labels of 2026-03-07, 2026-03-08 fell due" in gap.words
+    # the run of the 9th reads them before its own rows, and has just begun
+    ran("ingest", key="2026-03-09", at=NOW.isoformat(), labelled=0)
+    assert [gap.about for gap in unread()] == [("2026-03-07",)]
+    ran(*ALL, key="2026-03-07", at=NOW.isoformat(), labelled=0, mark="2")
+    assert unread() == []
 
 
 def test_data_too_old_is_told_once_though_nothing_runs(

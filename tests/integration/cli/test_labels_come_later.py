@@ -1,0 +1,124 @@
+"""A product as it lives: its days are read before their labels are there, and once more after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mlfactory.cli.main import app
+from mlfactory.lake import manifests
+from mlfactory.lake.labels import known_labels
+from mlfactory.lake.tables import Lake
+from mlfactory.product.loader import Product
+from mlfactory.reconcile import reconcile
+from mlfactory.reconcile.gaps import UNREAD
+
+SPEC = """
+apiVersion: mlfactory/v1
+name: shop
+partition: {every: day, start: 2026-01-01}
+sources: {orders: {kind: csv, path: orders.csv, event_time: at, key: [id]}}
+features: {key: [id], event_time: at, numeric: [price]}
+label: {column: bad, kind: binary, arrives_after: 12 hours}
+"""
+HEADER = "id,at,price,bad\n"
+ROWS = 24
+
+Sell = Callable[..., None]
+
+
+class Clock(datetime):
+    """The time on the wall, set by hand."""
+
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+
+    @classmethod
+    def now(cls, tz: object = None) -> datetime:
+        return cls.moment
+
+
+@pytest.fixture
+def shop(
+    mlflow_file: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> Product:
+    monkeypatch.setattr(manifests, "datetime", Clock)
+    return make_product(SPEC, 'def build(sources): return sources["orders"]\n', {"orders.csv": ""})
+
+
+def sell(shop: Product, days: int, labelled: int, *, lost: int = 0) -> None:
+    """Write what the shop's file holds: so many days, the first of them with labels.
+
+    Args:
+        lost: rows that are gone from the beginning of the file.
+    """
+    rows = [
+        f"{day:02}-{hour:02},2026-01-{day:02}T{hour:02}:30Z,{hour},"
+        f"{hour % 2 if day <= labelled else ''}\n"
+        for day in range(1, days + 1)
+        for hour in range(ROWS)
+    ]
+    (shop.folder / "orders.csv").write_text(HEADER + "".join(rows[lost:]))
+
+
+def run(day: int) -> str:
+    """Run a day a few minutes after its end, as a schedule would."""
+    Clock.moment = datetime(2026, 1, day + 1, 0, 5, tzinfo=UTC)
+    done = CliRunner().invoke(app, ["run", "shop", f"2026-01-{day:02}"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def labelled(shop: Product, day: int) -> int:
+    key = f"2026-01-{day:02}"
+    return len(known_labels(shop, [key], shop.calendar.parse(key).end.replace(year=2027)))
+
+
+def landed(day: int) -> int:
+    return len(Lake("shop").read("raw_orders", [f"2026-01-{day:02}"]))
+
+
+def test_the_next_days_run_reads_the_labels_that_came(shop: Product) -> None:
+    sell(shop, days=1, labelled=0)
+    run(1)
+    assert (landed(1), labelled(shop, 1)) == (ROWS, 0)
+    sell(shop, days=2, labelled=1)
+    assert "again 2026-01-01" in run(2)
+    assert (labelled(shop, 1), labelled(shop, 2)) == (ROWS, 0)
+    sell(shop, days=3, labelled=2)
+    told = run(3)
+    # each is read again once
+    assert "again 2026-01-02" in told and "2026-01-01" not in told
+
+
+def test_what_cannot_be_read_loses_nothing_and_stays_due(shop: Product) -> None:
+    sell(shop, days=1, labelled=0)
+    run(1)
+    sell(shop, days=2, labelled=1, lost=10)
+    assert "failed 2026-01-01=" in run(2)
+    assert (landed(1), labelled(shop, 1), landed(2)) == (ROWS, 0, ROWS)
+    # who mends what is missing asks the same of it
+    Clock.moment = now = datetime(2026, 1, 3, 1, tzinfo=UTC)
+    for _ in range(2):
+        gaps = [gap for gap in reconcile(shop, mend=True, now=now) if gap.kind == UNREAD]
+        assert [gap.about for gap in gaps] == [("2026-01-01",)]
+    assert (landed(1), labelled(shop, 1), landed(2)) == (ROWS, 0, ROWS)
+    sell(shop, days=3, labelled=2)
+    assert "again 2026-01-01 2026-01-02" in run(3)
+    assert (labelled(shop, 1), labelled(shop, 2)) == (ROWS, ROWS)
+
+
+def test_labels_that_fell_due_while_nothing_ran_are_mended(shop: Product) -> None:
+    sell(shop, days=1, labelled=0)
+    run(1)
+    sell(shop, days=3, labelled=2)
+    run(3)
+    assert labelled(shop, 1) == 0
+    Clock.moment = now = datetime(2026, 1, 4, 1, tzinfo=UTC)
+    gaps = [gap for gap in reconcile(shop, mend=True, now=now) if gap.kind == UNREAD]
+    assert [(gap.key, gap.about) for gap in gaps] == [("2026-01-03", ("2026-01-01",))]
+    assert gaps[0].mended and labelled(shop, 1) == ROWS
+    assert not [gap for gap in reconcile(shop, now=now) if gap.kind == UNREAD]
