@@ -18,7 +18,7 @@ from mlfactory.lake.catalog import TRAININGS
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import product_store
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import Partition
@@ -61,14 +61,33 @@ def run_partitions(
 def run_stale(product: Product, console: Console) -> None:
     """Run again every stage run that read something which has been replaced since.
 
+    A partition whose stage fails is left there; the others are run all the same.
+
     Raises:
-        FactoryError: whatever a stage raises; what comes after it is not run.
+        FactoryError: in the end, with every stage that failed.
     """
     again: set[tuple[str, str]] = set()
-    while stale := [run for run in stale_runs(product.name) if (run.stage, run.key) not in again]:
+    failed: dict[str, str] = {}
+    while stale := [
+        run
+        for run in stale_runs(product.name)
+        if (run.stage, run.key) not in again and run.key not in failed
+    ]:
         for run in stale:
             again.add((run.stage, run.key))
-            _run(Job(product, product.calendar.parse(run.key)), [run.stage], console)
+            if run.key in failed:
+                continue
+            try:
+                _run(Job(product, product.calendar.parse(run.key)), [run.stage], console)
+            except FactoryError as error:
+                failed[run.key] = f"{run.key} {run.stage}: {error}"
+                say(console, failed[run.key], "red")
+    if failed:
+        raise FactoryError(
+            f"{product.name}: {len(failed)} of {len({key for _, key in again})} stale partitions "
+            "failed and stay stale:\n  " + "\n  ".join(failed.values()),
+            remedy=f"mend them, then: mlfactory run {product.name} {min(failed)} --downstream",
+        )
     if not again:
         say(console, f"{product.name}: nothing is stale")
 

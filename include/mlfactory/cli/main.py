@@ -119,8 +119,9 @@ def run(
         list[str] | None,
         typer.Option(
             "--stage",
-            help="Run this stage only; may be given again. ingest, validate, prepare, score, "
-            "monitor, retrain, train or promote; promote takes the partition's newest training.",
+            help="Run this stage only; may be given again. labels, ingest, validate, prepare, "
+            "score, monitor, retrain, train or promote; promote takes the partition's newest "
+            "training.",
         ),
     ] = None,
     trials: Annotated[

@@ -7,7 +7,8 @@ runs that follow it, and the training where the policy asks for one. Only then c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,7 +16,7 @@ from rich.console import Console
 
 from mlfactory.cli.output import say
 from mlfactory.cli.progress import Progress
-from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
 from mlfactory.scheduler.api import AirflowApi, DagRun, TaskRun
@@ -95,21 +96,44 @@ def replay(
 ) -> list[KeyOutcome]:
     """Send every partition from `first` to `last` through Airflow and return what became of each.
 
-    A key whose run failed does not keep the next from running.
+    A key whose run failed does not keep the next from running. DAGs that were paused before are
+    paused again, also where the replay is cut off; but the data's of a product whose time has
+    ended, which has no schedule to keep off.
 
     Raises:
         UsageError: if Airflow does not have the product's DAGs.
         ServiceError: if Airflow goes away, or a run does not come or end in time.
     """
     follower = _Follower(product.name, api, console, patience or Patience())
-    was_paused = follower.open_dags()
-    done = [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
-    if was_paused and _is_live(product):
-        # the schedule is for a person to switch on: nobody asked for the newest partitions
-        data = follower.dag_ids["data"]
-        api.pause(data)
-        say(console, f"{data} was paused before and is again; unpause it for the schedule to begin")
-    return done
+    follower.wait_for_dags()
+    # the schedule is for a person to switch on: nobody asked for the newest partitions
+    with _opened(follower, () if _is_live(product) else ("data",)):
+        return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
+
+
+@contextmanager
+def _opened(follower: _Follower, left_open: Sequence[str]) -> Iterator[None]:
+    """Unpause the DAGs, and in the end pause those again that were paused before.
+
+    Args:
+        left_open: of which DAGs that is not needed.
+    """
+    api, console = follower.api, follower.console
+    shut = {part: dag for part, dag in follower.dag_ids.items() if api.is_paused(dag)}
+    try:
+        follower.open_dags()
+        yield
+    finally:
+        for part, dag_id in shut.items():
+            if part in left_open:
+                continue
+            try:
+                api.pause(dag_id)
+            except FactoryError as error:
+                # what ended the replay is told as well, and must not be hidden by this
+                say(console, f"{dag_id} was paused before and could not be again: {error}", "red")
+            else:
+                say(console, f"{dag_id} was paused before and is again; unpause it for it to run")
 
 
 def _is_live(product: Product) -> bool:
@@ -125,18 +149,16 @@ class _Follower:
         self.asked_scheduler = time.monotonic()
         self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
 
-    def open_dags(self) -> bool:
-        """Wait until Airflow has parsed the DAGs, unpause them, and tell if the data's was paused.
-
-        Runs that were queued while they were paused start then, and are waited for.
-        """
+    def wait_for_dags(self) -> None:
+        """Wait until Airflow has parsed the DAGs."""
         self._wait(self._dags_are_known, self.patience.to_appear, self._missing_dags)
-        was_paused = self.api.is_paused(self.dag_ids["data"])
+
+    def open_dags(self) -> None:
+        """Unpause the DAGs. Runs that were queued meanwhile start then, and are waited for."""
         for run in self.api.active_runs(list(self.dag_ids.values())):
             say(self.console, f"waiting for {run.dag_id} {run.run_id}, which is {run.state}")
         for dag_id in self.dag_ids.values():
             self.api.unpause(dag_id)
-        return was_paused
 
     def follow(self, key: str) -> KeyOutcome:
         """Trigger the data run of `key` and wait until the key has come to rest."""

@@ -150,6 +150,7 @@ def _data_schedule(product: Product) -> Any:
         return PartitionedAtRuntime()
     return LiveTimetable(
         _CRON[every],
+        longest_run=_run_timeout(product, "data"),
         timezone="UTC",
         run_offset=-1,
         key_format="%Y-%m-%dT%H:00" if every == "hour" else "%Y-%m-%d",

@@ -75,7 +75,7 @@ def _facts(product: str, entries: list[Entry], kept: Set[str]) -> dict[str, obje
         facts["what is missing or stale"] = Link("looked for last", _file(RECONCILED_PAGE))
     # Airflow shows this page in a frame that opens no window, and MLflow refuses to be framed: the
     # addresses can be read and copied
-    experiment = f"{_mlflow()}/#/experiments?searchFilter={quote(product)}"
+    experiment = f"{_mlflow()}/#/experiments?experimentSearchFilter={quote(product)}"
     facts["MLflow experiment"] = Link(experiment, experiment)
     model = f"{_mlflow()}/#/models/{quote(product)}"
     facts["registered model"] = Link(model, model)

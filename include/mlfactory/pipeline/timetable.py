@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.timezone import coerce_datetime, utcnow
 from airflow.timetables.base import DagRunInfo
@@ -22,9 +22,29 @@ class LiveTimetable(CronPartitionTimetable):
     Airflow's own timetable makes a run for the newest tick of the past when a DAG is unpaused, if
     the DAG had a run on schedule before: who unpauses in order to replay the history then has the
     newest partition run first. Ticks that were missed are for the DAG `mlfactory.reconcile`, which
-    knows what the lake lacks. Only the tick right after the last run is made up for here: the
-    partitions of a product follow one another, and a run may take longer than a tick.
+    knows what the lake lacks. Made up for here are the tick right after the last run, and those
+    that a run may have kept waiting: it takes longer than a tick where its source is late, and the
+    partitions of a product follow one another.
+
+    Args:
+        longest_run: how long a run may take; ticks older than that were not kept waiting by one.
+        others: as for Airflow's own.
     """
+
+    def __init__(self, cron: str, *, longest_run: timedelta = timedelta(), **others: Any) -> None:
+        super().__init__(cron, **others)
+        self._longest_run = longest_run
+
+    def serialize(self) -> dict[str, Any]:
+        """Return what the scheduler makes it of again."""
+        return {**super().serialize(), "longest_run": self._longest_run.total_seconds()}
+
+    @classmethod
+    def deserialize(cls, data: dict[str, Any]) -> LiveTimetable:
+        """Return what was serialised."""
+        made = cast("LiveTimetable", super().deserialize(data))
+        made._longest_run = timedelta(seconds=data["longest_run"])
+        return made
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
@@ -37,7 +57,7 @@ class LiveTimetable(CronPartitionTimetable):
             # a partition's own tick is at its end, the next one's at the end of that
             own = self._get_next(coerce_datetime(last_dagrun_info.partition_date))
             follows = self._get_next(own)
-        if follows is not None and follows >= tick:
+        if follows is not None and (follows >= tick or now - follows <= self._longest_run):
             tick = follows
         elif now - tick > _GRACE:
             tick = self._get_next(tick)

@@ -12,7 +12,7 @@ from mlfactory.cycle.steps import STEPS
 from mlfactory.lake.catalog import manifest_file, training_file
 from mlfactory.lake.staleness import StaleRun
 from mlfactory.lake.store import product_store, write_json
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import ContractError, FactoryError, UsageError
 from mlfactory.product.loader import Product
 
 
@@ -75,6 +75,31 @@ def test_what_is_stale_is_run_again_until_nothing_is(
     assert ran == ["prepare 2013-02-01", "score 2013-02-01"]
     run_stale(rain, Console(file=output))
     assert output.getvalue().splitlines()[-1] == "rain: nothing is stale"
+
+
+def test_a_stopped_partition_keeps_no_other_from_being_run_again_and_is_told_in_the_end(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = ["2013-01-01", "2013-02-01", "2013-03-01"]
+    stale = [StaleRun(stage, day, ()) for stage in ("prepare", "score") for day in days]
+    ran = []
+
+    def step(job: Job) -> Done:
+        if job.partition.key == "2013-02-01":
+            raise ContractError("7 of 9 rows are bad")
+        ran.append(job.partition.key)
+        return Done({})
+
+    for name in ("prepare", "score"):
+        monkeypatch.setitem(STEPS, name, step)
+    monkeypatch.setattr("mlfactory.cli.cycle.stale_runs", lambda product: list(stale))
+    with pytest.raises(FactoryError) as raised:
+        run_stale(rain, Console(file=io.StringIO()))
+    # the scores of a partition that could not be prepared are not made of what it was before
+    assert ran == ["2013-01-01", "2013-03-01"] * 2
+    assert "1 of 3 stale partitions" in str(raised.value)
+    assert "2013-02-01 prepare: 7 of 9 rows are bad" in str(raised.value)
+    assert "mlfactory run rain 2013-02-01 --downstream" in str(raised.value)
 
 
 def test_a_training_by_hand_has_a_reason_of_its_own(

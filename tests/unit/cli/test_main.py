@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
+from mlfactory.cycle.steps import STAGES
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product, schema_of
 
@@ -59,6 +61,12 @@ def test_every_command_has_help(command: str) -> None:
     result = runner.invoke(app, [command, "--help"])
     assert result.exit_code == 0
     assert f"Usage: mlfactory {command}" in result.stdout
+
+
+def test_the_help_of_run_names_every_stage() -> None:
+    said = re.sub(r"[\s│]+", " ", runner.invoke(app, ["run", "--help"]).stdout)
+    *others, last = STAGES
+    assert f"{', '.join(others)} or {last};" in said
 
 
 def test_check_says_what_each_product_is(add_product: Callable[[str], Product]) -> None:

@@ -69,12 +69,22 @@ class Dead:
     def knows(self, dag_id: str) -> bool:
         return True
 
-    def is_paused(self, dag_id: str) -> bool:
-        return False
+    def __init__(self, ends_with: BaseException | None = None) -> None:
+        self.paused = {"rain.data", "rain.train"}
+        self.ends_with = ends_with
 
-    def unpause(self, dag_id: str) -> None: ...
+    def is_paused(self, dag_id: str) -> bool:
+        return dag_id in self.paused
+
+    def unpause(self, dag_id: str) -> None:
+        self.paused.discard(dag_id)
+
+    def pause(self, dag_id: str) -> None:
+        self.paused.add(dag_id)
 
     def active_runs(self, dag_ids: Sequence[str]) -> list[DagRun]:
+        if self.ends_with and not self.paused:
+            raise self.ends_with
         return [DagRun("rain.data", "left_behind", "queued", "k", None, None, None)]
 
     def scheduler_silence(self) -> float:
@@ -90,3 +100,32 @@ def test_a_dead_scheduler_ends_the_replay_and_what_it_waits_for_is_told(
     with pytest.raises(ServiceError, match=r"scheduler .* has not been heard of for 600 s"):
         replay(rain, key, key, Dead(), Console(file=output, width=200))  # type: ignore[arg-type]
     assert "waiting for rain.data left_behind, which is queued" in output.getvalue()
+
+
+@pytest.mark.parametrize("cut", [KeyboardInterrupt(), ServiceError("Airflow does not answer")])
+def test_a_replay_that_is_cut_off_leaves_the_dags_as_they_were(
+    rain: Product, monkeypatch: pytest.MonkeyPatch, cut: BaseException
+) -> None:
+    monkeypatch.setattr(replaying, "_is_live", lambda product: True)
+    airflow, output = Dead(cut), io.StringIO()
+    key = rain.calendar.parse("2013-01-01")
+    with pytest.raises(type(cut)):
+        replay(rain, key, key, airflow, Console(file=output, width=200))  # type: ignore[arg-type]
+    assert airflow.paused == {"rain.data", "rain.train"}
+    for name in airflow.paused:
+        assert f"{name} was paused before and is again" in output.getvalue()
+
+
+def test_what_ended_a_replay_is_told_although_nothing_can_be_paused_again(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(dag_id: str) -> None:
+        raise ServiceError("Airflow is gone")
+
+    monkeypatch.setattr(replaying, "_is_live", lambda product: True)
+    airflow, output = Dead(ServiceError("the first")), io.StringIO()
+    monkeypatch.setattr(airflow, "pause", gone)
+    key = rain.calendar.parse("2013-01-01")
+    with pytest.raises(ServiceError, match="the first"):
+        replay(rain, key, key, airflow, Console(file=output, width=200))  # type: ignore[arg-type]
+    assert "rain.data was paused before and could not be again" in output.getvalue()

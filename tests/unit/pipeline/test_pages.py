@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -77,9 +78,32 @@ def test_card_gates_ledger_and_mlflow_are_found_from_the_index(reader: TestClien
     }
     for link in ours:
         assert reader.get(f"/{DAG}/{link}").status_code == 200, link
-    assert f"{settings().mlflow_url}/#/models/flight_delay/versions/1" in links
-    assert f"{settings().mlflow_url}/#/experiments?searchFilter=flight_delay" in links
     assert "better beyond chance" in reader.get(f"/{DAG}/ledger").text
+
+
+def test_every_link_to_mlflow_is_one_that_its_pages_know(
+    reader: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_MLFLOW_UI", "https://mlflow.example/")
+    settings.cache_clear()
+    decided("better beyond chance")
+    page = reader.get(f"/{DAG}/").text
+    links = set(re.findall(r'href="https://mlflow.example/#([^"]+)"', page))
+    assert links == {
+        "/experiments?experimentSearchFilter=flight_delay",
+        "/models/flight_delay",
+        "/models/flight_delay/versions/1",
+    }
+    # what its own pages are made of: the routes, and the parameter that the list is filtered by
+    built = Path(find_spec("mlflow").submodule_search_locations[0]) / "server/js/build/static/js"  # type: ignore[union-attr,index]
+    known = b"".join(file.read_bytes() for file in built.glob("*.js"))
+    for name in (
+        b'"/experiments"',
+        b'"experimentSearchFilter"',
+        b'"/models/:modelName"',
+        b'"/models/:modelName/versions/:version"',
+    ):
+        assert name in known
 
 
 def test_names_and_values_of_others_stand_on_the_pages_as_text(reader: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from mlfactory.pipeline import timetable
 from mlfactory.pipeline.timetable import LiveTimetable
 
 TODAY = datetime(2026, 3, 10, tzinfo=UTC)
+LONGEST = timedelta(hours=24)
 FREE = TimeRestriction(earliest=None, latest=None, catchup=False)
 
 
@@ -20,13 +22,23 @@ def next_run(
     now: datetime,
     last: datetime | None = None,
     restriction: TimeRestriction = FREE,
+    *,
+    hourly: bool = False,
 ) -> Any:
     monkeypatch.setattr(timetable, "utcnow", lambda: now)
-    daily = LiveTimetable("0 0 * * *", timezone="UTC", run_offset=-1, key_format="%Y-%m-%d")
+    table = LiveTimetable(
+        "0 * * * *" if hourly else "0 0 * * *",
+        longest_run=LONGEST,
+        timezone="UTC",
+        run_offset=-1,
+        key_format="%Y-%m-%dT%H:00" if hourly else "%Y-%m-%d",
+    )
+    # as the scheduler has it: written by who parsed the DAG, and read again
+    table = LiveTimetable.deserialize(json.loads(json.dumps(table.serialize())))
     ran = last and DagRunInfo(
         run_after=last, partition_date=last, partition_key="", data_interval=None
     )
-    return daily.next_dagrun_info_v2(last_dagrun_info=ran, restriction=restriction)
+    return table.next_dagrun_info_v2(last_dagrun_info=ran, restriction=restriction)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +65,33 @@ def test_a_run_that_took_longer_than_a_tick_is_followed_by_the_next_partition(
 ) -> None:
     info = next_run(monkeypatch, TODAY + timedelta(hours=5), last=TODAY - timedelta(days=2))
     assert (info.run_after, info.partition_key) == (TODAY, "2026-03-09")
+
+
+def test_hours_that_waited_behind_a_late_file_are_run_one_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # the file of nine was late: the run of ten o'clock ended at twenty past two
+    now, last, keys = TODAY + timedelta(hours=14, minutes=20), TODAY + timedelta(hours=9), []
+    for _ in range(5):
+        info = next_run(monkeypatch, now, last, hourly=True)
+        keys.append((info.run_after.hour, info.partition_key[-5:]))
+        last = info.partition_date
+    assert keys == [
+        (11, "10:00"),
+        (12, "11:00"),
+        (13, "12:00"),
+        (14, "13:00"),
+        (15, "14:00"),
+    ]
+
+
+@pytest.mark.parametrize("hours", [26, 400])
+def test_hours_of_before_the_longest_run_are_not_run(
+    monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    now = TODAY + timedelta(hours=14, minutes=20)
+    info = next_run(monkeypatch, now, now.replace(minute=0) - timedelta(hours=hours), hourly=True)
+    assert info.partition_key == "2026-03-10T14:00"
 
 
 def test_the_newest_partition_is_not_run_again_after_a_backfill(
