@@ -64,11 +64,13 @@ def land(
 
 
 def marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
-    """Return landed rows with the id of their landing, and when they were seen if that is kept."""
-    rows = rows.append_column(LANDING, pa.array([landing] * rows.num_rows, pa.string()))
+    """Return landed rows with the id of their landing, and when they were seen if that is kept.
+
+    These columns come first: of those behind many others the table's log tells no largest value.
+    """
     if seen_at is not None:
-        rows = rows.append_column(SEEN_AT, pa.array([seen_at] * rows.num_rows, UTC_TIME))
-    return rows
+        rows = rows.add_column(0, SEEN_AT, pa.array([seen_at] * rows.num_rows, UTC_TIME))
+    return rows.add_column(0, LANDING, pa.array([landing] * rows.num_rows, pa.string()))
 
 
 def spellings_of(request: Request) -> Mapping[str, str]:

@@ -16,9 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import (
+    CommitFailedError,
+    DeltaError,
+    SchemaMismatchError,
+    TableNotFoundError,
+)
 
 from mlfactory.lake.catalog import PARTITION
+from mlfactory.lake.remedies import instead_of_table
 from mlfactory.lake.store import store_at
 from mlfactory.product.errors import FactoryError, IntegrityError, ServiceError, UsageError
 from mlfactory.settings import settings
@@ -104,8 +110,7 @@ def make_table(address: str, schema: pa.Schema) -> None:
     Of several writers one makes it: a commit that is tried again would be a second making, with the
     columns of another, on top of rows that were written since.
     """
-    days = f"interval {settings().versions_kept_days} days"
-    with told(address):
+    with written(address):
         try:
             DeltaTable.create(
                 address,
@@ -113,8 +118,7 @@ def make_table(address: str, schema: pa.Schema) -> None:
                 mode="error",
                 partition_by=[PARTITION],
                 configuration={
-                    "delta.logRetentionDuration": days,
-                    "delta.deletedFileRetentionDuration": days,
+                    **_retention(),
                     "delta.enableExpiredLogCleanup": "true",
                     "delta.checkpointInterval": str(_COMMITS_A_CHECKPOINT),
                 },
@@ -126,6 +130,29 @@ def make_table(address: str, schema: pa.Schema) -> None:
         except DeltaError as error:
             if _EXISTS not in str(error):
                 raise
+
+
+def keep_versions(delta: DeltaTable) -> None:
+    """Let a table keep its versions for as long as the settings say now."""
+    asked, known = _retention(), delta.metadata().configuration
+    if any(known.get(name) != value for name, value in asked.items()):
+        delta.alter.set_table_properties(asked)
+
+
+@contextmanager
+def written(address: str) -> Iterator[None]:
+    """Turn what delta-rs raises about rows that it does not write into an error; see `told`."""
+    try:
+        with told(address):
+            yield
+    except Exception as error:
+        # some of what it refuses it raises as nothing more than an exception
+        if type(error) is not Exception:
+            raise
+        raise IntegrityError(
+            f"{address} cannot be written: {_first_line(error)}",
+            remedy=f"mend what is written; or {instead_of_table(address)}",
+        ) from error
 
 
 def rows_of(
@@ -196,13 +223,12 @@ def told(address: str) -> Iterator[None]:
     """Turn what delta-rs raises about a damaged table or S3 into errors that say what to do."""
     try:
         yield
-    except (CommitFailedError, FileNotFoundError, FactoryError):
+    except (CommitFailedError, SchemaMismatchError, FileNotFoundError, FactoryError):
         raise
     except DeltaError as error:
         raise IntegrityError(
             f"{address} cannot be read: {_first_line(error)}",
-            remedy="put its folder _delta_log back from a copy, or remove the table and run its "
-            "partitions again",
+            remedy=f"put its folder _delta_log back from a copy, or {instead_of_table(address)}",
         ) from error
     except OSError as error:
         if not address.startswith("s3://"):
@@ -218,6 +244,11 @@ def told(address: str) -> Iterator[None]:
         raise ServiceError(
             f"S3 failed for {address}: {_first_line(error)}", remedy="try again later"
         ) from error
+
+
+def _retention() -> dict[str, str]:
+    days = f"interval {settings().versions_kept_days} days"
+    return {"delta.logRetentionDuration": days, "delta.deletedFileRetentionDuration": days}
 
 
 def _stands(address: str, known: _Opened) -> bool:
@@ -243,7 +274,8 @@ def _gone(address: str, version: int, why: str) -> IntegrityError:
     return IntegrityError(
         f"{address} has no version {version}: {why}",
         remedy="versions are kept for MLFACTORY_VERSIONS_KEPT_DAYS; what was pinned to this one "
-        "cannot be done again, so begin it anew",
+        "cannot be done again, so begin it anew (a training: mlfactory run "
+        f"{address.rstrip('/').split('/')[-2]} <partition> --stage train)",
     )
 
 

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+from mlfactory.lake.remedies import instead_of_file
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 from mlfactory.settings import settings
 
@@ -283,7 +284,7 @@ def parsed(content: bytes, address: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise IntegrityError(
             f"{address} was damaged: it is not what was written there",
-            remedy="put it back from a copy, or remove it and run again the stage that writes it",
+            remedy=f"put it back from a copy, or {instead_of_file(address)}",
         )
     return found
 

@@ -22,11 +22,14 @@ from mlfactory.lake.catalog import PARTITION, RUN
 from mlfactory.lake.delta import (
     find_table,
     forget_table,
+    keep_versions,
     make_table,
     remember_table,
     rows_of,
     table_as_of,
+    written,
 )
+from mlfactory.lake.remedies import instead_of_table
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 
@@ -64,22 +67,29 @@ class Lake:
             run: the id of the run that writes; the column `_run` is added where it is given.
 
         Raises:
-            ContractError: if a column cannot be stored in the type the table has for it.
+            ContractError: if a column cannot be stored in the type the table has for it, or two
+                differ in case only.
+            IntegrityError: if the table is damaged, or does not take the rows.
             ServiceError: if other writers were faster again and again.
         """
         rows = self._as_arrow(table, frame, partition, run)
+        _refuse_alike(self.product, table, rows.column_names)
         quoted = partition.replace("'", "''")
         for wait in (*_WAITS, None):
             try:
                 delta = find_table(self.address(table)) or self._made(table, rows.schema)
-                write_deltalake(
-                    delta,
-                    _cast(rows, pa.schema(delta.schema().to_arrow()), table),
-                    mode="overwrite",
-                    partition_by=[PARTITION],
-                    predicate=f"{PARTITION} = '{quoted}'",
-                    schema_mode="merge",
-                )
+                standing = pa.schema(delta.schema().to_arrow())
+                _refuse_alike(self.product, table, [*standing.names, *rows.column_names])
+                with written(self.address(table)):
+                    keep_versions(delta)
+                    write_deltalake(
+                        delta,
+                        _cast(rows, standing, table),
+                        mode="overwrite",
+                        partition_by=[PARTITION],
+                        predicate=f"{PARTITION} = '{quoted}'",
+                        schema_mode="merge",
+                    )
             except (CommitFailedError, SchemaMismatchError) as error:
                 # another writer committed first; its partition is not ours, so ours still holds
                 forget_table(self.address(table))
@@ -160,9 +170,10 @@ class Lake:
         return rows_of(delta, self.address(table), partitions, wanted)
 
     def newest(self, table: str, column: str) -> dict[str, Any]:
-        """Return the largest value of a column in each partition, without reading a row.
+        """Return the largest value of a column in each partition.
 
-        Partitions are left out that have no rows, or none with a value.
+        No row is read where the table's log tells; it does so of the first 32 columns. Partitions
+        are left out that have no rows, or none with a value.
         """
         delta = self._open(table)
         if delta is None or column not in self.columns(table):
@@ -170,8 +181,14 @@ class Lake:
         files = pa.table(delta.get_add_actions(flatten=True))
         key, value = f"partition.{PARTITION}", f"max.{column}"
         if value not in files.column_names:
-            return {}
-        newest = files.select([key, value]).group_by(key).aggregate([(value, "max")])
+            files = files.append_column(
+                value, pa.nulls(files.num_rows, self.columns(table)[column])
+            )
+        untold = files.filter(pc.is_null(files[value])).column(key).unique().to_pylist()
+        rows = rows_of(delta, self.address(table), untold, [column, PARTITION])
+        told = pa.table({key: files[key], value: files[value]})
+        read = pa.table({key: rows[PARTITION], value: rows[column].cast(told[value].type)})
+        newest = pa.concat_tables([told, read]).group_by(key).aggregate([(value, "max")])
         found = zip(
             newest.column(key).to_pylist(), newest.column(f"{value}_max").to_pylist(), strict=True
         )
@@ -253,6 +270,20 @@ class Lake:
                 frame = frame.drop_columns([name])
             frame = frame.append_column(name, pa.array([value] * frame.num_rows, pa.string()))
         return _storable(frame)
+
+
+def _refuse_alike(product: str, table: str, columns: Sequence[str]) -> None:
+    """Make sure that no two columns differ in case only."""
+    seen: dict[str, str] = {}
+    for name in columns:
+        other = seen.setdefault(name.lower(), name)
+        if other != name:
+            raise ContractError(
+                f"table {product}.{table}: the columns '{other}' and '{name}' differ in case only, "
+                "which tables do not tell apart",
+                remedy=f"write '{name}' as '{other}', or give it another name; or, to change a "
+                f"name, {instead_of_table(f'{product}/{table}')}",
+            )
 
 
 def _storable(rows: pa.Table) -> pa.Table:

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError
 
 from mlfactory.lake import delta, tables
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
+from mlfactory.product.errors import ContractError, FactoryError, IntegrityError, ServiceError
 from mlfactory.settings import settings
 
 
@@ -169,6 +169,25 @@ def test_versions_are_kept_for_as_long_as_the_settings_say(
     assert configuration["delta.deletedFileRetentionDuration"] == "interval 30 days"
 
 
+def test_a_table_keeps_its_versions_as_the_settings_say_now(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.replace("sales", rows(1), "2013-01-01")
+    monkeypatch.setenv("MLFACTORY_VERSIONS_KEPT_DAYS", "30")
+    settings.cache_clear()
+    before = lake.version("sales")
+    assert before is not None
+    made = lake.replace("sales", rows(2), "2013-02-01")
+    configuration = DeltaTable(str(tmp_path / "sales")).metadata().configuration
+    assert configuration["delta.logRetentionDuration"] == "interval 30 days"
+    assert configuration["delta.deletedFileRetentionDuration"] == "interval 30 days"
+    assert (made, lake.version("sales")) == (before + 2, made)
+    # and no commit is spent on it where nothing changed
+    assert lake.replace("sales", rows(3), "2013-02-01") == made + 1
+    assert lake.read("sales")["value"].to_list() == [1, 3]
+    settings.cache_clear()
+
+
 def test_a_damaged_table_is_named(lake: Lake, tmp_path: Path) -> None:
     lake.replace("sales", rows(1), "2013-01-01")
     for file in (tmp_path / "sales" / "_delta_log").glob("*.json"):
@@ -297,3 +316,29 @@ def test_the_newest_value_of_a_partition_is_told_without_its_rows(lake: Lake) ->
     }
     assert lake.newest("raw_items", "gone") == {}
     assert lake.newest("nothing", "at") == {}
+
+
+def test_the_newest_value_is_told_of_a_column_behind_many_others(lake: Lake) -> None:
+    # the log of a table tells the largest value of its first 32 columns only
+    wide = {f"c{number}": [number, number] for number in range(40)}
+    for day in (1, 2):
+        lake.replace("raw_items", pd.DataFrame({**wide, "at": [day, None]}), f"2026-01-0{day}")
+    lake.replace("raw_items", pd.DataFrame({**wide, "at": [None, None]}), "2026-01-03")
+    assert lake.newest("raw_items", "at") == {"2026-01-01": 1, "2026-01-02": 2}
+
+
+def test_columns_that_differ_in_case_only_are_named_with_what_to_do(lake: Lake) -> None:
+    with pytest.raises(ContractError, match="'price' and 'Price' differ in case only"):
+        lake.replace("sales", pd.DataFrame({"price": [1], "Price": [2]}), "2013-01-01")
+    assert lake.version("sales") is None
+    lake.replace("sales", pd.DataFrame({"Id": [1]}), "2013-01-01")
+    with pytest.raises(ContractError, match="'Id' and 'id' differ in case only") as caught:
+        lake.replace("sales", pd.DataFrame({"id": [1]}), "2013-02-01")
+    assert "write 'id' as 'Id'" in caught.value.remedy
+    assert "mlfactory reset" in caught.value.remedy
+
+
+def test_rows_that_the_table_does_not_take_are_told_with_their_table(lake: Lake) -> None:
+    struct = pd.DataFrame({"where": [{"town": "Ulm", "Town": "Ulm"}]})
+    with pytest.raises(FactoryError, match="sales"):
+        lake.replace("sales", struct, "2013-01-01")

@@ -1,0 +1,45 @@
+"""What is damaged is told with the command that makes it anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mlfactory.lake.store import FolderStore, read_json
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import IntegrityError
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        (
+            "shop/manifests/validate/2026-01-01.json",
+            "mlfactory run shop 2026-01-01 --stage validate --downstream",
+        ),
+        ("shop/ledger/000001.json", "mlfactory reset"),
+    ],
+)
+def test_a_damaged_file_names_the_command(tmp_path: Path, name: str, command: str) -> None:
+    store = FolderStore(tmp_path)
+    store.write(name, b"{")
+    with pytest.raises(IntegrityError) as caught:
+        read_json(store, name)
+    assert command in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("table", "command"),
+    [
+        ("raw_orders", "mlfactory reset shop --source orders"),
+        ("features", "mlfactory reset shop"),
+    ],
+)
+def test_a_damaged_table_names_the_command(tmp_path: Path, table: str, command: str) -> None:
+    log = tmp_path / "shop" / table / "_delta_log"
+    log.mkdir(parents=True)
+    (log / f"{0:020d}.json").write_text("{")
+    with pytest.raises(IntegrityError) as caught:
+        Lake("shop", str(tmp_path / "shop")).read(table)
+    assert command in caught.value.remedy
