@@ -8,11 +8,6 @@ from typing import Literal
 
 LabelKind = Literal["binary", "multiclass", "regression"]
 
-Constant = Literal["shares", "most_frequent", "always", "cheaper", "mean", "median", "shorth"]
-"""An answer that is the same for every row: `shares` of the classes as scores; the most frequent
-class; `always` the class 1; the decision that is cheaper for all rows; the mean, the median or the
-middle of the shortest half (Rousseeuw and Leroy 1987) of the labels."""
-
 
 @dataclass(frozen=True)
 class Metric:
@@ -22,8 +17,6 @@ class Metric:
     kinds: frozenset[LabelKind]
     higher_is_better: bool
     needs_costs: bool
-    baseline: Constant
-    """The constant answer that does best by this metric, on the rows it is taken from."""
     low: float
     high: float
     """Where its figures lie; of a bias, its size."""
@@ -32,34 +25,33 @@ class Metric:
 def _metric(
     name: str,
     *kinds: LabelKind,
-    best: Constant,
     higher: bool = True,
     costs: bool = False,
     low: float = 0.0,
     high: float = 1.0,
 ) -> Metric:
-    return Metric(name, frozenset(kinds), higher, costs, best, low, high)
+    return Metric(name, frozenset(kinds), higher, costs, low, high)
 
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
-        _metric("roc_auc", "binary", best="shares"),
-        _metric("average_precision", "binary", best="shares"),
-        _metric("log_loss", "binary", "multiclass", best="shares", higher=False, high=inf),
-        _metric("brier", "binary", best="shares", higher=False),
-        _metric("accuracy", "binary", "multiclass", best="most_frequent"),
-        _metric("precision", "binary", best="always"),
-        _metric("recall", "binary", best="always"),
-        _metric("f1", "binary", best="always"),
-        _metric("cost", "binary", best="cheaper", higher=False, costs=True, high=inf),
-        _metric("balanced_accuracy", "multiclass", best="most_frequent"),
-        _metric("f1_macro", "multiclass", best="most_frequent"),
-        _metric("mae", "regression", best="median", higher=False, high=inf),
-        _metric("rmse", "regression", best="mean", higher=False, high=inf),
-        _metric("r2", "regression", best="mean", low=-inf),
-        _metric("median_absolute_error", "regression", best="shorth", higher=False, high=inf),
-        _metric("bias", "regression", best="mean", higher=False, high=inf),
+        _metric("roc_auc", "binary"),
+        _metric("average_precision", "binary"),
+        _metric("log_loss", "binary", "multiclass", higher=False, high=inf),
+        _metric("brier", "binary", higher=False),
+        _metric("accuracy", "binary", "multiclass"),
+        _metric("precision", "binary"),
+        _metric("recall", "binary"),
+        _metric("f1", "binary"),
+        _metric("cost", "binary", higher=False, costs=True, high=inf),
+        _metric("balanced_accuracy", "multiclass"),
+        _metric("f1_macro", "multiclass"),
+        _metric("mae", "regression", higher=False, high=inf),
+        _metric("rmse", "regression", higher=False, high=inf),
+        _metric("r2", "regression", low=-inf),
+        _metric("median_absolute_error", "regression", higher=False, high=inf),
+        _metric("bias", "regression", higher=False, high=inf),
     )
 }
 

@@ -18,8 +18,10 @@ UNBEATABLE = frozenset({"recall"})
 _ALWAYS_1 = frozenset({"f1", "recall", "precision"})
 """Whoever never says 1 has a recall and an f1 of 0, and no precision at all."""
 
-_OF_THE_MIDDLE = frozenset({"mae", "median_absolute_error"})
-"""Absolute errors are smallest about the median, squared ones and the bias about the mean."""
+_CONSTANTS = {"mae": "median", "median_absolute_error": "shorth"}
+"""What is best for a value: the mean of absolute errors is smallest about the median, their median
+about the middle of the shortest half (Rousseeuw & Leroy 1987, "Robust regression and outlier
+detection"); squared errors and the bias about the mean."""
 
 
 @dataclass(frozen=True)
@@ -29,11 +31,13 @@ class Naive:
     Attributes:
         mean: of a value; of a binary label the share of 1.
         median: of a value.
+        shorth: of a value, the middle of the shortest interval with half of the rows.
         shares: of each class among the rows, where there are several.
     """
 
     mean: float = 0.0
     median: float = 0.0
+    shorth: float = 0.0
     shares: Mapping[str, float] | None = None
 
 
@@ -46,7 +50,7 @@ def naive_of(y: npt.NDArray[np.generic], kind: LabelKind) -> Naive:
             shares={str(name): float(one) for name, one in zip(names, shares, strict=True)}
         )
     values = y.astype(np.float64)
-    return Naive(float(np.mean(values)), float(np.median(values)))
+    return Naive(float(np.mean(values)), float(np.median(values)), _shorth(values))
 
 
 def naive_outcome(outcome: Outcome, metric: str, known: Naive) -> Outcome:
@@ -62,7 +66,7 @@ def naive_outcome(outcome: Outcome, metric: str, known: Naive) -> Outcome:
         scores = np.full(outcome.rows, known.mean)
         decisions = np.full(outcome.rows, float(_says_1(outcome, metric, known.mean)))
     else:
-        value = known.median if metric in _OF_THE_MIDDLE else known.mean
+        value: float = getattr(known, _CONSTANTS.get(metric, "mean"))
         scores = decisions = np.full(outcome.rows, value)
     return replace(outcome, scores=scores, decisions=decisions)
 
@@ -81,3 +85,13 @@ def _of_classes(outcome: Outcome, known: Naive) -> tuple[Floats, Ints]:
     shares = np.array([(known.shares or {}).get(name, 0.0) for name in outcome.classes or ()])
     scores = np.tile(shares, (outcome.rows, 1))
     return scores, np.full(outcome.rows, int(np.argmax(shares)), dtype=np.intp)
+
+
+def _shorth(values: Floats) -> float:
+    """Return the middle of the shortest half; of equally short ones that nearest to the median."""
+    ranked = np.sort(values)
+    half = len(ranked) // 2 + 1
+    starts, ends = ranked[: len(ranked) - half + 1], ranked[half - 1 :]
+    lengths, middles = ends - starts, (starts + ends) / 2
+    shortest = middles[lengths <= lengths.min() * (1 + 1e-12)]
+    return float(shortest[np.argmin(np.abs(shortest - np.median(ranked)))])

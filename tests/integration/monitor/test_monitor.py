@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import re
 
 import pandas as pd
 import pytest
@@ -253,8 +254,11 @@ def test_the_report_is_one_file_that_shows_everything(served):
     result = monitor.run(served.product, served.month(4))
     page = shown(result)
     assert len(page) < 1_000_000
-    for part in ("Data drift", "Predictions", "Performance", "passed every gate", "wind"):
-        assert part in page
+    headings = re.findall(r"<h2[^>]*>([^<]+)</h2>", page)
+    assert headings == ["Model", "Data drift", "Predictions", "Performance"]
+    assert "passed every gate" in page
+    cells = re.findall(r"<td[^>]*>\s*([^<]*?)\s*</td>", page)
+    assert cells.index("wind") < cells.index("distance")
     assert page.count("<figure>") == 2
 
 

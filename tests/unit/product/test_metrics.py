@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlfactory.product.metrics import METRICS, merit
+from mlfactory.product.metrics import merit
 
 
 @pytest.mark.parametrize(
@@ -17,21 +17,3 @@ from mlfactory.product.metrics import METRICS, merit
 )
 def test_of_two_figures_the_better_has_more_merit(metric: str, better: float, worse: float) -> None:
     assert merit(metric, better) > merit(metric, worse)
-
-
-@pytest.mark.parametrize(
-    ("metric", "constant"),
-    [
-        ("f1", "always"),
-        ("precision", "always"),
-        ("rmse", "mean"),
-        ("r2", "mean"),
-        ("bias", "mean"),
-        ("mae", "median"),
-        ("cost", "cheaper"),
-        ("accuracy", "most_frequent"),
-        ("log_loss", "shares"),
-    ],
-)
-def test_each_metric_names_the_constant_that_does_best_by_it(metric: str, constant: str) -> None:
-    assert METRICS[metric].baseline == constant
