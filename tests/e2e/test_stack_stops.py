@@ -55,9 +55,17 @@ def test_down_after_the_leader_was_killed_leaves_no_process(tmp_path: Path) -> N
         assert "is starting or stopping the stack of" in refused
         assert "Traceback" not in refused
         assert "already up" in mlfactory(environment, "up")
+        whole = running(settings)
+        assert whole is not None
+        psutil.Process(whole.leaders["mlflow"].pid).kill()
+        assert "MLflow has died" in mlfactory(environment, "status")
+        said = mlfactory(environment, "up")
+        assert "MLflow of the stack has died" in said and "starting MLflow" in said
         stack = running(settings)
         assert stack is not None
-        leaders = list(stack.leaders.values())
+        assert stack.leaders["airflow"] == whole.leaders["airflow"]
+        assert stack.dead == []
+        leaders = stack.leaders
         before = members(stack.id, leaders)
         assert len(before) > 6
         psutil.Process(stack.leaders["airflow"].pid).kill()

@@ -9,14 +9,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import psutil
 
 MARK = "MLFACTORY_STACK"
-"""The variable that every process of a stack carries; its value is the stack's id."""
+"""The variable that every process of a stack carries; its value names stack and service."""
 
 _SECONDS_TO_END = 6
 """What processes are given to end themselves; and once more, to be gone when they are killed."""
@@ -53,20 +52,28 @@ def leader_of(pid: int, stop_signal: signal.Signals) -> Leader:
     return Leader(pid, psutil.Process(pid).create_time(), int(stop_signal))
 
 
-def members(stack_id: str, leaders: Sequence[Leader]) -> list[psutil.Process]:
-    """Return every living process of a stack, whoever started it."""
-    return list(_members(stack_id, leaders))
+def mark(stack_id: str, service: str = "") -> str:
+    """Return the mark of a service's processes, or how the marks of all of a stack begin."""
+    return f"{stack_id}/{service}"
 
 
-def end(stack_id: str, leaders: Sequence[Leader]) -> None:
-    """End every process of a stack: the leaders in their own way, then by force what is left.
+def members(
+    stack_id: str, leaders: Mapping[str, Leader], service: str = ""
+) -> list[psutil.Process]:
+    """Return every living process of a stack or of one of its services, whoever started it."""
+    return list(_members(mark(stack_id, service), _of(leaders, service)))
 
-    What is still there afterwards cannot be ended by this user, or not now: see `members`.
+
+def end(stack_id: str, leaders: Mapping[str, Leader], service: str = "") -> list[psutil.Process]:
+    """End every process of a stack or service: leaders in their own way, then by force the rest.
+
+    Returns:
+        Those that are there all the same, which this user cannot end, or not now.
     """
-    for leader in leaders:
+    for leader in _of(leaders, service):
         if leader.process() is not None:
             _signal_group(leader)
-    _, left = psutil.wait_procs(members(stack_id, leaders), timeout=_SECONDS_TO_END)
+    _, left = psutil.wait_procs(members(stack_id, leaders, service), timeout=_SECONDS_TO_END)
     # what is left may start others while it ends; what is another user's, or hangs in a disk,
     # never does
     deadline = time.monotonic() + _SECONDS_TO_END
@@ -74,7 +81,8 @@ def end(stack_id: str, leaders: Sequence[Leader]) -> None:
         for process in left:
             _kill(process)
         psutil.wait_procs(left, timeout=1)
-        left = members(stack_id, leaders)
+        left = members(stack_id, leaders, service)
+    return left
 
 
 def described(process: psutil.Process) -> str:
@@ -86,23 +94,18 @@ def described(process: psutil.Process) -> str:
     return f"{process.pid} ({told['name']} of {told['username']}, {told['status']})"
 
 
-def lives(leader: Leader) -> bool:
-    """Tell whether any process of a service lives: the one that led it, or one it left behind."""
-    for process in psutil.process_iter():
-        with suppress(*_GONE, OSError):
-            alive = process.status() != psutil.STATUS_ZOMBIE
-            if alive and os.getsid(process.pid) == leader.pid and _session_is_ours(leader):
-                return True
-    return False
+def _of(leaders: Mapping[str, Leader], service: str) -> list[Leader]:
+    return [leader for name, leader in leaders.items() if service in ("", name)]
 
 
-def _members(stack_id: str, leaders: Sequence[Leader]) -> Iterator[psutil.Process]:
-    sessions = {leader.pid: leader for leader in leaders if _session_is_ours(leader)}
+def _members(beginning: str, leaders: Sequence[Leader]) -> Iterator[psutil.Process]:
+    sessions = {leader.pid for leader in leaders if _session_is_ours(leader)}
     for process in psutil.process_iter():
         try:
             if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
                 continue
-            if os.getsid(process.pid) in sessions or process.environ().get(MARK) == stack_id:
+            in_session = os.getsid(process.pid) in sessions
+            if in_session or process.environ().get(MARK, "").startswith(beginning):
                 yield process
         except (*_GONE, OSError):
             continue

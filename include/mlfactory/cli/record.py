@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mlfactory.cli.local_files import read_json, write_json
-from mlfactory.cli.processes import Leader, lives
+from mlfactory.cli.processes import Leader, members
 from mlfactory.cli.services import airflow_health, mlflow_answers
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Settings
@@ -24,7 +24,7 @@ class Running:
     """A stack that was started.
 
     Attributes:
-        leaders: the leading process of each service; it may have died since.
+        leaders: the leading process of each service that was started; it may have died since.
         addresses: where each service answers on this machine.
         urls: where a person opens each.
     """
@@ -36,8 +36,9 @@ class Running:
 
     @property
     def dead(self) -> list[str]:
-        """Return the services whose leading process has ended."""
-        return [name for name, leader in self.leaders.items() if leader.process() is None]
+        """Return the services whose leading process has ended, or was never written down."""
+        leaders = {name: self.leaders.get(name) for name in self.addresses}
+        return [name for name, leader in leaders.items() if not (leader and leader.process())]
 
     @property
     def obituary(self) -> str:
@@ -47,7 +48,7 @@ class Running:
 
     def has(self, service: str) -> bool:
         """Tell whether anything of a service lives, be it only what its leader left behind."""
-        return service in self.leaders and lives(self.leaders[service])
+        return bool(members(self.id, self.leaders, service))
 
     @property
     def airflow_url(self) -> str:
@@ -67,7 +68,7 @@ def running(settings: Settings) -> Running | None:
         UsageError: if the record of the stack cannot be read.
     """
     found = recorded(settings)
-    return found if found and any(found.has(name) for name in found.leaders) else None
+    return found if found and members(found.id, found.leaders) else None
 
 
 def ailments(found: Running) -> dict[str, str]:

@@ -7,8 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -16,7 +17,7 @@ import psutil
 from mlfactory.cli import record
 from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.local_files import claimed
-from mlfactory.cli.processes import MARK, Leader, described, end, leader_of, members
+from mlfactory.cli.processes import MARK, described, end, leader_of, mark
 from mlfactory.cli.record import Running
 from mlfactory.cli.services import Service, services
 from mlfactory.product.errors import ServiceError, UsageError
@@ -32,7 +33,7 @@ Say = Callable[[str], None]
 def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     """Start Airflow and MLflow, wait until both answer, and return where they are.
 
-    A stack that is up already is left as it is; one of which a service has died is started anew.
+    What is up already is left as it is: where one service has died, only that one is started.
 
     Args:
         say: told what is being waited for.
@@ -48,43 +49,62 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     with _alone(settings):
         found = record.running(settings)
         if found is None or found.dead:
-            if found is not None:
-                say(f"{found.obituary}: all of it starts anew")
-            _stop(settings)
-            return _start_all(settings, say), True
+            wanted = services(settings)
+            kept = _kept(settings, found, wanted, say)
+            return _start_missing(settings, kept, wanted, say), True
     _refuse_unwell(found)
     say(f"already up: Airflow {found.airflow_url}, MLflow {found.mlflow_url}")
     return found, False
 
 
-def _start_all(settings: Settings, say: Say) -> Running:
-    wanted = services(settings)
-    for service in wanted:
+def _kept(
+    settings: Settings, found: Running | None, wanted: Sequence[Service], say: Say
+) -> Running:
+    """Clear away what is left of services that have died, and return the stack without them.
+
+    What lives stays as long as it is where the settings say; its tasks look for the others there.
+    """
+    addresses = {one.name: one.address for one in wanted}
+    urls = {one.name: one.url for one in wanted}
+    if found is not None:
+        say(found.obituary)
+    if found is None or found.addresses != addresses or set(found.dead) == set(addresses):
+        _stop(settings)
+        return Running(secrets.token_hex(8), {}, addresses, urls)
+    for name in found.dead:
+        _end(found, name)
+    living = {name: found.leaders[name] for name in found.leaders if name not in found.dead}
+    return Running(found.id, living, addresses, urls)
+
+
+def _start_missing(
+    settings: Settings, kept: Running, wanted: Sequence[Service], say: Say
+) -> Running:
+    missing = [service for service in wanted if service.name not in kept.leaders]
+    for service in missing:
         _refuse_taken_port(settings, service)
     prepare_airflow_home(settings)
     (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
-    stack_id = secrets.token_hex(8)
     started: dict[str, subprocess.Popen[bytes]] = {}
-    leaders: dict[str, Leader] = {}
-    stack = Running(
-        stack_id,
-        leaders,
-        addresses={one.name: one.address for one in wanted},
-        urls={one.name: one.url for one in wanted},
-    )
+    leaders = dict(kept.leaders)
+    stack = replace(kept, leaders=leaders)
     try:
         # before the first, for then whatever carries the mark is found, whenever this ends
         record.write(settings, stack)
-        for service in wanted:
-            started[service.name] = process = _start(service, stack_id, settings)
+        for service in missing:
+            started[service.name] = process = _start(service, stack.id, settings)
             leaders[service.name] = leader_of(process.pid, service.stop_signal)
             record.write(settings, stack)
-        say("starting MLflow and Airflow (the first time takes a little longer)")
-        for service in wanted:
+        names = " and ".join(service.title for service in missing)
+        say(f"starting {names} (the first time takes a little longer)")
+        for service in missing:
             _wait(service, started[service.name], settings)
             say(f"{service.title} is up at {service.url}")
     except BaseException:
-        _stop(settings)
+        for service in missing:
+            _end(stack, service.name)
+        if not kept.leaders:
+            record.forget(settings)
         raise
     return stack
 
@@ -105,16 +125,18 @@ def _stop(settings: Settings) -> bool:
     found = record.recorded(settings)
     if found is None:
         return False
-    leaders = list(found.leaders.values())
-    end(found.id, leaders)
-    left = members(found.id, leaders)
+    _end(found)
+    record.forget(settings)
+    return True
+
+
+def _end(stack: Running, service: str = "") -> None:
+    left = end(stack.id, stack.leaders, service)
     if left:
         raise ServiceError(
             f"these processes of the stack do not end: {', '.join(map(described, left))}",
             remedy="end them by hand, as the user they belong to, then: mlfactory down",
         )
-    record.forget(settings)
-    return True
 
 
 @contextmanager
@@ -156,7 +178,7 @@ def _start(service: Service, stack_id: str, settings: Settings) -> subprocess.Po
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**service.environment, MARK: stack_id},
+            env={**service.environment, MARK: mark(stack_id, service.name)},
             cwd=settings.home,
             start_new_session=True,
         )

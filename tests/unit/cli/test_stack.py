@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,6 +18,7 @@ from mlfactory.cli import processes, record, stack
 from mlfactory.cli.airflow_environment import airflow_environment
 from mlfactory.cli.processes import Leader
 from mlfactory.cli.record import Running
+from mlfactory.cli.services import Service
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings, settings
 
@@ -88,8 +91,8 @@ def test_children_of_a_leader_that_has_died_are_stopped_though_they_ignore_signa
 
 
 def test_a_child_that_left_the_session_is_known_by_its_mark(home: Path, start: Start) -> None:
-    leader, runaway = start("sleep", "60"), start("sleep", "60", mark="abc")
-    stranger = start("sleep", "60", mark="another stack")
+    leader, runaway = start("sleep", "60"), start("sleep", "60", mark="abc/airflow")
+    stranger = start("sleep", "60", mark="abcd/airflow")
     recorded(leader, started=leader.create_time())
     stack.down(settings(), lambda _: None)
     assert ended(leader)
@@ -161,6 +164,52 @@ def test_a_record_of_another_revision_is_a_message(home: Path, text: str) -> Non
         with pytest.raises(UsageError, match=r"stack\.json does not tell(.|\n)*then remove"):
             command(settings())
     assert (home / "stack.json").exists()
+
+
+@pytest.fixture
+def two_services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let the stack consist of two programs that wait, and are ready as soon as they run."""
+
+    def waiting(name: str) -> Service:
+        return Service(
+            name=name,
+            title={"airflow": "Airflow", "mlflow": "MLflow"}[name],
+            command=("python", "-c", "import time; time.sleep(60)"),
+            environment=os.environ,
+            port=0,
+            port_setting="",
+            address="http://127.0.0.1:1",
+            url="http://127.0.0.1:1",
+            is_ready=lambda: True,
+            stop_signal=signal.SIGINT,
+        )
+
+    monkeypatch.setattr(stack, "services", lambda _: [waiting("mlflow"), waiting("airflow")])
+    yield
+    stack.down(settings(), lambda _: None)
+
+
+def test_only_the_service_that_has_died_is_started_again(two_services: None) -> None:
+    whole, _ = stack.up(settings(), lambda _: None)
+    psutil.Process(whole.leaders["mlflow"].pid).kill()
+    said: list[str] = []
+    mended, is_new = stack.up(settings(), said.append)
+    assert is_new and said[0] == "MLflow of the stack has died"
+    assert mended.dead == [] and mended.id == whole.id
+    assert mended.leaders["airflow"] == whole.leaders["airflow"]
+    assert mended.leaders["mlflow"].pid != whole.leaders["mlflow"].pid
+
+
+def test_what_a_start_that_was_killed_has_begun_is_ended_by_the_next(
+    two_services: None, start: Start
+) -> None:
+    """It was started, and nothing of it is written down but the mark that it carries."""
+    urls = {"airflow": "http://127.0.0.1:1", "mlflow": "http://127.0.0.1:1"}
+    record.write(settings(), Running("abc", {}, urls, urls))
+    begun = start("sleep", "60", mark="abc/mlflow")
+    found, is_new = stack.up(settings(), lambda _: None)
+    assert is_new and found.id != "abc" and found.dead == []
+    assert ended(begun)
 
 
 def test_another_airflows_settings_do_not_get_in(
