@@ -29,7 +29,7 @@ def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> b
     with ExitStack() as opened:
         running = record.running(settings())
         if running is not None and running.dead:
-            say(console, f"{running.obituary}: mlfactory down; mlfactory up", "bold red")
+            say(console, f"{running.obituary}; {record.REVIVE}", "bold red")
         asks = running is not None and running.has("airflow")
         api = opened.enter_context(connect()) if asks else None
         for product in products:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from mlfactory.cli.local_files import read_json, write_json
 from mlfactory.cli.processes import Leader, members
@@ -16,6 +17,8 @@ from mlfactory.cli.services import airflow_health, mlflow_answers
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Settings
 
+REVIVE = "start it again: mlfactory up"
+_RESTART = "start it again: mlfactory down; mlfactory up"
 _TITLES = {"airflow": "Airflow", "mlflow": "MLflow"}
 
 
@@ -71,16 +74,27 @@ def running(settings: Settings) -> Running | None:
     return found if found and members(found.id, found.leaders) else None
 
 
-def ailments(found: Running) -> dict[str, str]:
-    """Return what is wrong with each service of a stack that is not well, in a sentence.
+class Ailment(NamedTuple):
+    """What is wrong with a service of the stack, and what to do about it."""
+
+    service: str
+    problem: str
+    remedy: str
+
+
+def ailments(found: Running) -> list[Ailment]:
+    """Return what is wrong with each service that is not well.
 
     A process can be there and do nothing: a scheduler tells of itself by its heartbeat.
     """
-    wrong = {name: f"{_TITLES[name]} has died" for name in found.dead}
-    if "airflow" not in wrong and (told := _airflows_ailment(found.airflow_url)):
-        wrong["airflow"] = f"Airflow at {found.airflow_url} is unwell: {told}"
-    if "mlflow" not in wrong and not mlflow_answers(found.addresses["mlflow"]):
-        wrong["mlflow"] = f"MLflow at {found.addresses['mlflow']} does not answer"
+    dead = found.dead
+    wrong = [Ailment(name, f"{_TITLES[name]} has died", REVIVE) for name in dead]
+    if "airflow" not in dead and (told := _airflows_ailment(found.airflow_url)):
+        problem = f"Airflow at {found.airflow_url} is unwell: {told}"
+        wrong.append(Ailment("airflow", problem, _RESTART))
+    if "mlflow" not in dead and not mlflow_answers(found.addresses["mlflow"]):
+        problem = f"MLflow at {found.addresses['mlflow']} does not answer"
+        wrong.append(Ailment("mlflow", problem, _RESTART))
     return wrong
 
 

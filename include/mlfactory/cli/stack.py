@@ -160,12 +160,10 @@ def log_file(settings: Settings, service: str) -> Path:
 def _refuse_unwell(found: Running) -> None:
     # a machine that is busy, or an Airflow that is just starting, is given a moment
     deadline = time.monotonic() + _RECOVERY_SECONDS
-    while wrong := "; ".join(record.ailments(found).values()):
+    while wrong := record.ailments(found):
         if time.monotonic() > deadline:
-            raise ServiceError(
-                f"the stack is up, but {wrong}",
-                remedy="start it again: mlfactory down; mlfactory up",
-            )
+            problems = "; ".join(ailment.problem for ailment in wrong)
+            raise ServiceError(f"the stack is up, but {problems}", remedy=wrong[0].remedy)
         time.sleep(1)
 
 

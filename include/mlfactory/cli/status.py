@@ -48,9 +48,9 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
         return
     say(console, f"stack: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
     wrong = record.ailments(running)
-    for told in wrong.values():
-        say(console, f"{told}; start it again: mlfactory down; mlfactory up", "bold red")
-    if "airflow" not in wrong:
+    for ailment in wrong:
+        say(console, f"{ailment.problem}; {ailment.remedy}", "bold red")
+    if not any(ailment.service == "airflow" for ailment in wrong):
         _tell_waiting(products, console)
 
 

@@ -109,7 +109,7 @@ def test_reconcile_asks_an_airflow_whose_mlflow_is_dead_and_says_so(
 ) -> None:
     output = io.StringIO()
     assert not show_gaps([rain], Console(file=output, width=200), mend=False)
-    assert "MLflow of the stack has died: mlfactory down; mlfactory up" in output.getvalue()
+    assert "MLflow of the stack has died; start it again: mlfactory up" in output.getvalue()
     assert "queued on rain.data, which is paused" in output.getvalue()
 
 
@@ -119,7 +119,7 @@ def test_status_tells_which_service_is_dead_and_what_waits_in_the_other(
     output = io.StringIO()
     show_status([rain], Console(file=output, width=200), None)
     assert "stack: down" not in output.getvalue()
-    assert "MLflow has died; start it again: mlfactory down; mlfactory up" in output.getvalue()
+    assert "MLflow has died; start it again: mlfactory up" in output.getvalue()
     assert "Airflow has died" not in output.getvalue()
     assert "queued on rain.data, which is paused" in output.getvalue()
 
@@ -131,7 +131,7 @@ def test_an_airflow_that_is_dead_altogether_is_not_asked(
     stack = written(airflow, dead, start("sleep", "60"))
     dead.kill()
     dead.wait()
-    assert record.ailments(stack)["airflow"] == "Airflow has died"
+    assert record.ailments(stack)[0].problem == "Airflow has died"
     reset._refuse_active("rain")
 
 
@@ -145,7 +145,7 @@ def test_what_a_dead_leader_left_behind_may_still_run_tasks(
     leader.kill()
     leader.wait()
     try:
-        assert record.ailments(stack)["airflow"] == "Airflow has died"
+        assert record.ailments(stack)[0].problem == "Airflow has died"
         with pytest.raises(UsageError, match="under way"):
             reset._refuse_active("rain")
     finally:
@@ -160,6 +160,6 @@ def test_a_scheduler_that_is_silent_is_told_though_its_process_lives(
     written(airflow, start("sleep", "60"), start("sleep", "60"))
     found = record.running(settings())
     assert found is not None
-    told = record.ailments(found)
-    assert "its scheduler has not been heard of for" in told["airflow"]
-    assert told["mlflow"] == "MLflow at http://127.0.0.1:1 does not answer"
+    of_airflow, of_mlflow = record.ailments(found)
+    assert "its scheduler has not been heard of for" in of_airflow.problem
+    assert of_mlflow.problem == "MLflow at http://127.0.0.1:1 does not answer"
