@@ -27,7 +27,7 @@ TYPES: Mapping[ColumnType, pa.DataType] = {
 MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
 """What means no value in a column of anything but text, where `NA` may be Namibia."""
 
-_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$|^[+-]?(?i:inf)$"
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WHOLE = r"^[+-]?0*\d{1,19}(\.0*)?$"
 _SIGN_AND_ZEROS = r"^-?0*"
 _LARGEST, _SMALLEST = "9223372036854775807", "9223372036854775808"
@@ -51,9 +51,13 @@ class Cells:
 def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None = None) -> Cells:
     """Return `column` in the type `kind`, and which of its cells cannot be read as that.
 
+    What is infinite, or larger than a float can be, is no number that anything can be learned from.
+
     Args:
         spelling: how times are written, as strptime has it; ISO 8601 by default.
     """
+    if kind == pa.float64():
+        return _finite(column)
     if column.type == kind:
         return _all_read(column)
     if pa.types.is_timestamp(kind):
@@ -73,9 +77,22 @@ def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None 
         return _compared(text, _booleans(text))
     if kind == pa.int64():
         return _compared(text, _integers(text))
-    if kind == pa.float64():
-        return _compared(text, _where(text, pc.match_substring_regex(text, _NUMBER), kind))
     return _compared(text, pa.chunked_array([pa.nulls(len(text), kind)]))
+
+
+def _finite(column: pa.ChunkedArray) -> Cells:
+    """Return a column as floats; what is infinite cannot be read, and `nan` is no value."""
+    kind = pa.float64()
+    if is_text(column.type):
+        given = _given(column)
+        values = _where(given, pc.match_substring_regex(given, _NUMBER), kind)
+    else:
+        try:
+            given = values = pc.cast(column, kind)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return _finite(as_text(column))
+    infinite = pc.fill_null(pc.is_inf(values), False)
+    return _compared(given, pc.if_else(infinite, pa.scalar(None, kind), values))
 
 
 def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:

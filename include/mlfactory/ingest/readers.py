@@ -10,20 +10,22 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset
 
 from mlfactory.ingest.outages import is_absent, is_disk_away, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
+from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.ingest.within import Within, rows_within
 from mlfactory.product.code import at_line, product_function
 from mlfactory.product.errors import (
@@ -39,6 +41,9 @@ _PIECE = 16 << 20
 """Bytes of a CSV that are held at once, about 170,000 rows of flights."""
 
 _LONGEST_QUOTE = 300
+
+_PLACE = "\0place"
+"""No column of a file can have this name."""
 
 
 @dataclass(frozen=True)
@@ -145,17 +150,56 @@ def _from_parquet(request: Request, file: Path) -> Received:
                 remedy="run it again when the files have arrived",
             )
         request.check(rows.schema.names, str(file))
-        chosen = None
         column = source.event_time
         kind = rows.schema.field(column).type if column else None
         if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
-            field = pyarrow.dataset.field(column)
-            # where a time is missing, its neighbours tell of which partitions it may be
-            if not rows.count_rows(filter=field.is_null()):
-                chosen = _near(request, field, kind)
-        tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches(filter=chosen))
-        received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
+            received = _near_rows(request, rows, of_one)
+        else:
+            tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches())
+            received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
     return _received(request, received, str(file), file)
+
+
+def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
+    """Return a partition's rows of a dataset that has times, reading no more rows than need be.
+
+    Where a time is missing, its neighbours tell of which partitions the row may be: all times are
+    read for that, and of the other columns what is near the partition or has no time.
+    """
+    column, partition = str(request.source.event_time), request.partition
+    field, kind = pyarrow.dataset.field(column), rows.schema.field(column).type
+    near = _near(request, field, kind)
+    if not rows.count_rows(filter=field.is_null()):
+        tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches(filter=near))
+        return rows_within(tables, rows.schema, column, partition, of_one=of_one)
+    numbered = _numbered(rows.to_batches(columns=[column]), column)
+    schema = pa.schema([rows.schema.field(column), (_PLACE, pa.int64())])
+    found = rows_within(numbered, schema, column, partition, of_one=of_one)
+    # of the rows without a time, and of those with one by their place among them
+    wanted = found.rows.filter(pc.is_null(found.rows[column]))[_PLACE]
+    kept = [rows.schema.empty_table()]
+    for table in _numbered(rows.to_batches(filter=near | field.is_null()), column):
+        times = as_times(table[column])
+        inside = pc.and_(
+            pc.greater_equal(times, pa.scalar(partition.start, UTC_TIME)),
+            pc.less(times, pa.scalar(partition.end, UTC_TIME)),
+        )
+        chosen = pc.if_else(
+            pc.is_null(times), pc.is_in(table[_PLACE], wanted.combine_chunks()), inside
+        )
+        kept.append(table.filter(chosen).drop_columns([_PLACE]))
+    return replace(found, rows=pa.concat_tables(kept).combine_chunks())
+
+
+def _numbered(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
+    """Give batches as tables in which rows without a time have their number among those."""
+    so_far = 0
+    for batch in batches:
+        table = pa.Table.from_batches([batch])
+        absent = pc.is_null(table[column]).to_numpy()
+        places = so_far + absent.cumsum() - 1
+        so_far += int(absent.sum())
+        yield table.append_column(_PLACE, pa.array(places, pa.int64()))
 
 
 def _from_function(request: Request, source: PythonSource) -> Received:

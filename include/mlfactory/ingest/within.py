@@ -1,8 +1,9 @@
 """The rows of a partition among those of a source, and the rows that may be of it.
 
-A row whose time cannot be read was received, and is no one else's. In a file of all partitions it
-lies between two rows that have a time, and may be of any partition from the one's to the other's;
-in what holds one partition only, it is of that.
+A row whose time cannot be read was received, and is no one else's. In what holds one partition
+only, it is of that. In a file of all partitions that is in the order of time, or its reverse, it
+may be of any partition from its one neighbour's to the other's. Where the file is in no such order
+it counts in the partitions of its two neighbours: a few such rows must not stop every partition.
 """
 
 from __future__ import annotations
@@ -21,7 +22,17 @@ from mlfactory.product.partitions import Partition
 Moments = npt.NDArray[np.int64]
 """Microseconds since 1970, in UTC."""
 
+Codes = npt.NDArray[np.uint8]
+"""Of each row that may be of the partition, why: of the following any."""
+
+_ASCENDING, _DESCENDING, _NEAR, _DATED = 1, 2, 4, 8
+"""If the file ascends in time; if it descends; as a neighbour is of the partition; the row is."""
+
 _FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+
+_STRAGGLERS = 0.2
+"""So many steps against the order of time, for each row of a partition, are but rows that came
+late; more, and the file is in no order."""
 
 
 @dataclass(frozen=True)
@@ -64,32 +75,39 @@ def rows_within(
     for table in tables:
         picker.take(table)
     picker.settle(_LAST)
-    rows = pa.concat_tables(picker.kept) if picker.kept else schema.empty_table()
-    return Within(
-        rows.combine_chunks(), picker.seen, picker.unreadable, picker.undated, picker.example
-    )
+    kept, undated = picker.chosen()
+    rows = pa.concat_tables(kept) if kept else schema.empty_table()
+    return Within(rows.combine_chunks(), picker.seen, picker.unreadable, undated, picker.example)
 
 
 @dataclass
 class _Picker:
-    """What was picked so far; `waiting` are undated rows since the last time that was read."""
+    """What was picked so far; `waiting` are undated rows since the last time that was read.
+
+    Attributes:
+        zone: 0, 1 or 2 as the last time lay before, in or after the partition; -1 at first.
+        steps: how often times went on to a later of these, and back to an earlier one.
+        inside: how many times lay in the partition.
+    """
 
     column: str | None
     partition: Partition
     spelling: str | None
     of_one: bool
-    kept: list[pa.Table] = field(default_factory=list)
+    kept: list[tuple[pa.Table, Codes]] = field(default_factory=list)
     waiting: list[pa.Table] = field(default_factory=list)
     before: int = _FIRST
+    zone: int = -1
+    steps: tuple[int, int] = (0, 0)
+    inside: int = 0
     seen: int = 0
     unreadable: int = 0
-    undated: int = 0
     example: str = ""
 
     def take(self, table: pa.Table) -> None:
         self.seen += table.num_rows
         if self.column is None:
-            self.kept.append(table)
+            self._keep(table, np.full(table.num_rows, _DATED, np.uint8))
             return
         if not table.num_rows:
             return
@@ -97,19 +115,37 @@ class _Picker:
         if not times.null_count:
             moments = _moments(times)
             self.settle(int(moments[0]))
-            self.kept.append(table.filter(pa.array(self._inside(moments))))
-            self.before = int(moments[-1])
+            self._keep(table, self._of_dated(moments))
+            self._follow(moments)
             return
         self._note(table, times)
         self._take_mixed(table, times)
 
     def settle(self, after: int) -> None:
-        """Keep the rows that wait, if they may be of the partition: `after` is the next time."""
-        low, high = sorted((self.before, after)) if self.before != _FIRST else (_FIRST, after)
-        for table in self.waiting if self._may_be(low, high) else ():
-            self.undated += table.num_rows
-            self.kept.append(table)
+        """Tell of the rows that wait why they may be of the partition: `after` is the next time."""
+        ends = np.array([self.before]), np.array([after])
+        for table in self.waiting:
+            self._keep(table, np.repeat(self._of_undated(*ends), table.num_rows))
         self.waiting = []
+
+    def chosen(self) -> tuple[list[pa.Table], int]:
+        """Return the rows to keep, and how many of them are undated."""
+        between = sum(int(np.isin(codes, (1, 2, 3)).sum()) for _, codes in self.kept)
+        on, back = self.steps
+        allowed = _DATED | _NEAR
+        if min(on, back) <= _STRAGGLERS * (self.inside + between):
+            allowed |= _ASCENDING if on >= back else _DESCENDING
+        tables, undated = [], 0
+        for table, codes in self.kept:
+            keep = (codes & allowed) > 0
+            undated += int((keep & (codes != _DATED)).sum())
+            tables.append(table.filter(pa.array(keep)))
+        return tables, undated
+
+    def _keep(self, table: pa.Table, codes: Codes) -> None:
+        maybe = codes > 0
+        if maybe.any():
+            self.kept.append((table.filter(pa.array(maybe)), codes[maybe]))
 
     def _take_mixed(self, table: pa.Table, times: pa.ChunkedArray) -> None:
         dated = np.asarray(pc.is_valid(times).to_numpy(zero_copy_only=False), dtype=bool)
@@ -124,33 +160,49 @@ class _Picker:
             self.waiting.append(table.slice(0, first))
         self.settle(int(moments[first]))
         inner = slice(first, last + 1)
-        keep = self._kept_between(moments[inner], dated[inner])
-        self.undated += int((keep & ~dated[inner]).sum())
-        self.kept.append(table.slice(first, last + 1 - first).filter(pa.array(keep)))
-        self.before = int(moments[last])
+        self._keep(table.slice(first, last + 1 - first), self._of(moments[inner], dated[inner]))
+        self._follow(moments[places])
         if last + 1 < len(dated):
             self.waiting.append(table.slice(last + 1))
 
-    def _kept_between(
-        self, moments: Moments, dated: npt.NDArray[np.bool_]
-    ) -> npt.NDArray[np.bool_]:
-        """Tell which rows to keep, of a run of rows whose first and last have a time."""
+    def _of(self, moments: Moments, dated: npt.NDArray[np.bool_]) -> Codes:
+        """Return the codes of a run of rows whose first and last have a time."""
         places = np.where(dated, np.arange(len(dated)), 0)
         earlier = moments[np.maximum.accumulate(places)]
         places = np.where(dated, np.arange(len(dated)), len(dated) - 1)
         later = moments[np.minimum.accumulate(places[::-1])[::-1]]
-        low, high = np.minimum(earlier, later), np.maximum(earlier, later)
-        start, end = self._bounds()
-        maybe = np.ones(len(dated), bool) if self.of_one else (low < end) & (high >= start)
-        return np.where(dated, self._inside(moments), maybe)
+        found: Codes = np.where(dated, self._of_dated(moments), self._of_undated(earlier, later))
+        return found
 
-    def _inside(self, moments: Moments) -> npt.NDArray[np.bool_]:
-        start, end = self._bounds()
-        return (moments >= start) & (moments < end)
+    def _of_dated(self, moments: Moments) -> Codes:
+        found: Codes = np.where(self._zones(moments) == 1, _DATED, 0).astype(np.uint8)
+        return found
 
-    def _may_be(self, low: int, high: int) -> bool:
+    def _of_undated(self, earlier: Moments, later: Moments) -> Codes:
+        """Return the codes of rows between two times; without a time before or after, its end."""
+        if self.of_one:
+            return np.full(len(earlier), _NEAR, np.uint8)
         start, end = self._bounds()
-        return self.of_one or (low < end and high >= start)
+        near = (self._zones(earlier) == 1) | (self._zones(later) == 1)
+        up = (earlier <= later) & (earlier < end) & (later >= start)
+        # where time goes back, what comes first is newest
+        high = np.where(earlier == _FIRST, _LAST, earlier)
+        low = np.where(later == _LAST, _FIRST, later)
+        down = (low <= high) & (low < end) & (high >= start)
+        found: Codes = (near * _NEAR + up * _ASCENDING + down * _DESCENDING).astype(np.uint8)
+        return found
+
+    def _follow(self, moments: Moments) -> None:
+        """Note how the times of a piece went on, and which was the last."""
+        zones = self._zones(moments)
+        self.inside += int((zones == 1).sum())
+        steps = np.diff(zones if self.zone < 0 else np.append(self.zone, zones))
+        self.steps = self.steps[0] + int((steps > 0).sum()), self.steps[1] + int((steps < 0).sum())
+        self.zone, self.before = int(zones[-1]), int(moments[-1])
+
+    def _zones(self, moments: Moments) -> npt.NDArray[np.int8]:
+        start, end = self._bounds()
+        return (moments >= start).astype(np.int8) + (moments >= end).astype(np.int8)
 
     def _bounds(self) -> tuple[int, int]:
         both = pa.array([self.partition.start, self.partition.end], pa.timestamp("us", "UTC"))

@@ -37,6 +37,9 @@ _EXPECTED = {
 _DIGEST = 16
 """Hexadecimal digits of a record's digest."""
 
+_EXACT = 2**53
+"""Up to here every whole number is a float as well."""
+
 _REPEATED = "is the key of another row as well"
 
 Reasons = Mapping[int, Sequence[str]]
@@ -74,7 +77,7 @@ class Bad:
         reasons: every reason why it is not let through.
         record: what was received, as JSON.
         key: the values of the source's key as JSON, None if it has no key or they are missing.
-        digest: of the record, by which the same row is known in another landing.
+        digest: of the record alone, by which the same row is known in another landing.
     """
 
     source: str
@@ -183,7 +186,7 @@ def bad_rows(
     found = []
     for row, record in zip(places, records, strict=True):
         texts = rescued.iloc[row]
-        received = {str(name): _plain(value) for name, value in record.items()}
+        received = {str(name): _as_given(value) for name, value in record.items()}
         if isinstance(texts, str):
             received |= json.loads(texts)
         named = {name: received[name] for name in key}
@@ -234,6 +237,14 @@ def _repeated(frame: pd.DataFrame, key: Sequence[str], reasons: Reasons) -> list
     keys = frame[list(key)].iloc[order]
     repeated = keys.duplicated(keep="first") & keys.notna().all(axis="columns")
     return sorted(int(row) for row in order[repeated.to_numpy()])
+
+
+def _as_given(value: Any) -> Any:
+    """Return a cell as it is in itself: that other rows have gaps must not make a 3 a 3.0."""
+    value = _plain(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
+    return value
 
 
 def _plain(value: Any) -> Any:

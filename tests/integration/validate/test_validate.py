@@ -142,6 +142,24 @@ def test_a_cell_of_the_wrong_type_is_quarantined_with_its_text(judged: Judged) -
     assert json.loads(quarantine()["record"][0])["price"] == "free"
 
 
+def test_an_infinite_number_is_quarantined_with_its_text(judged: Judged) -> None:
+    judged(change={3: "3,2026-01-01T10:00:00Z,red,2.5,4", 5: "5,2026-01-01T10:00:00Z,red,inf,4"})
+    assert reasons() == {5: ["price='inf' cannot be read as a number"]}
+    assert json.loads(quarantine()["record"][0])["price"] == "inf"
+
+
+def test_the_digest_of_a_row_is_of_that_row_alone(judged: Judged) -> None:
+    bad = {3: "3,2026-01-01T10:00:00Z,pink,3,4"}
+    judged(IN_SET, change=bad)
+    before = quarantine()
+    # another row has gaps in columns of whole numbers, which pandas makes floats
+    judged(IN_SET, change={**bad, 9: "9,2026-01-01T10:00:00Z,red,,"})
+    after = quarantine()
+    assert json.loads(after["record"][0])["price"] == 3
+    assert list(after["record"]) == list(before["record"])
+    assert list(after["digest"]) == list(before["digest"])
+
+
 def test_a_column_of_the_wrong_type_stops_the_partition(judged: Judged) -> None:
     judged(BETWEEN)
     spoiled = {i: f"{i},2026-01-01T10:00:00Z,red,free,4" for i in range(50)}

@@ -173,3 +173,17 @@ def test_times_are_read_as_utc_however_they_are_written(given: Any) -> None:
 
 def test_numbers_are_no_times() -> None:
     assert as_times(column(1357016400)).to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        column("1.5", "inf", "-Infinity", "1e999", None, kind=pa.string()),
+        column(1.5, float("inf"), float("-inf"), float("inf"), None),
+        column(1.5, float("inf"), float("-inf"), float("inf"), None, kind=pa.float32()),
+    ],
+)
+def test_what_is_infinite_is_no_number_that_can_be_read(given: pa.ChunkedArray) -> None:
+    cells = cast_cells(given, pa.float64())
+    assert cells.values.to_pylist() == [1.5, None, None, None, None]
+    assert cells.unread.to_pylist() == [False, True, True, True, False]

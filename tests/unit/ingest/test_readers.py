@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import gzip
+import random
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -118,9 +120,36 @@ def test_a_row_without_a_time_may_be_of_the_partitions_between_its_neighbours(as
     later = "4,?,5\n5,2026-01-03,5\n6,?,5\n7,2026-01-02,5\n8,?,5\n"
     # the first may be of any day until the first; 4, 6 and 8 lie after it, or at the end
     assert ids(ask(text=of_first + later)) == ["0", "1", "2"]
-    # unsorted: between the third and the first of the month lies the first as well
+    # newest first: between the third and the day before the first lies the first as well
     text = "id,at,price\n1,2026-01-03,5\n2,?,5\n3,2025-12-31,5\n4,?,5\n"
-    assert ids(ask(text=text)) == ["2", "4"]
+    assert ids(ask(text=text)) == ["2"]
+
+
+def test_a_few_rows_without_a_time_do_not_count_in_every_day_of_an_unsorted_file(ask: Ask) -> None:
+    days = pd.date_range("2025-12-01", "2026-02-28", freq="D").strftime("%Y-%m-%d")
+    lines = [f"{number},{day},5" for number, day in enumerate([*days] * 12)]
+    random.Random(1).shuffle(lines)
+    for place in (300, 600, 900):
+        lines.insert(place, f"u{place},?,5")
+    received = ask(text="\n".join(["id,at,price", *lines]) + "\n")
+    assert len(received.rows) - received.undated == 12
+    assert received.undated == 0
+
+
+def test_a_row_without_a_time_counts_where_its_neighbour_is_in_an_unsorted_file(ask: Ask) -> None:
+    days = ["2026-01-03", "2025-12-30", "2026-01-02", "2025-12-31"] * 10
+    lines = [f"{number},{day},5" for number, day in enumerate(days)]
+    lines[20:20] = ["a,2026-01-01,5", "u,?,5", "b,2025-12-01,5", "v,?,5"]
+    assert ids(ask(text="\n".join(["id,at,price", *lines]) + "\n")) == ["a", "u"]
+
+
+def test_a_day_in_another_format_is_missed_in_a_sorted_file_with_a_few_stragglers(ask: Ask) -> None:
+    lines = [f"a{number},2025-12-31,5" for number in range(30)]
+    lines += [f"u{number},01/01/2026,5" for number in range(30)]
+    lines += [f"b{number},2026-01-02,5" for number in range(30)]
+    lines[75:75] = ["late,2025-12-30,5"]
+    received = ask(text="\n".join(["id,at,price", *lines]) + "\n")
+    assert ids(received) == [f"u{number}" for number in range(30)]
 
 
 def test_in_a_file_a_partition_every_row_is_of_the_partition(ask: Ask) -> None:
@@ -241,6 +270,30 @@ def test_parquet_gives_the_rows_of_the_partition(
     received = receive(request(product))
     assert ids(received) == ["1", "2"]
     assert received.undated == 1
+
+
+def test_parquet_with_a_missing_time_reads_the_other_columns_near_the_partition_only(
+    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    times = pd.Series(pd.date_range("2025-12-20", periods=24 * 30, freq="h", tz="UTC"))
+    times[[100, 300, 650]] = None  # the second is of the day
+    frame = pd.DataFrame({"id": range(len(times)), "at": times, "price": 1.5})
+    frame.to_parquet(product.folder / "orders.parquet", row_group_size=24)
+    scanned: list[int] = []
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        for table in numbered(*args, **kwargs):
+            if "price" in table.column_names:
+                scanned.append(table.num_rows)
+            yield table
+
+    numbered = readers._numbered
+    monkeypatch.setattr(readers, "_numbered", noted)
+    received = receive(request(product))
+    assert ids(received) == [str(number) for number in range(288, 312)]
+    assert (received.undated, received.seen) == (1, len(times))
+    assert sum(scanned) == 23 + 3
 
 
 def test_parquet_may_be_a_folder_and_its_times_dates_or_text(
