@@ -12,6 +12,7 @@ from mlfactory.registry import answers, models, runs
 from mlfactory.statistics.naive import naive_of
 from mlfactory.statistics.profile import profile_of
 from mlfactory.trainings import files
+from mlfactory.trainings.blocks import days
 from mlfactory.trainings.heldout import HeldOut, answers_frame, save_held_out
 from mlfactory.trainings.outcomes import answer
 from mlfactory.trainings.records import Fitted, Threshold, Training
@@ -60,18 +61,17 @@ def leave(
 
     Args:
         fitted_rows: with the inputs, and the event time if there is one.
-        blocks: of the held-out rows; their days by default.
+        blocks: of the held-out rows; their days by default, of a snapshot none.
     """
     inputs = list(product.spec.features.inputs)
     time = product.spec.features.event_time
     run_id = runs.training_run(product, training.partition, training.training_id)
     stored = models.log_model(run_id, model, fitted_rows[inputs].head(10))
     said = answer(model, held_out[inputs])
-    if blocks is None:
-        stamps = held_out[time].dt.tz_localize(None) if time else held_out.index
-        blocks = stamps.to_numpy().astype("datetime64[D]").astype(int) if time else stamps
+    if blocks is None and time:
+        blocks = days(held_out[time])
     files.pin(training, product)
-    ours = answers_frame(np.asarray(held_out_y), np.asarray(blocks), None, said)
+    ours = answers_frame(np.asarray(held_out_y), None if blocks is None else np.asarray(blocks), None, said)
     save_held_out(product.name, training.training_id, HeldOut(held_out, ours))
     kinds = dict.fromkeys(product.spec.features.numeric, "numeric")
     kinds |= dict.fromkeys(product.spec.features.categorical, "categorical")

@@ -125,7 +125,7 @@ def outcome_for(
         said,
         known=known,
         classes=classes,
-        blocks=None if product.calendar.is_snapshot else held_out.blocks,
+        blocks=held_out.blocks,
         groups=held_out.groups,
     )
 

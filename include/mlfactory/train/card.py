@@ -49,7 +49,7 @@ class Subject:
     """All that a card tells of.
 
     Attributes:
-        blocks: how many days the held-out rows lie in, or rows of a snapshot.
+        days: how many the held-out rows lie in; None of a snapshot.
         constant: inputs that had the same value in all rows that were fitted.
     """
 
@@ -59,7 +59,7 @@ class Subject:
     chosen: Search
     evaluation: Evaluation
     run_id: str
-    blocks: int
+    days: int | None
     constant: tuple[str, ...] = ()
 
     @property
@@ -273,9 +273,9 @@ def _limits(subject: Subject) -> Iterator[str]:
             f"Measured on {held_out} alone. Other times of the year can differ more than the "
             "intervals tell, which cover the chance in these rows only."
         )
-    if subject.blocks < DAYS:
+    if subject.days is not None and subject.days < DAYS:
         yield (
-            f"The held-out rows lie in {subject.blocks} days, too few to tell what one day has in "
+            f"The held-out rows lie in {subject.days} days, too few to tell what one day has in "
             "common with the next; the intervals assume much, and of one or two days there is none."
         )
     if subject.constant:

@@ -33,7 +33,7 @@ class Rows:
         y: (rows,) 0 or 1, the value, or the name of the class.
         times: (rows,) event times in UTC, None for a snapshot.
         known_at: (rows,) when each label arrived, None for a snapshot.
-        blocks: (rows,) number of the day of each row; of a snapshot, of the row itself.
+        blocks: (rows,) number of the day of each row, None for a snapshot.
         groups: (rows,) number of the entity of each row, None if the spec names none.
         weights: (rows,) how many rows each stands for where rows were thinned; None is 1 each.
     """
@@ -43,7 +43,7 @@ class Rows:
     y: npt.NDArray[np.generic]
     times: pd.Series | None
     known_at: pd.Series | None
-    blocks: Ints
+    blocks: Ints | None
     groups: Ints | None = None
     weights: Floats | None = None
 
@@ -58,7 +58,7 @@ class Rows:
             y=self.y[places],
             times=_taken(self.times, places),
             known_at=_taken(self.known_at, places),
-            blocks=self.blocks[places],
+            blocks=None if self.blocks is None else self.blocks[places],
             groups=None if self.groups is None else self.groups[places],
             weights=None if self.weights is None else self.weights[places],
         )
@@ -160,7 +160,7 @@ def _rows(
         y=label_values(labels[LABEL], spec.label.kind),
         times=times,
         known_at=None if times is None else labels[AVAILABLE_AT],
-        blocks=np.arange(len(frame)) if times is None else days(times),
+        blocks=None if times is None else days(times),
         groups=groups_of(labels),
     )
 

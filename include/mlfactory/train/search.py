@@ -136,6 +136,8 @@ def _weights_of(parts: Sequence[Rows]) -> Floats | None:
     return np.concatenate(known) if len(known) == len(parts) else None
 
 
-def _units_of(parts: Sequence[Rows]) -> Ints:
-    """Return what belongs together among the tested rows: the entity, or else the time."""
-    return np.concatenate([part.blocks if part.groups is None else part.groups for part in parts])
+def _units_of(parts: Sequence[Rows]) -> Ints | None:
+    """Return what belongs together among the tested rows: the entity, or else the day."""
+    units = [part.blocks if part.groups is None else part.groups for part in parts]
+    known = [one for one in units if one is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
+import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -244,7 +245,7 @@ def _fit(
         chosen=chosen,
         evaluation=evaluation,
         run_id=run_id,
-        blocks=len(set(split.holdout.blocks.tolist())),
+        days=_days_of(split.holdout),
         constant=tuple(constant_inputs(split.fit)),
     )
     stored = publish(subject, split, judged, model)
@@ -266,6 +267,10 @@ def _fit(
         slices=content["slices"],
         importance=content["importance"],
     )
+
+
+def _days_of(rows: Rows) -> int | None:
+    return None if rows.blocks is None else len(np.unique(rows.blocks))
 
 
 def _keep(product: Product, training: Training, split: Split, said: Answers) -> None:

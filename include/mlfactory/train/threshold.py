@@ -16,7 +16,7 @@ EVEN = 0.5
 """Where nobody has said what errors cost, both cost the same."""
 
 _HALVINGS = 40
-_LEVELS = 400
+_EVENLY, _IN_A_TAIL = 200, 150
 _FEWEST_UNITS = 20
 _STEPS = np.linspace(0.0, 1.0, 11)
 _RANGE = (5, 95)
@@ -120,10 +120,16 @@ def implied_threshold(business: Business | None) -> float:
 
 
 def _levels(scores: Floats) -> Floats:
-    """Return the thresholds that are tried, rising from 0 to 1: midway between scores."""
+    """Return the thresholds that are tried, rising from 0 to 1: midway between scores.
+
+    Of many scores only some quantiles are taken, closer and closer towards both ends: where one
+    row of 1,000 is a 1, all that matters lies among the highest scores.
+    """
     ranked = np.unique(scores)
-    if len(ranked) > _LEVELS:
-        ranked = np.unique(np.quantile(scores, np.linspace(0, 1, _LEVELS)))
+    if len(ranked) > _EVENLY + 2 * _IN_A_TAIL:
+        tail = np.geomspace(1 / len(scores), 0.5, _IN_A_TAIL)
+        ranked = np.quantile(scores, np.concatenate([np.linspace(0, 1, _EVENLY), tail, 1 - tail]))
+        ranked = np.unique(ranked)
     between = (ranked[1:] + ranked[:-1]) / 2
     return np.unique(np.concatenate([[0.0], between, [1.0]]))
 

@@ -32,8 +32,8 @@ class HeldOut:
     Attributes:
         rows: the user's columns: key, event time, inputs in the types a model takes, sensitive
             columns and the group.
-        answers: ours, row by row: `label` (0 or 1, value, or name), `block` (the day as a number;
-            of a snapshot the row's place), `group` (number of the entity, if the spec names one),
+        answers: ours, row by row: `label` (0 or 1, value, or name), `block` (the day as a number,
+            unless it is a snapshot), `group` (number of the entity, if the spec names one),
             `score` and `decision` of the training's own model. With several classes a
             score is a list, in the order of the model's classes.
     """
@@ -45,14 +45,14 @@ class HeldOut:
         return len(self.answers)
 
     @property
-    def blocks(self) -> Ints:
-        """Return (rows,) the day of each row."""
-        return self.answers[BLOCK].to_numpy(dtype=np.intp)
+    def blocks(self) -> Ints | None:
+        """Return (rows,) the day of each row, None of a snapshot."""
+        return self._codes(BLOCK)
 
     @property
     def groups(self) -> Ints | None:
         """Return (rows,) the entity of each row, None if the spec names none."""
-        return self.answers[GROUP].to_numpy(dtype=np.intp) if GROUP in self.answers else None
+        return self._codes(GROUP)
 
     @property
     def said(self) -> Answers:
@@ -62,10 +62,13 @@ class HeldOut:
         values = np.stack(scores.to_list()) if several and len(scores) else scores.to_numpy()
         return Answers(np.asarray(values, dtype=np.float64), self.answers[DECISION].to_numpy())
 
+    def _codes(self, name: str) -> Ints | None:
+        return self.answers[name].to_numpy(dtype=np.intp) if name in self.answers else None
+
 
 def answers_frame(
     label: np.ndarray[tuple[int], np.dtype[np.generic]],
-    blocks: Ints,
+    blocks: Ints | None,
     groups: Ints | None,
     said: Answers,
 ) -> pd.DataFrame:
@@ -74,10 +77,11 @@ def answers_frame(
     made = {
         LABEL: label,
         BLOCK: blocks,
+        GROUP: groups,
         SCORE: list(scores) if scores.ndim > 1 else scores,
         DECISION: said.decisions,
     }
-    return pd.DataFrame(made if groups is None else {**made, GROUP: groups})
+    return pd.DataFrame({name: column for name, column in made.items() if column is not None})
 
 
 def save_held_out(product: str, training_id: str, held_out: HeldOut) -> None:

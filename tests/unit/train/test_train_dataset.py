@@ -119,3 +119,16 @@ def test_labels_are_integers_names_or_values():
     assert label_values(pd.Series([0.0, 1.0]), "binary").dtype == np.int64
     assert label_values(pd.Series(["b", "a"]), "multiclass").tolist() == ["b", "a"]
     assert label_values(pd.Series([1, 2]), "regression").dtype == np.float64
+
+
+def test_the_rows_of_a_snapshot_are_no_days(snapshot_product):
+    product, count = snapshot_product, 400
+    labels = pd.DataFrame({"parcel": np.arange(count).astype(str)})
+    frame = labels.assign(weight=np.arange(count, dtype=float), town="Ulm", sex="f")
+    cutoff = product.calendar.parse("snapshot")
+    known = pd.Timestamp("2026-01-01", tz="UTC")
+    truth = labels.assign(label=np.arange(count) % 2.0, available_at=known)
+    leave_rows(product, cutoff.key, features=frame, labels=truth)
+    split = read_split(product, cutoff, plan(product, cutoff))
+    assert split.fit.blocks is None and split.holdout.blocks is None
+    assert split.holdout.take(np.arange(3)).blocks is None

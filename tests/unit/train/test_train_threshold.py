@@ -88,3 +88,14 @@ def test_days_are_never_halved():
 def test_the_cheaper_constant_follows_from_the_costs():
     assert implied_threshold(Business(false_negative=4, false_positive=1)) == 0.2
     assert implied_threshold(None) == 0.5
+
+
+def test_where_one_row_of_a_thousand_is_a_1_the_cheapest_threshold_is_found():
+    rng = np.random.default_rng(0)
+    y = (np.arange(60_000) % 1000 == 0).astype(np.intp)
+    # scores are no probabilities: all that matters lies in the highest thousandth of them
+    scores = 1 / (1 + np.exp(-(rng.normal(size=60_000) + 3.0 * y + 2.0)))
+    business = Business(false_negative=30, false_positive=10)
+    found = chosen_threshold(y, scores, business)
+    _, costs = cost_by_threshold(y, scores, 30, 10)
+    assert cost(y == 1, scores, found.cheapest, 30, 10) <= 1.02 * costs.min()
