@@ -71,7 +71,9 @@ def leave(
     if blocks is None and time:
         blocks = days(held_out[time])
     files.pin(training, product)
-    ours = answers_frame(np.asarray(held_out_y), None if blocks is None else np.asarray(blocks), None, said)
+    ours = answers_frame(
+        np.asarray(held_out_y), None if blocks is None else np.asarray(blocks), None, said
+    )
     save_held_out(product.name, training.training_id, HeldOut(held_out, ours))
     kinds = dict.fromkeys(product.spec.features.numeric, "numeric")
     kinds |= dict.fromkeys(product.spec.features.categorical, "categorical")

@@ -15,12 +15,13 @@ from mlfactory.report.numbers import written
 from mlfactory.statistics.comparison import PairedDifference, paired_difference
 from mlfactory.statistics.metrics import Outcome, measure
 from mlfactory.statistics.naive import UNBEATABLE
+from mlfactory.statistics.statistic import Ints
 
 SLICE_ROWS = 50
 """Rows below which the figure of a slice is mostly chance."""
 
 SLICES_WRONGLY_STOPPED = 0.05
-"""How often chance alone may stop a candidate at a gate of slices, however many there are."""
+"""How often chance alone may stop a candidate at its gates of slices, however many there are."""
 
 _DAYS: Mapping[Every, float] = {"hour": 1 / 24, "day": 1, "week": 7, "month": 365.25 / 12}
 _NAMED = 5
@@ -79,11 +80,14 @@ def spent(chance: float, tries: float) -> float:
     return chance * min(1.0, 1 / (2 * number * tries)) if tries else chance
 
 
-def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
+def slices(gate: SliceGate, evidence: Evidence, gates: int) -> GateResult:
     """Require that no slice is worse than its reference by more than a bound, beyond chance.
 
     Every slice is asked, and the chance of a wrong stop is shared among them (Bonferroni), so
     that the worst of many is not stopped for being the worst.
+
+    Args:
+        gates: how many gates of slices the candidate passes; the chance is shared among these too.
     """
     name = f"{gate.metric}.slice.{gate.slice}"
     most = gate.drop_at_most
@@ -98,10 +102,9 @@ def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
     # how likely chance makes of a drop that may be one that is as large as was seen
     chances = {value: 1 - found.chance_of(-most) for value, found in drops.items()}
     worst = min(drops, key=lambda value: chances[value])
-    tail = SLICES_WRONGLY_STOPPED / len(drops)
+    tail = SLICES_WRONGLY_STOPPED / gates / len(drops)
     failed = chances[worst] < tail
     found = drops[worst]
-    reach = found.noise.reach(tail)
     drop = -found.value
     said = f"loses {written(drop)}" if drop > 0 else f"gains {written(-drop)}"
     beyond = "" if failed or drop <= most else ", which chance explains"
@@ -109,7 +112,8 @@ def slices(gate: SliceGate, evidence: Evidence) -> GateResult:
         f"{gate.slice}={worst} fares worst of {len(drops)} slices: it {said} against "
         f"{evidence.reference_name}, {written(most)} may be lost{beyond}{rest}"
     )
-    low, high = _known(drop - reach), _known(drop + reach)
+    low = _known(drop - found.noise.reach_above(tail))
+    high = _known(drop + found.noise.reach(tail))
     return GateResult(name, "failed" if failed else "passed", drop, most, low, high, why)
 
 
@@ -137,13 +141,13 @@ def _wanted(
     if state == "passed":
         return ""
     noise = difference.noise
-    if state == "cannot_tell":
-        have = _amount(noise.units, rows, every)
+    have = _amount(noise.units, rows, every)
+    if not noise.tells:
         return f"; a hold-out of {have} is too short, {_amount(noise.needed, rows, every)} can tell"
     wanted = difference.units_to_show(confidence)
-    if not wanted < _NEVER * noise.units:
-        return ""
-    return f"; a difference as large on {_amount(wanted, rows, every)} would be"
+    if wanted < _NEVER * noise.units:
+        return f"; a difference as large on {_amount(wanted, rows, every)} would be"
+    return "" if state == "failed" else f"; a few of {have} have most of the rows"
 
 
 def _amount(units: float, rows: Outcome, every: Every) -> str:
@@ -151,10 +155,19 @@ def _amount(units: float, rows: Outcome, every: Every) -> str:
     count = math.ceil(units)
     if rows.blocks is None:
         return f"{count:,} {'rows' if rows.groups is None else 'groups'}"
-    partitions = math.ceil(units / _DAYS[every])
+    spanned = math.ceil(count * _days_for_one(rows.blocks))
+    partitions = math.ceil(spanned / _DAYS[every])
+    said = f"{spanned:,} {'day' if spanned == 1 else 'days'}"
+    if spanned > count:
+        said += f", {count:,} of them with rows,"
     unit = every if partitions == 1 else f"{every}s"
-    days = "day" if count == 1 else "days"
-    return f"{count:,} {days}" if every == "day" else f"{count:,} {days} ({partitions:,} {unit})"
+    return said if every == "day" else f"{said} ({partitions:,} {unit})"
+
+
+def _days_for_one(blocks: Ints) -> float:
+    """Return how many days pass for one that has rows."""
+    known = np.unique(blocks)
+    return float(known[-1] - known[0]) / (len(known) - 1) if len(known) > 1 else 1.0
 
 
 def _drops(

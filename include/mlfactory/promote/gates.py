@@ -24,7 +24,7 @@ def judged(gates: tuple[Gate, ...], evidence: Evidence, terms: Terms) -> tuple[G
         fresh(evidence),
         holdout(evidence, terms),
         naive(counted(gates, terms), evidence),
-        *(_pass_through(gate, evidence, terms) for gate in gates),
+        *(_pass_through(gate, gates, evidence, terms) for gate in gates),
     )
 
 
@@ -101,11 +101,13 @@ def latency(gate: BoundGate, evidence: Evidence) -> GateResult:
     return _within(gate, taken.p99, times)
 
 
-def _pass_through(gate: Gate, evidence: Evidence, terms: Terms) -> GateResult:
+def _pass_through(
+    gate: Gate, gates: tuple[Gate, ...], evidence: Evidence, terms: Terms
+) -> GateResult:
     if isinstance(gate, BeatsGate):
         return beats(gate, evidence, terms)
     if isinstance(gate, SliceGate):
-        return slices(gate, evidence)
+        return slices(gate, evidence, sum(isinstance(one, SliceGate) for one in gates))
     return latency(gate, evidence) if gate.metric == LATENCY else bound(gate, evidence)
 
 

@@ -77,7 +77,7 @@ def judge(product: Product, training_id: str) -> JudgeResult:
         follows = ledger.newest_decision(product.name)
         champion = champion_beside(product, version)
         evidence = gather(product, trained, version, champion)
-        terms = terms_of(product, training_id, trained.pinned.holdout_partitions)
+        terms = terms_of(product, trained.pinned)
         results = judged(product.spec.gates, evidence, terms)
         table = replace(_table(trained, version, champion, evidence, results), follows=follows)
         if table.challenger:

@@ -4,40 +4,67 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+import pandas as pd
+
 from mlfactory.lake import ledger
+from mlfactory.lake.store import Absent
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import Terms
+from mlfactory.trainings.files import load_frame
+from mlfactory.trainings.heldout import HOLDOUT_ROWS
+from mlfactory.trainings.records import Training
 from mlfactory.trainings.split import least_of_the_rarest
 
 HOLDOUT = "holdout"
 """Where a decision's details name the partitions that it was judged on."""
 
 
-def terms_of(product: Product, training_id: str, holdout: Sequence[str]) -> Terms:
-    """Return the terms for a training that holds out these partitions, as the ledger is now."""
+def terms_of(product: Product, training: Training) -> Terms:
+    """Return the terms for a training, as the ledger is now."""
     spec = product.spec
-    decisions = ledger.entries(product.name, "promoted", "rejected")
     return Terms(
         every=spec.partition.every,
         main_metric=spec.main_metric,
         min_holdout=spec.train.min_holdout,
         least_of_a_class=least_of_the_rarest(product),
-        tries=tries_before(decisions, training_id, holdout),
+        tries=tries_before(product, training, ledger.entries(product.name, "promoted", "rejected")),
     )
 
 
-def tries_before(
-    decisions: Sequence[ledger.Entry], training_id: str, holdout: Sequence[str]
-) -> float:
-    """Return how many other trainings were judged on these held-out partitions before.
+def tries_before(product: Product, training: Training, decisions: Sequence[ledger.Entry]) -> float:
+    """Return how many other trainings were judged on the same held-out rows before.
 
-    One that was judged on some of them counts for the part that it shares. A snapshot has one
-    partition, and chooses its rows the same way each time: all its judgements count.
+    One that was judged on some of them counts for the part that it shares: of the partitions, or
+    of a snapshot's rows, which are the same as long as the snapshot has them, whatever the seed.
     """
-    latest = {
-        entry.subject: set(entry.details.get(HOLDOUT, ()))
+    others = {
+        entry.subject: entry.details.get(HOLDOUT, ())
         for entry in decisions
-        if entry.subject != training_id
+        if entry.subject != training.training_id
     }
-    ours = set(holdout)
-    return sum(len(ours & theirs) for theirs in latest.values()) / max(len(ours), 1)
+    if product.calendar.is_snapshot:
+        ours = _rows_of(product, training.training_id) if others else None
+        return sum(_shared_rows(product, other, ours) for other in others)
+    held_out = set(training.holdout_partitions)
+    return sum(len(held_out & set(keys)) for keys in others.values()) / max(len(held_out), 1)
+
+
+def _shared_rows(product: Product, other: str, ours: pd.Index | None) -> float:
+    """Return the share of our held-out rows on which another training was judged."""
+    theirs = _rows_of(product, other)
+    if ours is None or theirs is None or ours.names != theirs.names:
+        return 1.0  # who left no record may have been judged on all of them
+    return float(np.mean(ours.isin(theirs))) if len(ours) else 0.0
+
+
+def _rows_of(product: Product, training_id: str) -> pd.Index | None:
+    """Return the keys of a training's held-out rows, None if it has left no record of them."""
+    key = list(product.spec.features.key)
+    try:
+        rows = load_frame(product.name, training_id, HOLDOUT_ROWS)
+    except Absent:
+        return None
+    if not set(key) <= set(rows.columns):
+        return None
+    return pd.MultiIndex.from_frame(rows[key].astype("str"))

@@ -164,11 +164,16 @@ def _what(subject: Subject) -> Section:
 def _threshold(found: Threshold, spec: ProductSpec) -> str:
     if spec.business is None:
         return f"{written(found.value)}, as both errors count alike"
+    if found.low == found.high == found.implied:
+        return (
+            f"{written(found.value)}, as the costs imply: {written(found.rows)} rows show no other "
+            f"to be cheaper beyond chance (on them errors cost least at {written(found.cheapest)})"
+        )
     return (
-        f"{written(found.value)}. The costs alone imply {written(found.implied)}; on the "
-        f"{written(found.rows)} rows it was chosen on errors cost least at "
-        f"{written(found.cheapest)}, and on halves of them at {written(found.low)} to "
-        f"{written(found.high)} (9 times in 10)"
+        f"{written(found.value)}; by halves of the {written(found.rows)} rows it was chosen on, "
+        f"{written(found.low)} to {written(found.high)} (9 times in 10). The costs alone imply "
+        f"{written(found.implied)}; on all these rows errors cost least at "
+        f"{written(found.cheapest)}"
     )
 
 

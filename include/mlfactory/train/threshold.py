@@ -66,10 +66,10 @@ def chosen_threshold(
         found.append(one)
         regrets.append(elsewhere[np.searchsorted(levels, tried, side="right") - 1])
     step = _STEPS[_nearest_of_the_best(np.array(regrets))]
-    value = implied + step * (float(np.mean(found)) - implied)
-    low, high = np.percentile(found, _RANGE)
+    shrunk = np.clip(implied + step * (np.array(found) - implied), 0.0, 1.0)
+    low, high = np.percentile(shrunk, _RANGE)
     return Threshold(
-        value=float(np.clip(value, 0.0, 1.0)),
+        value=float(np.clip(shrunk.mean(), low, high)),
         implied=implied,
         cheapest=float(cheapest),
         low=float(low),

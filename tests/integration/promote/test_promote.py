@@ -5,6 +5,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from multiprocessing.synchronize import Barrier
 
+import numpy as np
 import pytest
 from tests.integration.shops import BINARY_GATES, Shop, spec_of
 
@@ -322,6 +323,22 @@ def test_a_champion_that_needs_columns_that_are_gone_makes_way_for_the_baseline(
     result = promote.run(shop.product, shop.train(4, fit=[2, 3]))
     assert result.promoted
     assert "champion 1 needs columns that are gone: noise" in result.reason
+
+
+def test_a_champion_that_knows_a_column_of_another_kind_makes_way_for_the_baseline(
+    shop: Shop, make_product
+):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    as_text = spec_of().replace("numeric: [amount, noise]", "numeric: [amount]")
+    shop.product = make_product(
+        as_text.replace("categorical: [colour]", "categorical: [colour, noise]")
+    )
+    for frame in shop._days.values():
+        frame["noise"] = np.where(frame["noise"] > 0, "loud", "low")
+    result = promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    assert result.promoted
+    assert "champion 1 needs columns of another kind: " in result.reason
+    assert aliases() == {"champion": "2", "previous": "1", "challenger": None}
 
 
 def test_a_candidate_whose_files_were_changed_does_not_pass(shop: Shop):

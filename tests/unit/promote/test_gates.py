@@ -154,6 +154,36 @@ def test_few_days_cannot_tell_and_the_gate_says_which_holdout_could(evidence):
     assert "how much of it is chance cannot be told" in result.why
 
 
+def test_where_few_days_have_rows_the_holdout_asked_for_has_as_many_of_them(evidence):
+    # four days with rows, a week apart
+    days = np.asarray(evidence.candidate.blocks) % 4 * 7
+    short = replace(
+        evidence,
+        candidate=replace(noisy(0.1), blocks=days),
+        reference=replace(answers(0.1), blocks=days),
+    )
+    gate = BeatsGate(metric="roc_auc", beats="champion", confidence=0.95)
+    assert (
+        "a hold-out of 28 days, 4 of them with rows, is too short, "
+        "98 days, 14 of them with rows, can tell"
+    ) in only(gate, short).why
+    assert "98 days, 14 of them with rows, (14 weeks) can tell" in (
+        only(gate, short, replace(TERMS, every="week")).why
+    )
+
+
+def test_where_few_days_have_most_of_the_rows_nothing_can_be_told(evidence):
+    days = np.append(np.arange(ROWS - 20) * 0 + 9, np.arange(20))
+    uneven = replace(
+        evidence,
+        candidate=replace(answers(0.3), blocks=days),
+        reference=replace(answers(0.1), blocks=days),
+    )
+    result = only(BeatsGate(metric="roc_auc", beats="champion"), uneven)
+    assert (result.state, result.low) == ("cannot_tell", None) and result.figure > 0
+    assert "how much of it is chance cannot be told; a hold-out of 20 days is too" in result.why
+
+
 def test_rows_of_the_same_few_customers_cannot_tell(evidence):
     groups = np.arange(ROWS, dtype=np.intp) % 4
     same = [replace(one, blocks=None, groups=groups) for one in (noisy(0.1), answers(0.1))]
@@ -214,9 +244,18 @@ def test_an_equal_model_is_rarely_stopped_however_many_slices():
         )
         evidence = replace(made(ours, theirs), slices={"shop": names})
         gate = SliceGate(metric="mae", slice="shop", drop_at_most=0.0)
-        stopped.append(slices(gate, evidence).state == "failed")
+        stopped.append(slices(gate, evidence, 1).state == "failed")
     # were each judged as if it were alone, 12 of them would stop 46 %
     assert np.mean(stopped) <= 0.2
+
+
+def test_the_chance_of_a_wrong_stop_is_shared_among_all_gates_of_slices(evidence):
+    gate = SliceGate(metric="roc_auc", slice="region", drop_at_most=0.0)
+    other = SliceGate(metric="brier", slice="region", drop_at_most=0.0)
+    alone, one, two = only(gate, evidence), *judged((gate, other), evidence, TERMS)[-2:]
+    # less is shared out to each, so each is less sure of its slices
+    assert one.low < alone.low and one.high > alone.high
+    assert [slices(each, evidence, 2) for each in (gate, other)] == [one, two]
 
 
 def test_a_slice_that_is_much_worse_is_found_among_twenty():
