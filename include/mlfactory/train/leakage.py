@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from scipy.stats import rankdata, spearmanr
-from sklearn.tree import DecisionTreeClassifier
 
 from mlfactory.product.errors import LeakageError
 from mlfactory.product.metrics import LabelKind
@@ -24,18 +23,15 @@ GIVES_AWAY = 0.999
 this close."""
 
 MIN_ROWS = 100
-MIN_ROWS_OF_A_CLASS = 20
-"""With fewer rows a good feature can tell all of them by luck."""
+MIN_ROWS_OF_A_CLASS = 10
+"""With fewer rows a good feature can tell all of them by luck. A class with fewer is left out."""
 
 ROWS_LOOKED_AT = 50_000
 """More rows tell no more of a feature that tells nearly every label."""
 
-_CUTS_A_CLASS = 4
-
-_LEVELS_OF_A_CODE = 100
-_ROWS_OF_A_LEVEL = 5
-"""Numbers with few values, each of several rows, may be codes: then it is the value that tells
-the label and not its size, as where the label is `code == 2`."""
+_PARTS = 5
+"""What a number tells of the rows of a part is looked up among those of the others. Parts are
+stretches of time, or have entities of their own: what a day or a customer shares is no leak."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +43,24 @@ class Leak:
     value: float
 
 
-def refuse_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKind) -> None:
+def refuse_leaks(
+    inputs: pd.DataFrame,
+    y: npt.NDArray[np.generic],
+    kind: LabelKind,
+    *,
+    in_time: bool = False,
+    groups: Ints | None = None,
+) -> None:
     """Look at each feature alone; `ROWS_LOOKED_AT` rows are enough.
+
+    Args:
+        in_time: whether the rows are in the order of time.
+        groups: (rows,) the entity of each row, if any are known.
 
     Raises:
         LeakageError: if any gives the label away; names every one of them.
     """
-    leaks = list(find_leaks(inputs, y, kind))
+    leaks = list(find_leaks(inputs, y, kind, in_time=in_time, groups=groups))
     if not leaks:
         return
     named = "; ".join(f"'{leak.feature}' ({leak.figure} {leak.value:.4f})" for leak in leaks)
@@ -66,62 +73,128 @@ def refuse_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKi
     )
 
 
-def find_leaks(inputs: pd.DataFrame, y: npt.NDArray[np.generic], kind: LabelKind) -> Iterator[Leak]:
+def find_leaks(
+    inputs: pd.DataFrame,
+    y: npt.NDArray[np.generic],
+    kind: LabelKind,
+    *,
+    in_time: bool = False,
+    groups: Ints | None = None,
+) -> Iterator[Leak]:
     """Yield the columns of `inputs` that alone tell the label of nearly every row."""
+    if kind != "regression":
+        y = np.unique(y, return_inverse=True)[1]
+    parts = _parts(len(y), in_time, groups)
     for name in inputs.columns:
         values = inputs[name]
         known = values.notna().to_numpy()
-        for figure, value in _figures(values, known, y, kind):
+        for figure, value in _figures(values, known, y, kind, parts):
             if value >= GIVES_AWAY:
                 yield Leak(str(name), figure, value)
                 break
 
 
+def _parts(rows: int, in_time: bool, groups: Ints | None) -> Ints:
+    if groups is not None:
+        return np.unique(groups, return_inverse=True)[1] % _PARTS
+    places = np.arange(rows)
+    return places * _PARTS // max(rows, 1) if in_time else places % _PARTS
+
+
 def _figures(
-    values: pd.Series, known: npt.NDArray[np.bool_], y: npt.NDArray[np.generic], kind: LabelKind
+    values: pd.Series,
+    known: npt.NDArray[np.bool_],
+    y: npt.NDArray[np.generic],
+    kind: LabelKind,
+    parts: Ints,
 ) -> Iterator[tuple[str, float]]:
-    numeric = pd.api.types.is_numeric_dtype(values)
-    if _enough(y[known], kind):
-        if numeric:
-            yield _of_numbers(values.to_numpy(np.float64)[known], y[known], kind)
-        if not numeric or _may_be_codes(values[known]):
-            codes = pd.factorize(values[known])[0]
-            yield _of_categories(codes, y[known], kind)
-    if _enough(y, kind) and not known.all():
-        figure, value = _of_categories(known.astype(np.intp), y, kind)
+    rows = known & _of_known_classes(y, known, kind)
+    if _enough(y[rows]):
+        if pd.api.types.is_numeric_dtype(values):
+            numbers = values.to_numpy(np.float64)[rows]
+            if kind != "multiclass":
+                yield _of_order(numbers, y[rows], kind)
+            yield _of_neighbours(numbers, y[rows], kind, parts[rows])
+        else:
+            yield _of_categories(pd.factorize(values[rows])[0], y[rows], kind)
+    rows = _of_known_classes(y, np.ones(len(y), dtype=np.bool_), kind)
+    if _enough(y[rows]) and not known[rows].all():
+        figure, value = _of_categories(known[rows].astype(np.intp), y[rows], kind)
         yield f"{figure} of being missing", value
 
 
-def _may_be_codes(values: pd.Series) -> bool:
-    levels = values.nunique()
-    return levels <= min(_LEVELS_OF_A_CODE, len(values) // _ROWS_OF_A_LEVEL)
-
-
-def _enough(y: npt.NDArray[np.generic], kind: LabelKind) -> bool:
-    if len(y) < MIN_ROWS:
-        return False
+def _of_known_classes(
+    y: npt.NDArray[np.generic], among: npt.NDArray[np.bool_], kind: LabelKind
+) -> npt.NDArray[np.bool_]:
+    """Tell for each row whether its class has rows enough among some."""
     if kind == "regression":
-        return bool(np.ptp(y.astype(np.float64)) > 0)
-    counts = np.unique(y, return_counts=True)[1]
-    return bool(len(counts) > 1 and counts.min() >= MIN_ROWS_OF_A_CLASS)
+        return among
+    counts = np.bincount(y[among].astype(np.intp), minlength=int(y.max(initial=0)) + 1)
+    enough: npt.NDArray[np.bool_] = counts >= MIN_ROWS_OF_A_CLASS
+    return enough[y.astype(np.intp)]
 
 
-def _of_numbers(values: Floats, y: npt.NDArray[np.generic], kind: LabelKind) -> tuple[str, float]:
+def _enough(y: npt.NDArray[np.generic]) -> bool:
+    return len(y) >= MIN_ROWS and bool(np.ptp(y.astype(np.float64)) > 0)
+
+
+def _of_order(values: Floats, y: npt.NDArray[np.generic], kind: LabelKind) -> tuple[str, float]:
     if np.ptp(values) == 0:
         return "correlation", 0.0
     if kind == "regression":
         return "rank correlation", abs(float(spearmanr(values, y).statistic))
-    if kind == "binary":
-        positive = y.astype(np.bool_)
-        above = rankdata(values)[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
-        area = above / (positive.sum() * (~positive).sum())
-        return "AUC alone", float(max(area, 1 - area))
-    leaves = _CUTS_A_CLASS * len(np.unique(y))
-    tree = DecisionTreeClassifier(max_leaf_nodes=leaves, class_weight="balanced", random_state=0)
-    said = tree.fit(values[:, np.newaxis], y).predict(values[:, np.newaxis])
+    positive = y.astype(np.bool_)
+    above = rankdata(values)[positive].sum() - positive.sum() * (positive.sum() + 1) / 2
+    area = above / (positive.sum() * (~positive).sum())
+    return "AUC alone", float(max(area, 1 - area))
+
+
+def _of_neighbours(
+    values: Floats, y: npt.NDArray[np.generic], kind: LabelKind, parts: Ints
+) -> tuple[str, float]:
+    """Tell each row's label from the nearest values in the other parts, above and below.
+
+    That finds what has no order in it, such as a code, an interval, or a square. A class is told
+    if either neighbour has it, so that the ends of an interval count; a value lies on the line
+    between them.
+    """
+    if kind == "regression":
+        # by its rank no value counts so much that its neighbours must reach it
+        truth = rankdata(y.astype(np.float64))
+        said = np.full(len(truth), truth.mean())
+        for part in np.unique(parts):
+            here = parts == part
+            if not here.all():
+                levels, codes = np.unique(values[~here], return_inverse=True)
+                means = np.bincount(codes, truth[~here]) / np.bincount(codes)
+                said[here] = np.interp(values[here], levels, means)
+        about = np.sum((truth - truth.mean()) ** 2)
+        return "explained variance of ranks alone", float(1 - np.sum((truth - said) ** 2) / about)
+    classes = y.astype(np.intp)
+    told = np.zeros(len(classes), dtype=np.bool_)
+    for part in np.unique(parts):
+        here = parts == part
+        if not here.all():
+            told[here] = _told_by(values[~here], classes[~here], values[here], classes[here])
     return "balanced accuracy alone", float(
-        np.mean([np.mean(said[y == name] == name) for name in np.unique(y)])
+        np.mean([told[classes == one].mean() for one in np.unique(classes)])
     )
+
+
+def _told_by(values: Floats, classes: Ints, asked: Floats, truth: Ints) -> npt.NDArray[np.bool_]:
+    """Return (asked,) whether the level at a value, or else one beside it, has its class most."""
+    levels, codes = np.unique(values, return_inverse=True)
+    width = int(max(classes.max(), truth.max())) + 1
+    pairs, counts = np.unique(codes * width + classes, return_counts=True)
+    usual = np.empty(len(levels), dtype=np.intp)
+    rising = np.argsort(counts, kind="stable")
+    usual[pairs[rising] // width] = pairs[rising] % width  # the most frequent is written last
+    above = np.searchsorted(levels, asked)
+    below = np.maximum(above - 1, 0)
+    above = np.minimum(above, len(levels) - 1)
+    same = levels[above] == asked
+    found: npt.NDArray[np.bool_] = (usual[above] == truth) | (~same & (usual[below] == truth))
+    return found
 
 
 def _of_categories(codes: Ints, y: npt.NDArray[np.generic], kind: LabelKind) -> tuple[str, float]:

@@ -153,7 +153,13 @@ def _look_at_features(product: Product, cutoff: Partition, rows: Rows) -> None:
     kind, key = product.spec.label.kind, list(product.spec.features.key)
     looked_at = thinned(rows, key, kind, ROWS_LOOKED_AT)
     try:
-        refuse_leaks(looked_at.inputs, looked_at.y, kind)
+        refuse_leaks(
+            looked_at.inputs,
+            looked_at.y,
+            kind,
+            in_time=not product.calendar.is_snapshot,
+            groups=looked_at.groups,
+        )
     except LeakageError as error:
         raise LeakageError(
             f"{product.name}, partition {cutoff}: {error.problem}", remedy=error.remedy

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -105,3 +107,68 @@ def test_a_whole_number_of_many_values_is_no_code():
     y = TRUTH["binary"]
     inputs = pd.DataFrame({"row": np.arange(ROWS).astype(float)})
     assert list(find_leaks(inputs, y, "binary")) == []
+
+
+@pytest.mark.parametrize("rows", [400, 5_000])
+def test_what_has_no_order_in_it_is_found(rows):
+    """A square of the label, an interval, or a code of more than a hundred values went through."""
+    random = np.random.default_rng(rows)
+    x = random.normal(size=rows)
+    inputs = pd.DataFrame({"x": x, "noise": random.normal(size=rows)})
+    for truth, kind in (
+        (x**2, "regression"),
+        (np.abs(x) < 0.5, "binary"),
+        (np.digitize(np.abs(x), [0.4, 1.0]), "multiclass"),
+    ):
+        assert [leak.feature for leak in find_leaks(inputs, truth, kind)] == ["x"]
+
+
+def test_a_code_of_many_values_is_found():
+    random = np.random.default_rng(2)
+    code, value = random.integers(0, 400, 8_000), random.normal(size=400)
+    inputs = pd.DataFrame({"code": code.astype(float)})
+    assert [leak.feature for leak in find_leaks(inputs, value[code], "regression")] == ["code"]
+    assert [leak.feature for leak in find_leaks(inputs, value[code] > 1, "binary")] == ["code"]
+
+
+def test_a_rare_class_does_not_switch_the_net_off():
+    """With 15 frauds, or one class of 12 rows among three, nothing was looked at."""
+    random = np.random.default_rng(4)
+    fraud = np.zeros(20_000, dtype=np.int64)
+    fraud[random.choice(20_000, 15, replace=False)] = 1
+    inputs = pd.DataFrame({"noise": random.normal(size=20_000), "refunded": fraud * 7.0})
+    assert [leak.feature for leak in find_leaks(inputs, fraud, "binary")] == ["refunded"]
+    kinds = np.array(["a"] * 3000 + ["b"] * 2994 + ["c"] * 6)
+    named = pd.DataFrame({"of": pd.Series(kinds).map({"a": 2.0, "b": 1.0, "c": 3.0})})
+    assert [leak.feature for leak in find_leaks(named, kinds, "multiclass")] == ["of"]
+
+
+@pytest.mark.parametrize("positives", [10, 40, 2_000])
+@pytest.mark.parametrize("levels", [2, 30, 1_000, 0])
+def test_noise_is_no_leak_however_rare_the_class_and_coarse_the_feature(positives, levels):
+    random = np.random.default_rng(positives + levels)
+    y = np.sort((np.arange(4_000) < positives).astype(np.int64))  # rows in the order of the label
+    x = random.normal(size=4_000) if not levels else random.integers(0, levels, 4_000) * 1.0
+    inputs = pd.DataFrame({"x": x, "same": 1.0, "strong": y * 3 + random.normal(size=4_000)})
+    assert list(find_leaks(inputs, y, "binary")) == []
+    assert list(find_leaks(inputs, random.normal(size=4_000), "regression")) == []
+
+
+def test_what_a_stretch_of_time_or_a_customer_shares_is_no_leak():
+    """A meter that rises with time lies between its neighbours of the same day, and so does y."""
+    random = np.random.default_rng(6)
+    smooth = np.cumsum(random.normal(size=6_000))
+    meter = pd.DataFrame({"meter": np.arange(6_000) * 0.5})
+    assert list(find_leaks(meter, smooth, "regression", in_time=True)) == []
+    customer = random.integers(0, 300, 6_000)
+    income = pd.DataFrame({"income": random.normal(size=300)[customer]})
+    churned = (random.random(300) < 0.3)[customer]
+    assert list(find_leaks(income, churned, "binary", groups=customer)) == []
+
+
+def test_looking_at_many_rows_takes_no_time():
+    random = np.random.default_rng(8)
+    inputs = pd.DataFrame({"x": random.normal(size=50_000)})
+    began = time.process_time()
+    assert list(find_leaks(inputs, random.random(50_000) < 0.01, "binary")) == []
+    assert time.process_time() - began < 2
