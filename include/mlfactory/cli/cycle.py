@@ -46,6 +46,8 @@ def run_partitions(
     _refuse_other_candidates(budget.candidates or (), product.spec.candidates)
     if "train" in stages and not budget.reason:
         budget = replace(budget, reason=BY_HAND)
+    if not stages or "train" in stages:
+        _end_abandoned(product, console)
     for partition in partitions:
         training = new_training_id(partition)
         if "promote" in stages and "train" not in stages:
@@ -121,6 +123,14 @@ def figures(result: Mapping[str, Any]) -> str:
         for name, value in result.items()
         if name not in _NO_FIGURES and value not in (None, "", (), [], {})
     )
+
+
+def _end_abandoned(product: Product, console: Console) -> None:
+    from mlfactory.registry.abandoned import end_abandoned
+
+    ended = end_abandoned(product.name)
+    if ended:
+        say(console, f"{product.name}: {ended} MLflow runs of a killed command were ended")
 
 
 def _figure(value: Any) -> str:

@@ -9,7 +9,15 @@ from rich.console import Console
 
 from mlfactory.cli.output import say
 from mlfactory.lake.catalog import LEDGER, TRAININGS, raw, source_of
-from mlfactory.lake.removal import held, is_table, remove_everything, remove_source
+from mlfactory.lake.removal import (
+    begin_removal,
+    end_removal,
+    held,
+    is_table,
+    removal_under_way,
+    remove_everything,
+    remove_source,
+)
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import product_folders
@@ -54,7 +62,10 @@ def _reset_everything(
 ) -> bool:
     from mlfactory.registry.removal import drop_aliases, registered, remove_registered
 
-    known = registered(name)
+    known, begun = registered(name), removal_under_way(name)
+    if begun is not None:
+        say(console, f"a reset of {name} was cut off; this one goes on with it")
+        registry = registry or begun["registry"]
     say(console, f"{product_store(name).address()}:" if parts else f"{name}: the lake has nothing")
     for part, count in sorted(parts.items()):
         kind = "table" if is_table(name, part) else f"{count:,} {_UNITS.get(part, 'files')}"
@@ -67,17 +78,24 @@ def _reset_everything(
     if not registry and known.versions + known.runs:
         kept.append(f"{known.versions} versions and {known.runs} runs in MLflow (--registry)")
     say(console, f"not touched: {'; '.join(kept)}")
-    if not parts and not known.aliases and not (registry and known.versions + known.runs):
+    if (
+        begun is None
+        and not parts
+        and not known.aliases
+        and not (registry and known.versions + known.runs)
+    ):
         say(console, "nothing to remove")
         return True
     if not ask(f"Remove all of this of {name}?"):
         return False
+    begin_removal(name, registry=registry)
     for _ in remove_everything(name):
         pass
     # the ledger is gone, so nobody serves
     drop_aliases(name)
     if registry:
         remove_registered(name)
+    end_removal(name)
     say(console, f"{name} starts over: mlfactory run {name} …")
     return True
 
@@ -95,7 +113,7 @@ def _reset_source(name: str, source: str, console: Console, ask: Ask) -> bool:
 def _parts(name: str) -> dict[str, int]:
     names = [folder.name for folder in product_folders()]
     parts = held(name) if _NAME.match(name) else {}
-    if name not in names and not parts:
+    if name not in names and not parts and not (_NAME.match(name) and removal_under_way(name)):
         raise UsageError(
             f"there is no product '{name}', and nothing of one in the lake{nearest(name, names)}",
             remedy=f"there are {names}",

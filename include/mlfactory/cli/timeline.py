@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_NOTHING: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True)
 class Row:
     """What became of one partition.
@@ -76,14 +79,18 @@ def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
     measured = [key for key in lake.partitions(METRICS) if key >= keys[0]]
     found = findings(lake.read(METRICS, measured))
     seconds: dict[str, float] = defaultdict(float)
+    answers: dict[str, Mapping[str, Any]] = {}
     for manifest in _manifests(product, keys):
         seconds[str(manifest["partition"])] += float(manifest["seconds"])
+        if manifest["stage"] == "retrain":
+            answers[str(manifest["partition"])] = manifest["facts"]
     entries = ledger.entries(product.name)
     champions = _champions(keys, entries)
     built = []
     for key in keys:
         seen = found.get(key, Finding())
-        decision, reason = decided([entry for entry in entries if entry.partition == key])
+        about = [entry for entry in entries if entry.partition == key]
+        decision, reason = decided(about, answers.get(key, {}))
         built.append(
             Row(
                 partition=key,
@@ -121,12 +128,18 @@ def findings(metrics: pd.DataFrame) -> dict[str, Finding]:
     return found
 
 
-def decided(entries: Sequence[Entry]) -> tuple[str, str]:
+def decided(entries: Sequence[Entry], answer: Mapping[str, Any] = _NOTHING) -> tuple[str, str]:
     """Return all that was decided at a partition and why, from its entries, oldest first.
 
     What the policy says again after a training that it asked for is left out: it refuses a second.
+
+    Args:
+        answer: what the policy said, where the ledger does not repeat it.
     """
     steps, reasons = [], []
+    if answer and not any(entry.event in ledger.REQUESTS for entry in entries):
+        steps += ["refused"] if answer["refusals"] else []
+        reasons.append(answer["reason"])
     asked = False
     for entry in entries:
         version = entry.details.get("version")

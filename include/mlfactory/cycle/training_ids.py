@@ -6,6 +6,7 @@ import re
 import secrets
 from datetime import UTC, datetime
 
+from mlfactory.lake.catalog import OF_A_COMMAND
 from mlfactory.product.partitions import Partition
 
 
@@ -17,4 +18,4 @@ def training_id(partition: str, run_id: str) -> str:
 def new_training_id(partition: Partition) -> str:
     """Return an id for a training asked for now; no two are the same, not even in one second."""
     moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return training_id(partition.key, f"cli-{moment}-{secrets.token_hex(3)}")
+    return training_id(partition.key, f"{OF_A_COMMAND}{moment}-{secrets.token_hex(3)}")

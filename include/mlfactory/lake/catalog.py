@@ -36,10 +36,16 @@ RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
 
 LEDGER = "ledger"
 MANIFESTS = "manifests"
+REMOVAL = "removal.json"
+"""There while all that is kept of a product is being removed, and what that takes with it."""
+
 SUMMARIES = "summaries"
 """What is remembered of manifests, many in a file; made anew where it is absent."""
 
 TRAININGS = "trainings"
+OF_A_COMMAND = "cli-"
+"""How a training's id goes on after its partition, where a command began it."""
+
 CLAIMS = "claims"
 REPORTS = "reports"
 VALIDATION = "validation"

@@ -27,6 +27,9 @@ Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
 DECISIONS: tuple[Event, ...] = ("promoted", "rejected")
 """The events that decide about a model."""
 
+REQUESTS: tuple[Event, ...] = ("retrain_requested", "retrain_refused")
+"""The events that say whether a training was asked for."""
+
 _NAME = re.compile(rf"{LEDGER}/\d{{6}}\.json")
 
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake.catalog import manifest_file
+from mlfactory.lake.removal import refuse_half_removed
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
 from mlfactory.product.loader import Product
@@ -92,7 +93,11 @@ def manifest(
         name: the manifest's own name where a partition can have several, as trainings do.
         begin: remove the manifest of the earlier run at once. A stage that can still be refused
             before it has written anything passes False and calls `begin` itself.
+
+    Raises:
+        UsageError: if a removal of the product is under way, or was cut off.
     """
+    refuse_half_removed(product.name)
     record = Manifest(
         id=secrets.token_hex(8),
         product=product.name,

@@ -2,15 +2,17 @@
 
 Nothing that vouches for something outlives it: manifests go first, and of a table the newest
 version first, so that a reader finds an older state or none, whenever the removal is cut off.
-Removing again what was removed in part removes the rest.
+Removing again what was removed in part removes the rest, and until then a note that goes last keeps
+every stage from building on what is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlfactory.lake.catalog import LEDGER, MANIFESTS, raw
-from mlfactory.lake.store import Store, product_store
+from mlfactory.lake.catalog import LEDGER, MANIFESTS, REMOVAL, raw
+from mlfactory.lake.store import Store, find_json, product_store, write_json
+from mlfactory.product.errors import UsageError
 
 _FIRST = (MANIFESTS, LEDGER)
 _LOG = "_delta_log"
@@ -21,13 +23,46 @@ def held(product: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in product_store(product).list():
         top = name.partition("/")[0]
-        found[top] = found.get(top, 0) + 1
+        if top != REMOVAL:
+            found[top] = found.get(top, 0) + 1
     return found
 
 
 def is_table(product: str, name: str) -> bool:
     """Tell whether `name` is a table of the product, not a folder of files."""
     return bool(product_store(product).list(f"{name}/{_LOG}"))
+
+
+def removal_under_way(product: str) -> dict[str, bool] | None:
+    """Return what a removal that began and did not end takes with it, None if there is none."""
+    return find_json(product_store(product), REMOVAL)
+
+
+def begin_removal(product: str, *, registry: bool) -> None:
+    """Note that a product is being removed, before anything of it goes.
+
+    Args:
+        registry: whether what MLflow has of it goes as well.
+    """
+    write_json(product_store(product), REMOVAL, {"registry": registry})
+
+
+def end_removal(product: str) -> None:
+    """Note that all is gone that was to go."""
+    product_store(product).delete_all()
+
+
+def refuse_half_removed(product: str) -> None:
+    """Make sure that nothing is built on what a removal has left.
+
+    Raises:
+        UsageError: if one was cut off, or is under way.
+    """
+    if removal_under_way(product) is not None:
+        raise UsageError(
+            f"product {product} is removed in part: a reset of it is under way, or was cut off",
+            remedy=f"mlfactory reset {product} goes on with it",
+        )
 
 
 def remove_everything(product: str) -> Iterator[str]:
@@ -37,7 +72,6 @@ def remove_everything(product: str) -> Iterator[str]:
     for name in sorted(names, key=lambda name: (name not in _FIRST, name)):
         _remove(store, name)
         yield name
-    store.delete_all()
 
 
 def remove_source(product: str, source: str) -> None:

@@ -135,7 +135,7 @@ def _of_role(
         rows=rows,
         labels=known[LABEL].iloc[places[places >= 0]].reset_index(drop=True),
         traits=traits[list(product.spec.features.sensitive)],
-        groups=entities(traits[group]) if group is not None else None,
+        groups=entities(traits[group], rows[on]) if group is not None else None,
     )
 
 

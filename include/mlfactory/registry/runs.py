@@ -22,6 +22,7 @@ from mlflow.exceptions import MlflowException
 
 from mlfactory.product.loader import Product
 from mlfactory.registry import artifacts
+from mlfactory.registry.abandoned import PROCESS, dies_with_this_process, this_process
 from mlfactory.registry.claims import agreed
 from mlfactory.registry.connection import client, guarded
 from mlfactory.settings import settings
@@ -51,7 +52,7 @@ def training_run(
         claim=("run", training_id),
         title=f"train {partition_key}",
         known_by={"mlfactory.training_id": training_id, "mlfactory.kind": "training"},
-        tags={"mlfactory.partition": partition_key},
+        tags={"mlfactory.partition": partition_key, **dies_with_this_process(training_id)},
     )
     return _running(run_id) if reopen else run_id
 
@@ -65,7 +66,7 @@ def candidate_run(product: Product, parent_run_id: str, training_id: str, candid
         claim=("run", f"{training_id}.{candidate}"),
         title=candidate,
         known_by={"mlflow.parentRunId": parent_run_id, "mlfactory.candidate": candidate},
-        tags={"mlfactory.kind": "candidate"},
+        tags={"mlfactory.kind": "candidate", **dies_with_this_process(training_id)},
     )
     return _running(run_id)
 
@@ -243,8 +244,12 @@ def _exists(run_id: str) -> bool:
 
 
 def _running(run_id: str) -> str:
-    if client().get_run(run_id).info.status != "RUNNING":
+    run = client().get_run(run_id)
+    if run.info.status != "RUNNING":
         client().update_run(run_id, status="RUNNING")
+    if run.data.tags.get(PROCESS, this_process()) != this_process():
+        # it was begun by a process that has ended, and goes on in this one
+        client().set_tag(run_id, PROCESS, this_process())
     return run_id
 
 

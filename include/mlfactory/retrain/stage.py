@@ -13,6 +13,7 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.retrain.evidence import observations_until, past_before
+from mlfactory.retrain.news import is_news
 from mlfactory.retrain.policy import Decision, decide
 from mlfactory.trainings.split import plan
 
@@ -30,8 +31,9 @@ class RetrainResult:
 def run(product: Product, partition: Partition) -> RetrainResult:
     """Decide whether to train with the cut-off `partition`, from what was known at its end.
 
-    The decision, yes or no, becomes an entry of the ledger. Deciding again decides the same, unless
-    such a training was judged in the meantime: it is not asked for twice.
+    A request becomes an entry of the ledger, and so does a refusal that is not the one before it
+    once more: of a quiet year the ledger tells when it became quiet. Deciding again decides the
+    same, unless such a training was judged in the meantime: it is not asked for twice.
     """
     with manifest(product, "retrain", partition.key) as record:
         record.inputs = Lake(product.name).versions(METRICS, LABELS)
@@ -41,22 +43,25 @@ def run(product: Product, partition: Partition) -> RetrainResult:
             product.spec, partition, past, observations, lambda: plan(product, partition)
         )
         figures = _figures(decision)
-        ledger.record(
-            product.name,
-            ledger.Entry(
-                event="retrain_requested" if decision.requested else "retrain_refused",
-                partition=partition.key,
-                why=decision.reason,
-                details={
-                    "refusals": list(decision.refusals),
-                    "champion_cutoff": past.champion,
-                    "follows": past.newest_decision,
-                    **figures,
-                },
-            ),
+        entry = ledger.Entry(
+            event="retrain_requested" if decision.requested else "retrain_refused",
+            partition=partition.key,
+            why=decision.reason,
+            details={
+                "refusals": list(decision.refusals),
+                "champion_cutoff": past.champion,
+                "follows": past.newest_decision,
+                **figures,
+            },
         )
+        if is_news(entry, ledger.entries(product.name, *ledger.REQUESTS)):
+            ledger.record(product.name, entry)
         record.counts = figures
-        record.facts = {"requested": decision.requested, "reason": decision.reason}
+        record.facts = {
+            "requested": decision.requested,
+            "reason": decision.reason,
+            "refusals": list(decision.refusals),
+        }
     verb = "requested" if decision.requested else "not requested"
     _log.info("%s %s: training %s: %s", product.name, partition, verb, decision.reason)
     return RetrainResult(decision.requested, decision.reason)

@@ -324,7 +324,8 @@ def _loading(subject: Subject, stored: StoredModel) -> Section:
             "In Python, where the factory is installed; the digest of the files is checked:",
             "With MLflow alone it is not checked. mlflow.pyfunc.load_model and "
             f"`mlflow models serve -m models:/{name}/VERSION --env-manager local` take the same "
-            "frames and answer the same, where the factory is installed as well.",
+            "frames and answer the same, where the factory is installed as well and "
+            "MLFLOW_TRACKING_URI names the factory's MLflow.",
         ),
         code=code,
     )

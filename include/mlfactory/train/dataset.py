@@ -161,7 +161,7 @@ def _rows(
         times=times,
         known_at=None if times is None else labels[AVAILABLE_AT],
         blocks=None if times is None else days(times),
-        groups=groups_of(labels),
+        groups=groups_of(product, labels),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
 from mlfactory.product.metrics import LabelKind
 from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.train.dataset import Rows
+from mlfactory.trainings.blocks import hashes
 
 ENOUGH_OF_A_CLASS = 5_000
 """Rows of a class that are kept whatever its share; what more there are teach little."""
@@ -31,9 +31,7 @@ def thinned(rows: Rows, key: list[str], kind: LabelKind, most: int) -> Rows:
     if len(rows) <= most:
         return rows
     names = [str(name) for name in key]
-    hashed = pd.util.hash_pandas_object(
-        rows.frame[names].astype("str"), index=False, hash_key=_HASH_KEY
-    ).to_numpy(np.uint64)
+    hashed = hashes(rows.frame[names], _HASH_KEY)
     if kind == "regression":
         codes: Ints = np.zeros(len(rows), dtype=np.intp)
     else:

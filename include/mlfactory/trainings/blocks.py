@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from mlfactory.lake.kinds import words
 from mlfactory.statistics.statistic import Ints
+
+Hashes = npt.NDArray[np.uint64]
+
+_HASH_KEY = "0123456789123456"
+"""That of pandas itself, so that a share held out by it stays what it was."""
+
+_ABSENT = "\0absent"
 
 
 def days(times: pd.Series) -> Ints:
@@ -15,11 +24,35 @@ def days(times: pd.Series) -> Ints:
     return codes
 
 
-def entities(values: pd.Series) -> Ints:
-    """Return (rows,) a number for the entity (customer, machine) that each row names.
+def hashes(named: pd.DataFrame, hash_key: str = _HASH_KEY) -> Hashes:
+    """Return (rows,) a hash of what names each row: of its words, whatever type its columns have.
+
+    A key of whole numbers is one of floats where a row lacks it, and one of text where a file says
+    so: 1, 1.0 and "1" are the same key.
+    """
+    text = pd.DataFrame({name: words(named[name]).fillna(_ABSENT) for name in named})
+    found = pd.util.hash_pandas_object(text.astype("str"), index=False, hash_key=hash_key)
+    return np.asarray(found, dtype=np.uint64)
+
+
+def entity_hashes(entity: pd.Series, named: pd.DataFrame) -> Hashes:
+    """Return (rows,) a hash of the entity (customer, machine) that each row names.
+
+    A row that names none is an entity of its own: of many without a customer nobody knows that they
+    are one.
+
+    Args:
+        named: what names each row.
+    """
+    # other than the hash of an entity that is called like the row
+    found: Hashes = np.where(entity.isna(), ~hashes(named), hashes(entity.to_frame()))
+    return found
+
+
+def entities(entity: pd.Series, named: pd.DataFrame) -> Ints:
+    """Return (rows,) a number for the entity of each row, see `entity_hashes`.
 
     The same name has the same number wherever it is read.
     """
-    hashed = pd.util.hash_pandas_object(values.astype("str"), index=False)
-    codes: Ints = hashed.to_numpy(np.uint64).view(np.int64)
+    codes: Ints = entity_hashes(entity, named).view(np.int64)
     return codes

@@ -20,7 +20,7 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.statistics.statistic import Ints
-from mlfactory.trainings.blocks import entities
+from mlfactory.trainings.blocks import entities, entity_hashes, hashes
 from mlfactory.trainings.usable import not_usable
 
 _GROUP = "\0group"
@@ -142,8 +142,9 @@ def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mas
         rows: as `labelled_rows` returns them.
     """
     if product.calendar.is_snapshot:
-        named = [_GROUP] if _GROUP in rows else list(product.spec.features.key)
-        held_out = held_out_by_key(rows[named], product.spec.holdout_fraction)
+        key = rows[list(product.spec.features.key)]
+        group = rows.get(_GROUP)
+        held_out = held_out_by_key(key, product.spec.holdout_fraction, group)
         return ~held_out, held_out
     if not chosen.holdout_partitions:
         nothing = np.zeros(len(rows), dtype=np.bool_)
@@ -154,18 +155,24 @@ def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mas
     return fitted & (rows[AVAILABLE_AT] <= start).to_numpy(), held_out
 
 
-def held_out_by_key(key: pd.DataFrame, fraction: float) -> Mask:
+def held_out_by_key(key: pd.DataFrame, fraction: float, group: pd.Series | None = None) -> Mask:
     """Tell for each row whether its key is among the share that is held out.
 
     It rests on the key alone, so that a row held out once is held out by every training.
+
+    Args:
+        group: the entity of each row, if rows of one belong together; it counts then, and the key
+            of rows that name none.
     """
-    hashed = pd.util.hash_pandas_object(key.astype("str"), index=False).to_numpy(np.uint64)
+    hashed = hashes(key) if group is None else entity_hashes(group, key)
     return np.asarray(hashed < np.uint64(fraction * 2**64))
 
 
-def groups_of(rows: pd.DataFrame) -> Ints | None:
+def groups_of(product: Product, rows: pd.DataFrame) -> Ints | None:
     """Return a number for the entity of each row, None if the spec names none."""
-    return entities(rows[_GROUP]) if _GROUP in rows else None
+    if _GROUP not in rows:
+        return None
+    return entities(rows[_GROUP], rows[[PARTITION, *product.spec.features.key]])
 
 
 def least_of_the_rarest(product: Product) -> int:

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from typer.testing import CliRunner, Result
 
 from mlfactory.cli import record
 from mlfactory.cli.main import app
-from mlfactory.lake.removal import held
+from mlfactory.cycle.training_ids import new_training_id
+from mlfactory.lake import removal
+from mlfactory.lake.removal import held, removal_under_way
 from mlfactory.lake.tables import Lake
+from mlfactory.registry import removal as registry_removal
+from mlfactory.registry import runs
+from mlfactory.registry.connection import client
 from mlfactory.registry.removal import registered
 from mlfactory.scheduler import api
 from mlfactory.settings import settings
@@ -126,3 +135,81 @@ def test_it_waits_for_runs_that_are_under_way(shelf, monkeypatch: pytest.MonkeyP
     assert "ledger" in held("shelf")
     assert mlfactory("reset", "shelf", "--yes", "--force").exit_code == 0
     assert held("shelf") == {}
+
+
+@pytest.mark.parametrize("cut", ["a part of the lake", "the model", "the runs"])
+def test_a_removal_that_was_killed_is_gone_on_with(
+    shelf, monkeypatch: pytest.MonkeyPatch, cut: str
+) -> None:
+    """Whatever was left, nothing is built on it, and another reset removes it."""
+    product = shelf()
+    ran("shelf")
+    artifacts = Path(settings().artifacts_uri) / "shelf"
+    assert artifacts.is_dir()
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if cut == "a part of the lake":
+            patch.setattr(removal, "_remove", cut_after(3, removal._remove))
+        elif cut == "the model":
+            patch.setattr(MlflowClient, "delete_registered_model", killed)
+        else:
+            patch.setattr(registry_removal, "store_at", killed)
+        assert mlfactory("reset", "shelf", "--yes", "--registry").exit_code != 0
+    refused = mlfactory("run", "shelf")
+    assert refused.exit_code == 1
+    assert "mlfactory reset shelf goes on with it" in refused.stderr.replace("\n", " ")
+    # also where the product's files are gone by now, and nobody says --registry once more
+    (product.folder / "product.yaml").unlink()
+    done = mlfactory("reset", "shelf", "--yes")
+    assert done.exit_code == 0 and "a reset of shelf was cut off" in done.stdout
+    assert held("shelf") == {} and removal_under_way("shelf") is None
+    known = registered("shelf")
+    assert known == type(known)(versions=0, runs=0, aliases=())
+    assert not artifacts.exists()
+    shelf()
+    ran("shelf")
+
+
+def cut_after(count: int, real: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that does its work so many times and is killed then."""
+    done = []
+
+    def cut(*given: object) -> None:
+        if len(done) == count:
+            raise KeyboardInterrupt
+        done.append(given)
+        real(*given)
+
+    return cut
+
+
+def test_the_runs_of_a_killed_command_are_ended_by_the_next(shelf) -> None:
+    product = shelf()
+    ran("shelf")
+    of_a_command = new_training_id(product.calendar.parse("snapshot"))
+    # what a process leaves that is killed in its search; it has begun and ended by now
+    code = (
+        "from mlfactory.product.loader import load_product;"
+        "from mlfactory.registry import runs;"
+        f"shelf, key = load_product('shelf'), '{of_a_command}';"
+        "parent = runs.training_run(shelf, 'snapshot', key);"
+        "child = runs.candidate_run(shelf, parent, key, 'logistic_regression');"
+        "airflows = runs.training_run(shelf, 'snapshot', 'snapshot.scheduled__1');"
+        "print(parent, child, airflows)"
+    )
+    left = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    parent, child, airflows = left.stdout.decode().split()
+    own = runs.training_run(
+        product, "snapshot", new_training_id(product.calendar.parse("snapshot"))
+    )
+    assert "2 MLflow runs of a killed command were ended" in mlfactory("run", "shelf").stdout
+
+    def status(run_id: str) -> str:
+        return str(client().get_run(run_id).info.status)
+
+    assert [status(run) for run in (parent, child)] == ["KILLED", "KILLED"]
+    # one goes on in another process, the other one lives
+    assert [status(run) for run in (airflows, own)] == ["RUNNING", "RUNNING"]

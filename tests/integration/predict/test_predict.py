@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from tests.integration.predict.bakeries import DAYS, orders
+from tests.s3.server import free_port
 from typer.testing import CliRunner
 
 from mlfactory import predict
@@ -15,6 +22,10 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.settings import REPOSITORY, settings
+
+README = (REPOSITORY / "README.md").read_text()
+PORT = 5001
+"""That of the page."""
 
 
 @pytest.fixture
@@ -199,13 +210,53 @@ def test_mlflow_answers_what_the_batch_and_the_file_were_answered(bakery: Produc
     assert (said["decision"] == batch["prediction"]).all()
 
 
+def test_mlflow_serves_the_model_as_the_readme_says(bakery: Product, tmp_path: Path) -> None:
+    """The lines are the page's own, but for the product, the place of its home and the port."""
+    blocks = [part.split("```")[0] for part in README.split("```sh\n")[1:]]
+    place = next(number for number, block in enumerate(blocks) if "models serve" in block)
+    serve, ask = blocks[place], blocks[place + 1]
+    port = free_port()
+    serve = serve.replace("sqlite:///var/", f"sqlite:///{settings().home}/")
+    serve = serve.replace("loan_default", "bakery").replace("\nmlflow", "\nexec mlflow")
+    assert f"--port {PORT}" in serve and f":{PORT}/" in ask
+    features = Lake("bakery").read("features", [DAYS[-1]]).head(3)
+    rows = features[["amount", "rate_before", "loyalty", "express"]].to_dict("records")
+    asked = ask[: ask.index("-d '")] + f"-d '{json.dumps({'dataframe_records': rows})}'"
+    place_of_python = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with (tmp_path / "serve.log").open("w") as log:
+        server = subprocess.Popen(
+            ["bash", "-c", serve.replace(str(PORT), str(port))],
+            env={**os.environ, **place_of_python},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        answer = _answer(asked.replace(str(PORT), str(port)), server)
+    finally:
+        server.terminate()
+        server.wait(30)
+    batch = Lake("bakery").read("predictions", [DAYS[-1]]).set_index(bakery.spec.features.key[0])
+    expected = batch.loc[features[bakery.spec.features.key[0]], "score"]
+    assert [said["score"] for said in answer["predictions"]] == pytest.approx(list(expected))
+
+
+def _answer(command: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:
+    until = time.monotonic() + 120
+    while True:
+        done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+        if done.returncode == 0:
+            answer: dict[str, Any] = json.loads(done.stdout)
+            return answer
+        assert server.poll() is None and time.monotonic() < until
+        time.sleep(0.5)
+
+
 def test_the_table_of_predictions_is_read_as_the_readme_says(bakery: Product) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    blocks = [part.split("```")[0] for part in readme.split("```python\n")[1:]]
+    blocks = [part.split("```")[0] for part in README.split("```python\n")[1:]]
     code = next(block for block in blocks if "predictions" in block)
     code = code.replace("var/lake/loan_default", f"{settings().lake_uri}/bakery")
     found: dict[str, pd.DataFrame] = {}
     exec(code.replace("2024-06-01", DAYS[-1]), found)
     assert len(found["answers"]) == 480
     for column in found["answers"].columns:
-        assert f"`{column}`" in readme or column in bakery.spec.features.columns
+        assert f"`{column}`" in README or column in bakery.spec.features.columns

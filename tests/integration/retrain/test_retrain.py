@@ -6,6 +6,7 @@ import pytest
 from tests.left_rows import leave_rows
 
 from mlfactory import retrain
+from mlfactory.cli.timeline import timeline
 from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.product.loader import Product
@@ -198,3 +199,18 @@ def test_a_snapshot_is_asked_for_once(home, make_product):
         f"nothing asks for it: the only partition was trained on at {promoted.at}; "
         "train again by hand when the data has changed"
     )
+
+
+def test_quiet_partitions_leave_one_entry_and_each_its_answer_in_the_manifest(product):
+    judge(product, 2)
+    for number in range(3, 8):
+        label(product, number)
+        measure(product, number, (number, "drift", "", 0.01 * number, "ok"))
+        decide(product, number)
+    said = ledger.entries("rides", "retrain_refused")
+    assert [entry.partition for entry in said] == ["2013-03-01"]
+    facts = read_manifest("rides", "retrain", "2013-06-01")["facts"]
+    assert facts["requested"] is False and facts["refusals"] == []
+    assert facts["reason"].startswith("nothing asks for it: drift ok in 2013-06-01")
+    # what the ledger does not repeat, the timeline tells all the same
+    assert [row.reason for row in timeline(product, ["2013-06-01"])] == [facts["reason"]]

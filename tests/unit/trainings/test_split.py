@@ -13,6 +13,7 @@ from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
 from mlfactory.train.dataset import read_split
+from mlfactory.trainings.blocks import entities
 from mlfactory.trainings.split import held_out_by_key, plan
 
 DEFAULTS = """
@@ -252,3 +253,37 @@ def test_a_key_is_held_out_or_not_whatever_other_keys_there_are():
 def test_a_share_held_out_does_not_change_with_the_version_of_pandas():
     held_out = held_out_by_key(pd.DataFrame({"wine": np.arange(12)}), 0.25)
     assert list(np.flatnonzero(held_out)) == [2, 4, 6, 10]
+
+
+@pytest.mark.parametrize("kind", ["float64", "Int64", "str", "object"])
+def test_a_share_held_out_does_not_change_with_the_type_of_the_key(kind: str):
+    numbers = pd.Series(range(200))
+    expected = held_out_by_key(pd.DataFrame({"wine": numbers}), 0.25)
+    assert np.array_equal(held_out_by_key(numbers.astype(kind).to_frame(), 0.25), expected)
+    other = pd.DataFrame({"row": range(200, 400)})
+    by_group = held_out_by_key(other, 0.25, numbers.astype(kind))
+    assert np.array_equal(by_group, expected)
+    with_a_gap = pd.concat([numbers, pd.Series([None])], ignore_index=True).astype("float64")
+    assert np.array_equal(held_out_by_key(with_a_gap.to_frame(), 0.25)[:-1], expected)
+
+
+def test_rows_that_name_no_customer_are_each_a_customer_of_its_own(
+    home, make_product: Callable[..., Product]
+):
+    product = make_product(snapshot_spec().replace("key: [parcel]", "key: [parcel], group: town"))
+    snapshot(product, town=[None if row % 2 else f"town {row // 10}" for row in range(400)])
+    slot = product.calendar.parse("snapshot")
+    split = read_split(product, slot, plan(product, slot))
+    held_out = split.holdout.frame["town"].isna()
+    # a quarter of them, and not all or none
+    assert 30 <= held_out.sum() <= 70
+    assert split.holdout.groups is not None
+    assert len(np.unique(split.holdout.groups[held_out])) == held_out.sum()
+    named = split.holdout.frame["town"].dropna()
+    assert len(np.unique(split.holdout.groups[~held_out])) == named.nunique()
+
+
+def test_a_row_without_customer_is_not_the_customer_of_its_name():
+    named = pd.DataFrame({"row": ["a", "b", "c"]})
+    numbers = entities(pd.Series(["b", None, "c"]), named)
+    assert len(set(numbers)) == 3 and numbers[0] == entities(pd.Series(["b"]), named[:1])[0]
