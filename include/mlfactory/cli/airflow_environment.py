@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
-from pathlib import Path
 
+from mlfactory.cli.environment import LOG_IN, own_environment
 from mlfactory.cli.local_files import write_text
 from mlfactory.scheduler.login import airflow_home, password_file, write_password
 from mlfactory.settings import REPOSITORY, Settings
@@ -23,27 +22,12 @@ if sys.argv[1:2] == ["scheduler"]:
     from mlfactory.pipeline import warm  # noqa: F401
 '''
 
-_ANOTHER_AIRFLOW = ("AIRFLOW__", "AIRFLOW_HOME", "AIRFLOW_CONFIG", "_AIRFLOW_")
-_ANY_MLFLOW = ("MLFLOW_", "_MLFLOW_")
-_LOG_IN = (
-    "MLFLOW_TRACKING_USERNAME",
-    "MLFLOW_TRACKING_PASSWORD",
-    "MLFLOW_TRACKING_TOKEN",
-    "MLFLOW_TRACKING_AUTH",
-    "MLFLOW_TRACKING_AWS_SIGV4",
-    "MLFLOW_TRACKING_INSECURE_TLS",
-    "MLFLOW_TRACKING_SERVER_CERT_PATH",
-    "MLFLOW_TRACKING_CLIENT_CERT_PATH",
-    "MLFLOW_HTTP_REQUEST_",
-)
-"""How a task gets in at an MLflow server, not at which."""
-
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of every process of the local Airflow."""
     url = settings.airflow_url
     return {
-        **own_environment(*_LOG_IN),
+        **own_environment(*LOG_IN),
         "AIRFLOW_HOME": str(airflow_home(settings)),
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
@@ -86,26 +70,6 @@ def prepare_airflow_home(settings: Settings) -> None:
     """Write the files that Airflow reads from its home: the password and what to import early."""
     write_text(airflow_home(settings) / "config" / "airflow_local_settings.py", _PREIMPORTS)
     write_password(settings)
-
-
-def own_environment(*of_mlflow: str) -> dict[str, str]:
-    """Return the environment of this process without what configures another Airflow or MLflow.
-
-    Airflow's connections and variables stay: alerts name them.
-
-    Args:
-        of_mlflow: how the names begin of those of MLflow's variables that stay all the same.
-    """
-    return {
-        **{
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith((*_ANOTHER_AIRFLOW, *_ANY_MLFLOW)) or name.startswith(of_mlflow)
-        },
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
-        # else a process that names itself overwrites what it is known by: see processes.py
-        "SPT_NOENV": "1",
-    }
 
 
 def _database(settings: Settings) -> str:

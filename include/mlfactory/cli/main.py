@@ -1,6 +1,6 @@
 """The command `mlfactory`: reads what was asked for and calls the function that does it.
 
-Everything but typer and rich is imported inside the commands, so that asking for help is quick.
+What takes long to import is imported inside the commands, so that asking for help is quick.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
+
+from mlfactory.cli.environment import leave_another_mlflow
 
 if TYPE_CHECKING:
     from mlfactory.product.loader import Product
@@ -73,6 +75,7 @@ def _options(
         bool, typer.Option("--debug", help="Show the log, and the traceback of an error.")
     ] = False,
 ) -> None:
+    leave_another_mlflow()
     logging.basicConfig(
         level=logging.INFO if debug else logging.WARNING,
         format="%(levelname)s %(name)s: %(message)s",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from mlfactory.cli.airflow_environment import airflow_environment, own_environment
+from mlfactory.cli.airflow_environment import airflow_environment
+from mlfactory.cli.environment import LET_IN, own_environment
 from mlfactory.settings import Settings
 
-_WHO_MAY_REACH = ("MLFLOW_SERVER_ALLOWED_", "MLFLOW_SERVER_CORS_", "MLFLOW_SERVER_X_FRAME_")
 _NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
 
 
@@ -120,7 +120,7 @@ def _mlflow_environment(settings: Settings) -> dict[str, str]:
     if database.startswith(("http://", "https://")):
         database = f"sqlite:///{settings.home / 'mlflow' / 'mlflow.db'}"
     return {
-        **own_environment(*_WHO_MAY_REACH),
+        **own_environment(*LET_IN),
         **_mlflow_on_s3(settings),
         # not among the arguments: it may have a password in it
         "MLFLOW_BACKEND_STORE_URI": database,

@@ -25,4 +25,19 @@ def repository(
     path = path_of(artifact_uri)
     if tracking.startswith(("http://", "https://")) or path is None:
         return MlflowArtifactsRepository(artifact_uri, tracking_uri, registry_uri)
-    return get_artifact_repository(f"{settings().artifacts_uri}/{path}")
+    place = f"{settings().artifacts_uri}/{path}"
+    return _in_our_bucket(place) if place.startswith("s3://") else get_artifact_repository(place)
+
+
+def _in_our_bucket(address: str) -> Any:
+    """Return MLflow's repository on S3 that goes there as the rest of the factory does."""
+    from mlflow.store.artifact.s3_artifact_repo import S3ArtifactRepository
+
+    from mlfactory.lake import s3
+
+    class InOurBucket(S3ArtifactRepository):  # type: ignore[misc]  # MLflow is untyped here
+        # MLflow's own goes where MLFLOW_S3_ENDPOINT_URL leads, and names the bucket in the host
+        def _get_s3_client(self) -> Any:
+            return s3.client()
+
+    return InOurBucket(address)

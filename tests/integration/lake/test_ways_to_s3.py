@@ -12,6 +12,7 @@ from uuid import uuid4
 import httpx
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from tests.s3.server import S3Server, free_port, wait_for
 
 from mlfactory.cli.services import Service, services
@@ -170,6 +171,23 @@ def test_the_mlflow_server_finds_what_tasks_keep_there(
     asked = {"run_uuid": run, "path": "card.md"}
     answer = httpx.get(f"{mlflow.address}/get-artifact", params=asked, timeout=60)
     assert (answer.status_code, answer.text) == (200, "# card")
+
+
+def test_mlflow_itself_without_a_server_goes_there_too(
+    mlflow_file: Path,
+    way: Way,
+    s3_server: S3Server,
+    make_product: Callable[..., object],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    way({"AWS_PROFILE": "factory"})
+    monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", NOWHERE)
+    monkeypatch.setenv("MLFACTORY_LAKE", f"s3://{s3_server.bucket}/{uuid4().hex}")
+    settings.cache_clear()
+    run = runs.training_run(make_product(SPEC), "2024-01-03", "2024-01-03.a")
+    runs.log_text(run, "# card", "card.md")
+    client = MlflowClient(settings().tracking_uri)
+    assert [found.path for found in client.list_artifacts(run)] == ["card.md"]
 
 
 SPEC = """
