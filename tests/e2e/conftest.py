@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,19 @@ class Factory:
         rows = f"id,at,price,sold\n{day}a,{day}T08:00:00Z,1,0\n{day}b,{day}T09:00:00Z,2,1\n"
         (folder / f"sales-{day}.csv").write_text(rows)
 
+    def backfill(self, dag_id: str, at: str) -> None:
+        """Let Airflow run the one partition that begins at a moment, as a backfill of it."""
+        asked = {
+            "dag_id": dag_id,
+            "from_date": at,
+            "to_date": at,
+            "reprocess_behavior": "none",
+            "max_active_runs": 1,
+            "run_backwards": False,
+            "dag_run_conf": {},
+        }
+        self.api._ask("POST", "/backfills", json=asked)
+
     def ended(self, dag_id: str, key: str | None, run_id: str = "", seconds: float = 180) -> DagRun:
         """Wait until a run of the DAG for the key is over, the one of that id if it is given."""
         deadline = time.monotonic() + seconds
@@ -87,6 +101,17 @@ def small_budget(folder: Path) -> None:
     )
 
 
+def hourly(folder: Path) -> None:
+    """Cut a shop into hours, all of them in one file, which nothing of the last hour is in."""
+    spec = folder / "product.yaml"
+    text = spec.read_text().replace("every: day", "every: hour")
+    spec.write_text(text.replace("sales-{partition}.csv", "sales.csv"))
+    first = datetime.now(UTC) - timedelta(hours=9)
+    hours = [f"{first + timedelta(hours=ago):%Y-%m-%dT%H:30:00Z}" for ago in range(9)]
+    rows = "".join(f"{hour},{hour},1,0\n" for hour in hours)
+    (folder / "sales.csv").write_text("id,at,price,sold\n" + rows)
+
+
 @pytest.fixture(scope="session")
 def factory(
     tmp_path_factory: pytest.TempPathFactory, lake_place: str, request: pytest.FixtureRequest
@@ -97,12 +122,14 @@ def factory(
     for name in ("_flights", "flight_delay", "wine_cultivar"):
         shutil.copytree(PRODUCTS / name, products / name)
     small_budget(products / "flight_delay")
-    for name in ("shop", "kiosk", "stall"):
+    for name in ("shop", "kiosk", "stall", "cart", "ticker"):
         (products / name).mkdir()
         (products / name / "product.yaml").write_text(SHOP.replace("NAME", name))
         (products / name / "features.py").write_text(
             "def build(sources): return sources['sales']\n"
         )
+
+    hourly(products / "ticker")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFACTORY_HOME", str(root / "home"))

@@ -16,6 +16,9 @@ from mlfactory.reconcile.lacking import never_landed
 from mlfactory.reconcile.pace import hindering, next_try
 from mlfactory.scheduler.api import AirflowApi, DagRun
 
+_ON_SCHEDULE = "scheduled__"
+"""How Airflow begins the ids of the runs that it makes itself, tick after tick."""
+
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -62,7 +65,10 @@ class _Look:
     ) -> None:
         self.product, self.api, self.now = product, api, now
         self.known, self.paused = known, paused
-        self.landing = next((run for run in moving if _part(run) == DATA), None)
+        self.scheduled = next(
+            (run for run in moving if _part(run) == DATA and run.run_id.startswith(_ON_SCHEDULE)),
+            None,
+        )
 
     def judged(self, gap: Gap) -> Gap:
         """Return the gap with what stands against mending it, if anything does."""
@@ -73,9 +79,10 @@ class _Look:
             return gap.hindered(f"Airflow has no DAG {dag_id}: mlfactory check {self.product.name}")
         if gap.part in self.paused:
             return gap.hindered(f"{dag_id} is paused")
-        if gap.part == DATA and self.landing is not None:
-            # one at a time: the schedule itself goes on with what waits behind a late partition
-            return gap.hindered(f"waits for {dag_id} {self.landing.run_id}, which is under way")
+        late = self.scheduled
+        if gap.kind == MISSING and late is not None and _key(self.product, late) < gap.key:
+            # the schedule itself goes on with what waits behind a late partition
+            return gap.hindered(f"waits for {dag_id} {late.run_id}, which is under way")
         return self._paced(gap, dag_id)
 
     def runs(self, dag_id: str, key: str) -> list[DagRun]:

@@ -194,6 +194,20 @@ def test_what_waits_behind_a_late_partition_is_left_to_the_schedule(
     assert gap.hindrance == "waits for rain.data scheduled__1, which is under way"
 
 
+def test_what_no_schedule_will_come_to_does_not_wait_for_it(rain: Product, ran: Ran) -> None:
+    ran(*ALL, key="2026-03-05")
+    ran(*ALL[:1], key="2026-03-06")
+    ran(*ALL, key="2026-03-07")
+    late = dag_run("data", "2026-03-08", "running", "replay__1")
+    airflow = Airflow([late])
+    look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-09"), ("rain.data", "2026-03-06")]
+    # a run on schedule is behind the partition that is stale, and no other comes to that
+    airflow = Airflow([dag_run("data", "2026-03-08", "running")])
+    look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-06")]
+
+
 def test_a_paused_dag_is_told_and_so_are_the_runs_that_wait_for_it(rain: Product, ran: Ran) -> None:
     ran(*ALL, key="2026-03-08")
     airflow = Airflow([dag_run("data", "2026-03-07", "queued")], paused=["rain.data"])
