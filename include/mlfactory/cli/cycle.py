@@ -33,17 +33,28 @@ def run_partitions(
     stages: Sequence[str],
     budget: Budget,
     console: Console,
+    *,
+    renew: bool = False,
 ) -> None:
     """Run the given stages of each partition, the whole cycle if none are given.
 
     The whole cycle trains and promotes only if the stage retrain asks for it.
 
+    Args:
+        renew: read registers anew instead of keeping them as they were seen.
+
     Raises:
-        UsageError: if there is no such stage or candidate, or no training to promote.
+        UsageError: if there is no such stage or candidate, no training to promote, or registers are
+            to be renewed without the stage ingest.
         FactoryError: whatever a stage raises; what comes after it is not run.
     """
     _refuse_unknown_stages(stages)
     _refuse_other_candidates(budget.candidates or (), product.spec.candidates)
+    if renew and stages and "ingest" not in stages:
+        raise UsageError(
+            "--renew is about the stage ingest, which is not among those to run",
+            remedy="add --stage ingest",
+        )
     if "train" in stages and not budget.reason:
         budget = replace(budget, reason=BY_HAND)
     if not stages or "train" in stages:
@@ -52,7 +63,7 @@ def run_partitions(
         training = new_training_id(partition)
         if "promote" in stages and "train" not in stages:
             training = newest_training(product, partition)
-        job = Job(product, partition, training, budget=budget)
+        job = Job(product, partition, training, budget=budget, renew=renew)
         if not stages:
             _run(job, STAGES, console)
         for stage in (name for name in STAGES if name in stages):

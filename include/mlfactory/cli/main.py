@@ -143,6 +143,14 @@ def run(
             "--downstream", help="Then run again what read something that was replaced by this."
         ),
     ] = False,
+    renew: Annotated[
+        bool,
+        typer.Option(
+            "--renew",
+            help="Read sources without event times anew, instead of keeping them as they were "
+            "seen; so lands a register that was corrected.",
+        ),
+    ] = False,
 ) -> None:
     """Run the whole cycle of a partition in this process, without Airflow.
 
@@ -162,6 +170,7 @@ def run(
         stage or [],
         Budget(trials, seconds, tuple(candidates) if candidates else None),
         Console(),
+        renew=renew,
     )
     if downstream:
         run_stale(found, Console())

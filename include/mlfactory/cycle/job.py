@@ -36,6 +36,7 @@ class Job:
     Attributes:
         training_id: of the training that the steps from `snapshot` on belong to.
         candidate: the family that the step `search` searches.
+        renew: whether the step `ingest` reads registers anew instead of keeping them as seen.
         land: whether the step `ingest` reads the sources; if not, what was landed before stands.
     """
 
@@ -44,6 +45,7 @@ class Job:
     training_id: str = ""
     candidate: str = ""
     budget: Budget = Budget()
+    renew: bool = False
     land: bool = True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import Any
 
 from mlfactory.product.errors import FactoryError
@@ -15,8 +16,9 @@ _log = logging.getLogger(__name__)
 def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     """Read the partitions again whose labels have come up to `partition`; tell which.
 
-    What cannot be read again is told and left as it is: it must not keep today's data away. It
-    stays owed: the next partition tries it again, and `mlfactory reconcile` names it.
+    What cannot be read again, or would be stopped, is told and left as it is: it must not keep
+    today's data away, nor take away what passed. It stays owed: the next partition tries it again,
+    and `mlfactory reconcile` names it.
 
     Returns:
         `again`, the keys that were read, and `failed`, why the others were not, by key.
@@ -28,7 +30,8 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     for due in due_again(product, partition):
         begin_reading(product, due.key)
         try:
-            ingest.run(product, due, again=True)
+            # landed first and judged then, a day that passed could be left stopped
+            ingest.run(product, due, again=partial(validate.refuse_stopped, product, due))
             validate.run(product, due)
             prepare.run(product, due)
         except FactoryError as error:

@@ -1,14 +1,15 @@
 """Which errors trying again can cure, and at what pace: that of the error.
 
 A file that is late is looked for again for hours; a service that is away, or a write that met
-another one, is tried again within seconds. Whatever else went wrong would go wrong again.
+another one, is tried again within seconds. Whatever else went wrong would go wrong again; a full
+disk is a person's to mend.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from mlfactory.product.errors import FactoryError, LateSourceError, ServiceError
+from mlfactory.product.errors import FactoryError, LateSourceError, ServiceError, is_disk_full
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -35,6 +36,8 @@ _BY_NAME = {
 
 def heals_in_seconds(error: BaseException) -> bool:
     """Tell whether the same step may succeed when it is tried again shortly."""
+    if is_disk_full(error):
+        return False
     if isinstance(error, FactoryError):
         return isinstance(error, ServiceError)
     if isinstance(error, OSError):

@@ -33,7 +33,7 @@ def ingest(job: Job) -> Done:
 
     if not job.land:
         return Done(landed_before(job.product, job.partition))
-    return Done(asdict(stage.run(job.product, job.partition)))
+    return Done(asdict(stage.run(job.product, job.partition, renew=job.renew)))
 
 
 def validate(job: Job) -> Done:

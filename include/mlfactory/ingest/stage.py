@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -26,6 +26,10 @@ from mlfactory.product.partitions import Partition
 _log = logging.getLogger(__name__)
 
 
+Judge = Callable[[Mapping[str, pa.Table]], None]
+"""Raises an error about rows that are not to be landed."""
+
+
 @dataclass(frozen=True)
 class IngestResult:
     """What was landed, by source; `no_data` where no source with event times has a row."""
@@ -46,7 +50,7 @@ class _Landed:
 
 
 def run(
-    product: Product, partition: Partition, *, renew: bool = False, again: bool = False
+    product: Product, partition: Partition, *, renew: bool = False, again: Judge | None = None
 ) -> IngestResult:
     """Land the rows of `partition` from every source, replacing what was landed before.
 
@@ -55,8 +59,9 @@ def run(
 
     Args:
         renew: read sources without event times anew, instead of keeping them as they were seen.
-        again: the partition is read again only for labels that have come since; rows that are gone
-            from their source since then are an error, and stay in the lake.
+        again: the partition is read again only for labels that have come since. Rows that are gone
+            from their source since then are an error; so is what this function raises, which is
+            given the rows that would be landed, by source. Either way the lake stays as it was.
 
     Raises:
         ContractError: if a source is not what its contract says.
@@ -72,14 +77,17 @@ def run(
             for name in product.spec.sources
         }
         rows = {name: each.landing.rows.num_rows for name, each in found.items()}
-        if again:
+        landed = {
+            name: marked(each.landing.rows, record.id, each.seen_at) for name, each in found.items()
+        }
+        if again is not None:
             _refuse_loss(product, partition, rows)
+            again(landed)
         record.begin()
-        for name, each in found.items():
+        for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
             if rows[name] or lake.version(raw(name)) is not None:
-                landed = marked(each.landing.rows, record.id, each.seen_at)
-                record.outputs[raw(name)] = lake.replace(raw(name), landed, partition.key)
+                record.outputs[raw(name)] = lake.replace(raw(name), table, partition.key)
         record.counts = rows
         result = IngestResult(
             rows=rows,

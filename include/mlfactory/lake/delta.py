@@ -26,7 +26,14 @@ from deltalake.exceptions import (
 from mlfactory.lake.catalog import PARTITION
 from mlfactory.lake.remedies import instead_of_table
 from mlfactory.lake.store import store_at
-from mlfactory.product.errors import FactoryError, IntegrityError, ServiceError, UsageError
+from mlfactory.product.errors import (
+    DiskFullError,
+    FactoryError,
+    IntegrityError,
+    ServiceError,
+    UsageError,
+    is_disk_full,
+)
 from mlfactory.settings import settings
 
 _EXISTS = "already exists"
@@ -146,6 +153,8 @@ def written(address: str) -> Iterator[None]:
         with told(address):
             yield
     except Exception as error:
+        if isinstance(error, OSError) and is_disk_full(error):
+            raise DiskFullError(address) from error
         # some of what it refuses it raises as nothing more than an exception
         if type(error) is not Exception:
             raise
@@ -226,6 +235,8 @@ def told(address: str) -> Iterator[None]:
     except (CommitFailedError, SchemaMismatchError, FileNotFoundError, FactoryError):
         raise
     except DeltaError as error:
+        if is_disk_full(error):
+            raise DiskFullError(address) from error
         raise IntegrityError(
             f"{address} cannot be read: {_first_line(error)}",
             remedy=f"put its folder _delta_log back from a copy, or {instead_of_table(address)}",

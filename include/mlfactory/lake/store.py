@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlfactory.lake.remedies import instead_of_file
-from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
+from mlfactory.product.errors import (
+    DiskFullError,
+    FactoryError,
+    IntegrityError,
+    UsageError,
+    is_disk_full,
+)
 from mlfactory.settings import settings
 
 _LONGEST_NAME = 900
@@ -206,7 +212,11 @@ def checked(name: str) -> str:
 
 
 def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
-    """Write a local file so that a reader sees the old content or the new, never a part."""
+    """Write a local file so that a reader sees the old content or the new, never a part.
+
+    Raises:
+        DiskFullError: there is no room for it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(6)}.{path.name}")
     try:
@@ -216,6 +226,10 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+    except OSError as error:
+        if is_disk_full(error):
+            raise DiskFullError(str(path)) from error
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

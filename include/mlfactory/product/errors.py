@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,8 +50,37 @@ class LateSourceError(ServiceError):
     """A source's data is not there yet: it is waited for, for hours, and not asked for at once."""
 
 
+class DiskFullError(FactoryError):
+    """There is no room left to write to: trying again cannot help before somebody makes some."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"{where} cannot be written: the disk is full, or its quota is used up",
+            remedy="make room there, then run it again; what was begun is done again whole",
+        )
+
+
 class UsageError(FactoryError):
     """The command or the trigger form asked for something that does not exist."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Tell whether an error, or one that it came from, says that a disk is full."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DiskFullError):
+            return True
+        if isinstance(cause, OSError) and cause.errno in _FULL:
+            return True
+        # libraries that are not Python's pass on the words only
+        if any(words in str(cause).lower() for words in _SAYING_FULL):
+            return True
+        cause = cause.__cause__
+    return False
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SAYING_FULL = ("no space left on device", "disk quota exceeded", "disk is full")
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,9 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
         record.has_read(landed)
-        checked = _check(product, lake, partition, landed)
-        counts = {name: each.count for name, each in checked.items()}
-        outcomes = {name: each.outcomes for name, each in checked.items()}
+        checked = _check(product, lake, _landed(product, partition, landed))
         bad = [row for each in checked.values() for row in each.bad]
-        judgement = judge(counts, outcomes, product.spec.expect.quarantine_budget)
+        counts, outcomes, judgement = _judged(product, checked)
         record.write(lake, QUARANTINE, as_table(bad, str(landed["id"])))
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
@@ -123,14 +121,46 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     )
 
 
-def _check(
-    product: Product, lake: Lake, partition: Partition, ingested: Mapping[str, Any]
-) -> dict[str, _Checked]:
+def refuse_stopped(product: Product, partition: Partition, rows: Mapping[str, pa.Table]) -> None:
+    """Make sure that rows which are about to replace those of `partition` would not stop it.
+
+    Nothing is written.
+
+    Args:
+        rows: as they would be landed, by source.
+
+    Raises:
+        ContractError: if the verdict on them would be `stop`.
+    """
+    _, _, judgement = _judged(product, _check(product, Lake(product.name), rows))
+    if judgement.verdict == "stop":
+        raise ContractError(
+            f"{product.name}, partition {partition}: what its sources have now would break its "
+            "contract, and is not landed:\n    " + "\n    ".join(judgement.reasons),
+            remedy="what was landed and passed before stays; mend the data, or the rules in "
+            "product.yaml",
+        )
+
+
+def _landed(
+    product: Product, partition: Partition, ingested: Mapping[str, Any]
+) -> dict[str, pa.Table]:
     landing, counts = str(ingested["id"]), ingested["counts"]
-    landed = {
+    return {
         name: landed_rows(product, name, {partition.key: Landed(landing, int(counts.get(name, 0)))})
         for name in product.spec.sources
     }
+
+
+def _judged(
+    product: Product, checked: Mapping[str, _Checked]
+) -> tuple[dict[str, Count], dict[str, tuple[Outcome, ...]], Judgement]:
+    counts = {name: each.count for name, each in checked.items()}
+    outcomes = {name: each.outcomes for name, each in checked.items()}
+    return counts, outcomes, judge(counts, outcomes, product.spec.expect.quarantine_budget)
+
+
+def _check(product: Product, lake: Lake, landed: Mapping[str, pa.Table]) -> dict[str, _Checked]:
     nothing_happened = not landed[_driving(product)].num_rows
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {
@@ -152,7 +182,7 @@ def _check_source(product: Product, lake: Lake, name: str, landed: pa.Table) -> 
     done = run_suite(product, name, rules, frame)
     source = product.spec.sources[name]
     key = source.key if len(frame) else ()
-    kinds = lake.columns(raw(name))
+    kinds = {field.name: field.type for field in landed.schema} | lake.columns(raw(name))
     reasons = reasons_of(frame, rescued, kinds, done.outcomes, key, source.event_time)
     # of rows without a time the count tells, and not the cells
     unread = unread_cells(rescued, kinds, but=source.event_time)

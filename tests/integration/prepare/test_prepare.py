@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -8,12 +9,16 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from mlfactory import ingest, prepare, validate
+from mlfactory.cli.cycle import run_partitions
+from mlfactory.cycle.job import Budget
+from mlfactory.cycle.labels import read_due_again
 from mlfactory.lake.catalog import VALIDATION, manifest_file
 from mlfactory.lake.labels import known_labels
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.rows import Standing, accepted_of
+from mlfactory.lake.rows import Standing, accepted_of, standings
 from mlfactory.lake.staleness import stale_runs
 from mlfactory.lake.store import Store, product_store
 from mlfactory.lake.tables import Lake
@@ -373,10 +378,32 @@ def test_a_register_stays_as_it_was_seen_until_it_is_renewed(shop: Product) -> N
     again = read_manifest("shop", "ingest", "2026-01-01")["facts"]["sources"]["items"]
     assert again["seen_at"] == seen["seen_at"]
     assert again["digest"] == seen["digest"]
-    ingest.run(shop, partition, renew=True)
-    validate.run(shop, partition)
-    prepare.run(shop, partition)
+    data, console = ["ingest", "validate", "prepare"], Console(file=io.StringIO())
+    run_partitions(shop, [partition], data, Budget(), console, renew=True)
     assert set(Lake("shop").read("features", ["2026-01-01"])["colour"]) == {"green", "blue"}
+    with pytest.raises(UsageError, match="--renew is about the stage ingest"):
+        run_partitions(shop, [partition], ["validate"], Budget(), console, renew=True)
+
+
+def test_a_day_that_passed_is_not_stopped_by_being_read_again_for_its_labels(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through(shop, "2026-01-01")
+    due = shop.calendar.parse("2026-01-01")
+    monkeypatch.setattr("mlfactory.lake.owed.due_again", lambda product, partition: [due])
+    before = read_manifest("shop", "validate", "2026-01-01")
+    # meanwhile the source has as many rows, and most of them are bad
+    (shop.folder / "orders.csv").write_text(orders().replace(",1\n", ",x\n"))
+    done = read_due_again(shop, shop.calendar.parse("2026-01-02"))
+    assert done["again"] == []
+    assert "would break its contract, and is not landed" in done["failed"]["2026-01-01"]
+    assert read_manifest("shop", "validate", "2026-01-01") == before
+    assert standings(shop, ["2026-01-01"])["2026-01-01"].state == "accepted"
+    assert through_prepare(shop, "2026-01-01").rows == 19
+    # and where the data is as good as it was, it is read
+    (shop.folder / "orders.csv").write_text(orders())
+    assert read_due_again(shop, shop.calendar.parse("2026-01-02"))["again"] == ["2026-01-01"]
+    assert read_manifest("shop", "validate", "2026-01-01")["id"] != before["id"]
 
 
 def test_a_register_that_was_stopped_is_read_again(shop: Product) -> None:
@@ -416,7 +443,7 @@ def test_reading_again_for_labels_never_loses_rows(shop: Product) -> None:
     before = state(shop)
     (shop.folder / "orders.csv").write_text("id,at,item,price,bad\n1-1,2026-01-01,i1,1,0\n")
     with pytest.raises(ContractError, match="its source has 1 of the 20 rows that it had"):
-        ingest.run(shop, shop.calendar.parse("2026-01-01"), again=True)
+        ingest.run(shop, shop.calendar.parse("2026-01-01"), again=lambda rows: None)
     assert_same(state(shop), before)
     assert prepare.run(shop, shop.calendar.parse("2026-01-01")).rows == 19
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+import sqlalchemy.exc
 from deltalake.exceptions import CommitFailedError
 
 from mlfactory.cycle.pace import RETRIES, heals_in_seconds, look_again, wait_before
-from mlfactory.product.errors import BuildError, ContractError, LateSourceError, ServiceError
+from mlfactory.product.errors import (
+    BuildError,
+    ContractError,
+    DiskFullError,
+    LateSourceError,
+    ServiceError,
+)
 from mlfactory.product.loader import load_product
 
 
@@ -37,9 +45,20 @@ def test_what_passes_by_itself_is_tried_again(error: Exception) -> None:
         KeyError("a bug"),
         FileNotFoundError("a path that is wrong"),
         PermissionError("not ours"),
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        OSError("Generic LocalFileSystem error: No space left on device (os error 28)"),
+        DiskFullError("/lake"),
+        sqlalchemy.exc.OperationalError("insert", {}, Exception("database or disk is full")),
     ],
 )
 def test_what_goes_wrong_again_is_not(error: Exception) -> None:
+    assert not heals_in_seconds(error)
+
+
+def test_an_error_that_came_from_a_full_disk_is_not_tried_again() -> None:
+    error = ServiceError("orders:read cannot reach its source")
+    error.__cause__ = OSError(errno.ENOSPC, "No space left on device")
     assert not heals_in_seconds(error)
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
+from deltalake.exceptions import DeltaError
 
+from mlfactory.lake import tables
 from mlfactory.lake.store import FolderStore, read_json
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import IntegrityError
+from mlfactory.product.errors import DiskFullError, IntegrityError
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,18 @@ def test_a_damaged_table_names_the_command(tmp_path: Path, table: str, command: 
     with pytest.raises(IntegrityError) as caught:
         Lake("shop", str(tmp_path / "shop")).read(table)
     assert command in caught.value.remedy
+
+
+def test_a_table_on_a_full_disk_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        # what deltalake raises, tried on a file system of 64 kB
+        raise DeltaError(
+            "Failed to parse parquet: External: Generic LocalFileSystem error: Unable to copy data "
+            "to file: No space left on device (os error 28)"
+        )
+
+    monkeypatch.setattr(tables, "write_deltalake", full)
+    with pytest.raises(DiskFullError, match="features"):
+        Lake("shop", str(tmp_path)).replace("features", pd.DataFrame({"x": [1]}), "2026-01-01")

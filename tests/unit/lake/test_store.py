@@ -19,7 +19,7 @@ from mlfactory.lake.store import (
     write_json,
     write_text,
 )
-from mlfactory.product.errors import IntegrityError, UsageError
+from mlfactory.product.errors import DiskFullError, IntegrityError, UsageError
 
 
 @pytest.fixture
@@ -167,9 +167,9 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_beside_it(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(stores.os, "fsync", disk_full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match=r"report\.html cannot be written: the disk is full"):
         write_text(store, "report.html", "new")
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DiskFullError, match="make room there"):
         store.create("claim", b"mine")
     assert store.read("report.html") == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
