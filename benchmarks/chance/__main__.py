@@ -9,12 +9,14 @@ The seeds are fixed, so the page is the same each time.
 from __future__ import annotations
 
 import os
+import resource
 import time
 from pathlib import Path
 
 # before numpy is imported, here and in the processes that are started from here
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
+import days
 import drift
 import gates
 from frame import rendered
@@ -34,7 +36,9 @@ the monitor does in [decision 0033](decisions/0033-drift-windows-and-profiles.md
 def main() -> None:
     """Write the page."""
     start = time.monotonic()
-    PAGE.write_text(HEAD + rendered([*gates.sections(), *drift.sections()]), encoding="utf-8")
+    PAGE.write_text(
+        HEAD + rendered([*days.sections(), *gates.sections(), *drift.sections()]), encoding="utf-8"
+    )
     print(f"{PAGE} in {time.monotonic() - start:.0f} s")
 
 

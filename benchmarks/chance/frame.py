@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import get_context
 
 PROCESSES = 2
 
-Cell = Callable[[], str]
-"""Makes the text of one cell. It can be pickled: a function, or a `functools.partial` of one."""
+Cell = Callable[[], tuple[str, ...]]
+"""Makes the texts of some neighbouring cells, from one simulation. It can be pickled: a function,
+or a `functools.partial` of one."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Section:
 
     Attributes:
         head: names of the columns, those of the labels first.
-        rows: labels of each row, and its cells.
+        rows: labels of each row, and what makes its cells.
     """
 
     title: str
@@ -35,15 +36,15 @@ def rendered(sections: Sequence[Section]) -> str:
         return "\n".join(_section(section, made) for section in sections)
 
 
-def _made(cell: Cell) -> str:
+def _made(cell: Cell) -> tuple[str, ...]:
     return cell()
 
 
-def _section(section: Section, made: object) -> str:
+def _section(section: Section, made: Iterator[tuple[str, ...]]) -> str:
     lines = [f"## {section.title}", section.text, ""]
     lines.append(f"| {' | '.join(section.head)} |")
     lines.append(f"|{'---|' * len(section.head)}")
     for labels, cells in section.rows:
-        texts = [next(made) for _ in cells]  # type: ignore[call-overload]
+        texts = [text for _ in cells for text in next(made)]
         lines.append(f"| {' | '.join((*labels, *texts))} |")
     return "\n".join([*lines, ""])

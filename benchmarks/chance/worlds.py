@@ -27,7 +27,7 @@ class World:
         effect: standard deviation of the effect of a day, or of a customer.
         memory: correlation of the effects of neighbouring days.
         customers: who the rows of a snapshot belong to; 0 is each to itself.
-        uneven: whether some customers have many more rows than others.
+        uneven: whether some days or customers have many more rows than others.
     """
 
     days: int = 0
@@ -62,7 +62,10 @@ def pair(world: World, kind: str, rng: np.random.Generator, gain: float = 0.0) -
 
 def _units(world: World, rng: np.random.Generator):
     if world.days:
-        day = np.repeat(np.arange(world.days), world.rows)
+        sizes = np.full(world.days, world.rows)
+        if world.uneven:
+            sizes = np.maximum(1, rng.gamma(0.7, world.rows / 0.7, world.days)).astype(int)
+        day = np.repeat(np.arange(world.days), sizes)
         return day, day, None
     if not world.customers:
         return np.arange(world.rows), None, None
