@@ -36,10 +36,10 @@ the monitor does in [decision 0033](decisions/0033-drift-windows-and-profiles.md
 def main() -> None:
     """Write the page."""
     start = time.monotonic()
-    PAGE.write_text(
-        HEAD + rendered([*days.sections(), *gates.sections(), *drift.sections()]), encoding="utf-8"
-    )
-    print(f"{PAGE} in {time.monotonic() - start:.0f} s")
+    page = rendered([*days.sections(), *gates.sections(), *drift.sections()])
+    PAGE.write_text(HEAD + page, encoding="utf-8")
+    taken = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+    print(f"{PAGE} in {time.monotonic() - start:.0f} s, {taken:.0f} s of processors")
 
 
 if __name__ == "__main__":

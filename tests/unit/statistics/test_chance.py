@@ -81,21 +81,21 @@ def test_days_keep_the_promise_where_their_rows_are_alike() -> None:
 
 
 def test_equal_models_pass_as_rarely_as_promised_where_rows_are_of_customers() -> None:
-    pairs = [two_equals(seed, 15, 0.0, customers=40) for seed in range(400)]
-    assert 0.02 <= called_better(pairs) <= 0.085
+    pairs = [two_equals(seed, 15, 0.0, customers=40) for seed in range(200)]
+    assert 0.015 <= called_better(pairs) <= 0.1
     alone = [tuple(replace(one, groups=None) for one in pair) for pair in pairs[:150]]
     assert called_better(alone) > 0.15  # type: ignore[arg-type]
 
 
 def test_customers_that_come_back_every_day_are_drawn_together_as_well() -> None:
     pairs = []
-    for seed in range(300):
+    for seed in range(120):
         one, other = two_equals(seed, 30, 0.0, customers=20)
         day = np.repeat(np.arange(30), 20)
         pairs.append((replace(one, blocks=day), replace(other, blocks=day)))
-    assert called_better(pairs) <= 0.09
-    alone = [tuple(replace(one, groups=None) for one in pair) for pair in pairs[:150]]
-    assert called_better(alone) > 0.15  # type: ignore[arg-type]
+    assert called_better(pairs) <= 0.11
+    alone = [tuple(replace(one, groups=None) for one in pair) for pair in pairs]
+    assert called_better(alone) > 0.13  # type: ignore[arg-type]
 
 
 def test_noise_of_independent_rows_is_called_better_as_rarely_as_promised() -> None:

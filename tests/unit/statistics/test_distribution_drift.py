@@ -1,4 +1,7 @@
-"""Drift is found where there is some, and called where there is none as rarely as promised."""
+"""Drift is found where there is some, and called where there is none as rarely as promised.
+
+The simulations here are few, for gross faults; `make chance` makes the whole table.
+"""
 
 from __future__ import annotations
 
@@ -68,10 +71,10 @@ def month_after_reference(seed: int, memory: float) -> tuple[Columns, Columns]:
 @pytest.mark.parametrize("memory", [0.0, 0.5])
 def test_false_alarms_are_as_rare_as_promised(memory: float) -> None:
     alarms = []
-    for seed in range(40):
+    for seed in range(10):
         found = detect(*month_after_reference(seed, memory), false_alarm_rate=0.1, replicates=200)
         alarms.append(found.state != "ok")
-    assert np.mean(alarms) <= 0.2
+    assert np.mean(alarms) <= 0.3
 
 
 def test_rows_alone_would_raise_false_alarms_on_days_that_are_alike() -> None:
@@ -191,8 +194,8 @@ def test_current_data_with_fewer_rows_a_day_has_a_wider_threshold() -> None:
     many, few = (detect(before, numbers(2, rows)) for rows in (3000, 120))
     assert few.state == "ok"
     assert few.features[0].threshold > 1.5 * many.features[0].threshold
-    states = [detect(before, numbers(seed, 120)).state for seed in range(20)]
-    assert states.count("ok") >= 18
+    states = [detect(before, numbers(seed, 120)).state for seed in range(6)]
+    assert states.count("ok") >= 5
 
 
 @pytest.mark.parametrize(
@@ -268,10 +271,10 @@ def test_a_rate_that_is_none_is_refused(rate: float) -> None:
 
 
 def test_many_rows_and_features_are_fast() -> None:
-    before, after = numbers(1, 80_000, 25), numbers(2, 30_000, 25)
+    before, after = numbers(1, 40_000, 8), numbers(2, 20_000, 8)
     start = process_time()
     detect(before, after, replicates=1000)
-    assert process_time() - start < 2
+    assert process_time() - start < 0.8
 
 
 def test_a_small_shift_is_found_beside_persistent_features_as_it_is_alone() -> None:
@@ -318,7 +321,7 @@ def hours(seed: int, reference: int, memory: float) -> tuple[Columns, Columns]:
 def test_a_daily_rhythm_of_hourly_data_is_no_drift(reference: int, memory: float) -> None:
     """With rows taken as exchangeable, 19 of 24 hours were in alert."""
     alarms = 0
-    for seed in range(12):
+    for seed in range(3):
         before, after = hours(seed, reference, memory)
         alarms += detect(before, after, days=(reference, 24), unit="h").state in ("warn", "alert")
     assert alarms <= 1
@@ -327,10 +330,10 @@ def test_a_daily_rhythm_of_hourly_data_is_no_drift(reference: int, memory: float
 def test_a_single_day_can_be_more_unusual_than_any_of_the_reference() -> None:
     """One day drawn from six Mondays was never beyond the most unusual: 20 % at nominal 5 %."""
     alarms = 0
-    for seed in range(30):
+    for seed in range(10):
         before, after = numbers(seed, 42 * 100, 6), numbers(1000 + seed, 100, 6)
         alarms += detect(before, after, days=(42, 1), false_alarm_rate=0.05).state != "ok"
-    assert alarms <= 4
+    assert alarms <= 1
 
 
 def test_a_bound_of_half_the_rows_is_cannot_tell_and_not_calm() -> None:

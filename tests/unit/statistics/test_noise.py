@@ -14,7 +14,7 @@ from scipy.signal import lfilter
 from mlfactory.statistics.noise import DAYS, ENOUGH, Noise, noise
 from mlfactory.statistics.statistic import Floats, Ints
 
-RUNS = 500
+RUNS = 250
 
 
 def series(rng: np.random.Generator, days: int, memory: float = 0.0) -> Floats:
@@ -55,8 +55,8 @@ def passing(
 @pytest.mark.parametrize("days", [14, 21, 30, 60, 168])
 @pytest.mark.parametrize("memory", [0.0, 0.5, 0.8])
 def test_equals_pass_as_often_as_promised(days: int, memory: float) -> None:
-    # 2.5 to 7.5 %, and three standard errors of this simulation
-    assert 0.01 <= passing(days, memory) <= 0.11
+    # 2.5 to 7.5 %, and as much as this simulation can be wrong
+    assert 0.01 <= passing(days, memory) <= 0.12
 
 
 @pytest.mark.parametrize("days", [3, 5, 7, 10])
@@ -80,8 +80,8 @@ def test_what_is_better_by_as_much_as_days_differ_is_found_in_a_month() -> None:
 
 def test_a_single_giant_day_lets_nobody_pass() -> None:
     for giant in (8, 15):
-        sizes = np.full(30, 5)
-        sizes[giant] = 2000
+        sizes = np.full(30, 1)
+        sizes[giant] = 400
         assert passing(30, sizes=sizes) == 0
     values = np.repeat(np.random.default_rng(0).normal(size=30), sizes)
     found = chance_of(values, np.repeat(np.arange(30), sizes))
