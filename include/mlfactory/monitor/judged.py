@@ -103,9 +103,10 @@ def _over(
     predictions = tables.predictions(slots)
     if predictions.empty:
         return {}
+    known = tables.labels(slots, as_of.end)
     newest = predictions[PARTITION] == slots[-1].key
     return {
-        str(role): _of_role(product, tables, predictions[predictions["role"] == role], slots, as_of)
+        str(role): _of_role(product, tables, predictions[predictions["role"] == role], known, slots)
         for role in predictions.loc[newest, "role"].unique()
     }
 
@@ -114,14 +115,13 @@ def _of_role(
     product: Product,
     tables: Tables,
     made: pd.DataFrame,
+    known: pd.DataFrame,
     slots: Sequence[Partition],
-    as_of: Partition,
 ) -> Judged:
     """Return what one model said, from the partition on since which it predicted."""
     newest, on = slots[-1].key, [PARTITION, *product.spec.features.key]
     version = str(made.loc[made[PARTITION] == newest, "model_version"].iloc[0])
     made = made[made["model_version"] == version]
-    known = tables.labels(slots, as_of.end)
     places = _places(made, known, on)
     rows = made[places >= 0].reset_index(drop=True)
     traits = _traits(product, tables, rows, slots)

@@ -146,13 +146,12 @@ def metric_against_naive(spec: ProductSpec) -> str:
 def _against_naive(outcome: Outcome, constant: Outcome, metric: str, *, long: bool) -> str:
     if long:
         outcome, constant = replace(outcome, blocks=None), replace(constant, blocks=None)
-    gained = paired_difference(outcome, constant, metric)
-    reach = gained.noise.reach(1 - CONFIDENCE)
-    if gained.value + reach < 0:
+    if paired_difference(constant, outcome, metric).at_least(CONFIDENCE) > 0:
         return ALERT
+    gained = paired_difference(outcome, constant, metric)
     if long:
         return OK if gained.value >= 0 else WARN
-    return OK if gained.value - reach > 0 else INSUFFICIENT
+    return OK if gained.at_least(CONFIDENCE) > 0 else INSUFFICIENT
 
 
 def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding:

@@ -120,16 +120,18 @@ def detect(
         return _nothing(profile, names, state, sizes, lengths)
 
     replicates = max(replicates, ceil(2 / false_alarm_rate))
-    draws = (
-        draw(profile.blocks, profile.blocks, profile.cycle, replicates, generator),
-        draw(profile.blocks, recent, profile.cycle, replicates, generator),
-    )
+    whole = draw(profile.blocks, profile.blocks, profile.cycle, replicates, generator)
+    currents = [
+        draw(profile.blocks, recent, profile.cycle, replicates, generator, really=really)
+        for really in (False, True)
+    ]
     counted: dict[str, Counts] = {
         name: profile.features[name].tally(current[name]) for name in names
     }
     distances = np.array([profile.features[name].observed(counted[name]) for name in names])
-    null = _null(profile, names, draws, sizes[1], false_alarm_rate, generator)
-    thresholds, p_values = _max_t(distances, null, 1 / min(sizes), false_alarm_rate)
+    null = _null(profile, names, whole, currents, sizes[1], false_alarm_rate, generator)
+    told = [_max_t(distances, one, 1 / min(sizes), false_alarm_rate) for one in null]
+    thresholds, p_values = np.max(told, axis=0)
     features = tuple(
         FeatureDrift(name, profile.features[name].kind, distance, threshold, p_value, state)
         for name, distance, threshold, p_value, state in zip(
@@ -180,27 +182,28 @@ def _nothing(
 def _null(
     profile: Profile,
     names: list[str],
-    draws: tuple[Draws, Draws],
+    whole: Draws,
+    currents: list[Draws],
     rows: int,
     false_alarm_rate: float,
     generator: np.random.Generator,
 ) -> Floats:
-    """Return (features, replicates) the distances that chance makes."""
+    """Return (ways of drawing, features, replicates) the distances that chance makes."""
     # each feature's share of the family's rate (Sidak), at which its own uncertainty counts
     level = 1 - (1 - false_alarm_rate) ** (1 / len(names))
     with threadpool_limits(1, user_api="blas"):
-        return np.array(
-            [
-                pseudo_distances(
-                    profile.features[name],
-                    draws,
-                    profile.memories[name].stretch((draws[0].length, draws[1].length), level),
-                    rows,
-                    generator,
-                )
-                for name in names
-            ]
-        )
+        found = [
+            pseudo_distances(
+                profile.features[name],
+                whole,
+                currents,
+                profile.memories[name].stretch((whole.length, currents[0].length), level),
+                rows,
+                generator,
+            )
+            for name in names
+        ]
+    return np.stack(found, axis=1)
 
 
 def _max_t(
