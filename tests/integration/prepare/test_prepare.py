@@ -427,6 +427,25 @@ def test_a_partition_landed_late_has_the_register_of_its_time(shop: Product) -> 
     assert kept["kept_from"] == "2026-01-01"
 
 
+def test_a_wide_register_is_kept_as_it_was_seen_as_well(shop: Product) -> None:
+    # of columns behind the first 32 the log of a table tells nothing
+    more = ",".join(f"c{number}" for number in range(40))
+    wide = [
+        f"{line},{more if not place else '1,' * 39 + '1'}"
+        for place, line in enumerate(ITEMS.splitlines())
+    ]
+    (shop.folder / "items.csv").write_text("\n".join(wide) + "\n")
+    through(shop, "2026-01-01")
+    rows = Lake("shop").read("raw_items", ["2026-01-01"])
+    seen = rows.pop("_seen_at").clip(upper=pd.Timestamp("2026-01-02T00:05", tz="UTC"))
+    # made by another writer, which put the column last
+    product_store("shop").delete_all("raw_items")
+    Lake("shop").replace("raw_items", rows.assign(_seen_at=seen), "2026-01-01")
+    (shop.folder / "items.csv").write_text("\n".join(wide).replace("red", "green") + "\n")
+    through(shop, "2026-01-02")
+    assert set(Lake("shop").read("features", ["2026-01-02"])["colour"]) == {"red", "blue"}
+
+
 def test_ingest_tells_what_it_has_read(shop: Product) -> None:
     through(shop, "2026-01-01")
     facts = read_manifest("shop", "ingest", "2026-01-01")["facts"]["sources"]
