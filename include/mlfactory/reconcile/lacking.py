@@ -103,12 +103,13 @@ def _unread(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
 
 def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     """Give the alarm of data that is too old, whether or not any stage ran lately."""
-    from mlfactory import monitor
-
     if product.spec.monitor.slo.freshness is None or _has_ended(product, now):
         return
     if not done["ingest"]:
         return
+    # it loads what draws reports, which no other gap needs
+    from mlfactory import monitor
+
     found = monitor.freshness_now(product, now - PATIENCE)
     if found is None or found.state == "ok":
         return

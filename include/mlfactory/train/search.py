@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from mlfactory.statistics.metrics import measure
 from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.train.candidates import Params, build, sample
 from mlfactory.train.dataset import Rows
+from mlfactory.train.deadline import OutOfTime, cut_off_after
 from mlfactory.train.folds import Fold, folds_of
 from mlfactory.train.thinning import thinned
 from mlfactory.train.threshold import chosen_threshold
@@ -45,7 +48,8 @@ def run_trials(
     """Try parameters while there are trials and seconds left; the defaults are always tried.
 
     Which parameters a trial has and how good it is depend on the rows, the seed and the trial's
-    number only; time decides how many trials there are.
+    number only; time decides how many trials there are. A trial that is under way when the time is
+    over is cut off and forgotten; the first one is not, for there must be one.
 
     Args:
         before: the first trials, where an earlier search was cut short; they have spent their
@@ -76,7 +80,16 @@ def run_trials(
                 *(candidate, len(done), trials, seconds),
             )
             break
-        score, threshold = _try(product, candidate, params, rows, folds, seed)
+        left = seconds - (begun - start) if done else math.inf
+        try:
+            with cut_off_after(left) if math.isfinite(left) else nullcontext():
+                score, threshold = _try(product, candidate, params, rows, folds, seed)
+        except OutOfTime:
+            _log.info(
+                "%s: %d of %d trials done, another was cut off after the %.0f s there are",
+                *(candidate, len(done), trials, seconds),
+            )
+            break
         now = time.perf_counter()
         trial = Trial(number, params, score, threshold, round(now - begun, 2))
         done.append(trial)

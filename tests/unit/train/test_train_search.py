@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import logging
 import math
+import time
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -77,6 +79,36 @@ def test_the_defaults_are_tried_even_without_any_time(parcels):
     assert [one.number for one in done] == [1]
     assert list(done) == seen
     assert done[0].params == {"C": 0.1}
+
+
+def test_a_trial_that_takes_too_long_is_cut_off_and_the_others_count(parcels, monkeypatch, caplog):
+    world = parcels()
+    rows = rows_of(world, 4)
+    # the room has a function of the module's name
+    search = import_module("mlfactory.train.search")
+    real, begun = search._try, []
+
+    def slow_from_the_third_on(*given):
+        begun.append(True)
+        if len(begun) > 2:
+            time.sleep(60)
+        return real(*given)
+
+    monkeypatch.setattr(search, "_try", slow_from_the_third_on)
+    began = time.perf_counter()
+    with caplog.at_level(logging.INFO, "mlfactory.train"):
+        done = run_trials(
+            world.product,
+            "logistic_regression",
+            rows,
+            trials=5,
+            seconds=2,
+            seed=7,
+            after_each=lambda one: None,
+        )
+    assert time.perf_counter() - began < 20
+    assert [one.number for one in done] == [1, 2]
+    assert "2 of 5 trials done, another was cut off after the 2 s there are" in caplog.text
 
 
 def test_how_good_a_trial_is_does_not_depend_on_how_many_follow(parcels, caplog):
