@@ -8,7 +8,7 @@ rows. So every row carries the id of the run that wrote it, and every manifest h
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -33,13 +33,23 @@ Fault = Literal["replaced", "gone"]
 
 
 def vouched_rows(
-    product: str, table: str, keys: Sequence[str], *, columns: Sequence[str] | None = None
+    product: str,
+    table: str,
+    keys: Sequence[str],
+    *,
+    columns: Sequence[str] | None = None,
+    required: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the rows of partitions as `Lake.read` does, of those that a completed run left.
 
     Partitions are left out, with a warning, whose rows another run has begun to replace.
 
+    Args:
+        required: partitions that may not be left out: without their rows the caller would say that
+            nothing happened.
+
     Raises:
+        ServiceError: the rows of a required partition are being replaced.
         IntegrityError: rows that were written are gone.
         ContractError: the table lacks a column that is asked for.
     """
@@ -49,6 +59,8 @@ def vouched_rows(
     for key, fault in wrong.items():
         if fault == "gone":
             raise _gone(product, table, key)
+        if key in required:
+            raise _replaced(product, table, key)
         _log.warning(
             "%s, partition %s: its %s are left out, as another run of %s is replacing them",
             *(product, key, table, WRITERS[table]),
@@ -72,12 +84,7 @@ def rows_of_run(product: str, table: str, key: str, manifest: Mapping[str, Any])
     if fault == "gone":
         raise _gone(product, table, key)
     if fault == "replaced":
-        raise ServiceError(
-            f"{product}, partition {key}: its {table} are being replaced by another run of "
-            f"{WRITERS[table]}",
-            remedy="run it again when that has ended; if none is at work: "
-            f"{_again(product, table, key)}",
-        )
+        raise _replaced(product, table, key)
     return rows.drop(columns=RUN)
 
 
@@ -111,6 +118,15 @@ def _with_runs(
     wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION, RUN]))
     rows = Lake(product).read(table, keys, columns=wanted)
     return rows if RUN in rows else rows.assign(**{PARTITION: "", RUN: ""}).iloc[:0]
+
+
+def _replaced(product: str, table: str, key: str) -> ServiceError:
+    return ServiceError(
+        f"{product}, partition {key}: its {table} are being replaced by another run of "
+        f"{WRITERS[table]}",
+        remedy="run it again when that has ended; if none is at work: "
+        f"{_again(product, table, key)}",
+    )
 
 
 def _gone(product: str, table: str, key: str) -> IntegrityError:

@@ -68,14 +68,15 @@ def run(product: Product, partition: Partition) -> MonitorResult:
     no model, no labels or no record of what the model learned from is a state.
 
     Raises:
-        ServiceError: MLflow cannot be reached.
+        ServiceError: MLflow cannot be reached, or the partition is being prepared or scored anew.
+        IntegrityError: rows of a stage before this one are gone.
     """
     lake = Lake(product.name)
     with manifest(product, "monitor", partition.key) as record:
         measured = measured_at(product, partition)
         _note_reads(product, record, {slot.key for slot, _ in measured})
         record.inputs = lake.versions(FEATURES, LABELS, PREDICTIONS)
-        picture = _look(product, Tables(product), partition, measured)
+        picture = _look(product, Tables(product, partition), partition, measured)
         history = history_before(product, partition)
         record.write(lake, METRICS, as_table(picture.findings))
         run_id = monitor_run(product)

@@ -18,11 +18,13 @@ from mlfactory.product.partitions import Partition
 class Tables:
     """The rows of a product's tables, partition by partition as they are asked for.
 
-    A window that reaches further back reads only the partitions that it adds.
+    A window that reaches further back reads only the partitions that it adds. Of those that another
+    run is replacing there are no rows; that of `about` itself is an error, see `vouched_rows`.
     """
 
-    def __init__(self, product: Product) -> None:
+    def __init__(self, product: Product, about: Partition | None = None) -> None:
         self._product = product
+        self._required = (about.key,) if about else ()
         self._lake = Lake(product.name)
         self._read: dict[str, tuple[set[str], pd.DataFrame]] = {}
         self._columns: list[str] | None = None
@@ -49,7 +51,9 @@ class Tables:
         known, held = self._read.get(table, (set(), None))
         missing = sorted(set(keys) - known)
         if missing or held is None:
-            found = vouched_rows(self._product.name, table, missing, columns=columns)
+            found = vouched_rows(
+                self._product.name, table, missing, columns=columns, required=self._required
+            )
             parts = [part for part in (held, found) if part is not None and len(part)]
             held = pd.concat(parts) if parts else found
             held = held.sort_values(PARTITION, kind="stable", ignore_index=True)

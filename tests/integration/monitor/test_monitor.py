@@ -12,6 +12,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import store_at
 from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ServiceError
 from mlfactory.registry.connection import client
 from mlfactory.settings import settings
 
@@ -271,6 +272,15 @@ def test_the_manifest_says_what_was_read_and_found(served):
     assert manifest["outputs"] == {"metrics": served.lake.version("metrics")}
     assert manifest["facts"]["states"] == result.states
     assert manifest["counts"] == {"predictions": 360, "rows": 360}
+
+
+def test_features_of_a_killed_run_are_not_taken_for_a_month_without_data(served):
+    served.prepare(4)
+    month = served.month(4)
+    rows = served.lake.read("features", [month.key])
+    served.lake.replace("features", rows, month.key, run="killed")
+    with pytest.raises(ServiceError, match="features are being replaced by another run of prepare"):
+        monitor.run(served.product, month)
 
 
 @pytest.mark.usefixtures("mlflow_file")

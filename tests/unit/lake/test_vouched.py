@@ -69,6 +69,13 @@ def test_rows_that_a_killed_run_left_below_a_newer_manifest_are_left_out_and_tol
     assert f"mlfactory run shop {FIRST} --stage prepare --downstream" in caught.value.remedy
 
 
+def test_a_partition_that_is_asked_about_is_not_left_out_in_silence(product: Product) -> None:
+    killed(product, FIRST)
+    with pytest.raises(ServiceError, match=f"partition {FIRST}: its features are being replaced"):
+        vouched_rows("shop", "features", [FIRST, SECOND], required=[FIRST])
+    assert len(vouched_rows("shop", "features", [FIRST, SECOND], required=[SECOND])) == 2
+
+
 def test_rows_of_a_run_without_a_manifest_are_left_out(product: Product) -> None:
     with pytest.raises(RuntimeError), manifest(product, "prepare", FIRST) as record:
         record.write(Lake("shop"), "features", pd.DataFrame({"id": ["new"]}))
