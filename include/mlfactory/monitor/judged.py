@@ -53,9 +53,24 @@ class Judged:
         return self.labelled / self.predictions if self.predictions else math.nan
 
 
+class Answered:
+    """The predictions of a product with their labels, each window joined once."""
+
+    def __init__(self, product: Product, tables: Tables) -> None:
+        self.product = product
+        self._tables = tables
+        self._joined: dict[tuple[str, str, str], dict[str, Judged]] = {}
+
+    def over(self, slots: Sequence[Partition], as_of: Partition) -> dict[str, Judged]:
+        """Return the predictions made over a window, by role, with the labels known at `as_of`."""
+        window = slots[0].key, slots[-1].key, as_of.key
+        if window not in self._joined:
+            self._joined[window] = _over(self.product, self._tables, slots, as_of)
+        return self._joined[window]
+
+
 def judged(
-    product: Product,
-    tables: Tables,
+    answered: Answered,
     about: Partition,
     as_of: Partition,
     tells: Callable[[Judged], bool],
@@ -69,8 +84,8 @@ def judged(
         tells: whether the champion's are enough to judge by.
     """
     found: dict[str, Judged] = {}
-    for slots in performance_windows(product, about):
-        found = _over(product, tables, slots, as_of)
+    for slots in performance_windows(answered.product, about):
+        found = answered.over(slots, as_of)
         champion = found.get("champion")
         if champion is None or not champion.labelled or tells(champion):
             break

@@ -17,7 +17,7 @@ from mlfactory.monitor.findings import (
     PERFORMANCE,
     Finding,
 )
-from mlfactory.monitor.judged import Judged, judged, outcome_of
+from mlfactory.monitor.judged import Answered, Judged, judged, outcome_of
 from mlfactory.monitor.judgement import (
     MIN_DAYS,
     MIN_LABELLED,
@@ -27,7 +27,6 @@ from mlfactory.monitor.judgement import (
     naive_finding,
     summary_of,
 )
-from mlfactory.monitor.tables import Tables
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import metrics_for
 from mlfactory.product.partitions import Partition
@@ -96,8 +95,7 @@ def figure_tells(product: Product, made: Judged, classes: tuple[str, ...]) -> bo
 
 
 def against_naive(
-    product: Product,
-    tables: Tables,
+    answered: Answered,
     about: Partition,
     as_of: Partition,
     known: Mapping[str, Known],
@@ -107,6 +105,7 @@ def against_naive(
     Returns:
         The finding about `about`; None where there is nothing to compare.
     """
+    product = answered.product
     found: Finding | None = None
 
     def told(made: Judged) -> bool:
@@ -123,7 +122,7 @@ def against_naive(
         found = naive_finding(product.spec, blank, outcome_of(product, made, classes), naive, span)
         return found.state != INSUFFICIENT
 
-    judged(product, tables, about, as_of, told)
+    judged(answered, about, as_of, told)
     return found
 
 

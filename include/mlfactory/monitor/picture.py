@@ -102,24 +102,31 @@ def _urgency(one: Finding) -> tuple[bool, bool, float]:
     return one.state == ALERT, one.state == WARN, 0.0 if math.isnan(ratio) else ratio
 
 
-def performance_in_words(picture: Picture, one: Finding, *, interval: bool = False) -> str:
+def performance_in_words(
+    picture: Picture, one: Finding, *, interval: bool = False, window: str = ""
+) -> str:
     """Return the figure that made the state of performance, and what it is held against.
 
     Such as `roc_auc 0.59, bound 0.62`, or `cost 12.7 against 8.3 of the naive answer`.
 
     Args:
         one: the summary of a partition's performance.
+        interval: whether to give the figure's.
+        window: what to say of the window it was measured over.
     """
-    if one.why == NAIVE:
-        naive = next(other for other in picture.about(one.about) if other.metric == NAIVE)
-        since = "" if naive.since == one.since else f" since {naive.since}"
+    naive = next((it for it in picture.about(one.about) if it.metric == NAIVE), None)
+    metric = picture.product.spec.performance_metric
+    if naive is not None and one.why == NAIVE:
+        since = "" if naive.since in (None, one.about) else f" since {naive.since}"
         figure = (
             f"{naive.why} {naive.bound:.4g}{since} against {naive.value:.4g} of the naive answer"
         )
     else:
-        figure = f"{picture.product.spec.performance_metric} {one.value:.4g}"
+        figure = f"{metric} {one.value:.4g}"
         figure += f" ({interval_in_words(one)})" if interval else ""
-        figure += f", {_bound_in_words(one)}"
+        figure += f"{window}, {_bound_in_words(one)}"
+        if one.bound is None and naive is not None and naive.why == metric:
+            figure += f"; the naive answer has {naive.value:.4g}"
     return f"{figure}: too little to tell from chance" if one.state == INSUFFICIENT else figure
 
 

@@ -104,7 +104,7 @@ def _note(picture: Picture, name: str, state: str) -> str:
     found = picture.summary(name)
     window = "" if found is None else _window(picture, found)
     if name == PERFORMANCE and found is not None and found.value is not None:
-        return f"{performance_in_words(picture, found, interval=True)}{window}"
+        return performance_in_words(picture, found, interval=True, window=window)
     if state == "insufficient":
         return f"too little{window} to tell a large change from chance"
     if found is None or found.value is None:

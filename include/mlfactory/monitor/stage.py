@@ -30,7 +30,7 @@ from mlfactory.monitor.findings import (
     as_table,
 )
 from mlfactory.monitor.history import History, history_before
-from mlfactory.monitor.judged import Judged, judged
+from mlfactory.monitor.judged import Answered, Judged, judged
 from mlfactory.monitor.performance import against_naive, figure_tells, performance_findings
 from mlfactory.monitor.picture import Picture
 from mlfactory.monitor.reference import (
@@ -146,18 +146,18 @@ def _performances(
     reference: Reference | None,
     measured: list[tuple[Partition, Partition]],
 ) -> list[Finding]:
-    known = Versions(product)
+    known, answered = Versions(product), Answered(product, tables)
 
     def tells(made: Judged) -> bool:
         return figure_tells(product, made, known[made.version].classes)
 
     found: list[Finding] = []
     for about, as_of in measured:
-        made = judged(product, tables, about, as_of, tells)
+        made = judged(answered, about, as_of, tells)
         if as_of != partition and not _tells_more(product, about, as_of, made):
             continue
         if made:
-            naive = against_naive(product, tables, about, as_of, known)
+            naive = against_naive(answered, about, as_of, known)
             found += performance_findings(product, about, as_of, made, known, naive)
         elif about == partition:
             seen = reference is None and len(tables.features([partition])) > 0

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.left_rows import leave_rows
 
-from mlfactory.monitor.judged import judged, outcome_of
+from mlfactory.monitor.judged import Answered, judged, outcome_of
 from mlfactory.monitor.tables import Tables
 
 ROWS = 12
@@ -32,7 +32,8 @@ def test_rows_of_one_entity_are_known_as_such(product_of):
     said = named.assign(role="champion", model_version="1", score=0.5, prediction=1.0)
     # predictions lie in an order of their own
     leave_rows(product, april.key, predictions=said.iloc[::-1])
-    made = judged(product, Tables(product), april, april, lambda champion: True)["champion"]
+    answered = Answered(product, Tables(product))
+    made = judged(answered, april, april, lambda champion: True)["champion"]
     groups = outcome_of(product, made).groups
     assert groups is not None
     order = made.rows["ride"].to_numpy()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import logging
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from mlfactory.monitor.alerts import tell
 from mlfactory.monitor.findings import Finding, as_table
-from mlfactory.monitor.picture import Picture
+from mlfactory.monitor.picture import Picture, performance_in_words
 
 APRIL, MARCH = "2013-04-01", "2013-03-01"
 
@@ -91,6 +92,24 @@ def test_each_thing_in_alert_is_one_line_with_figure_bound_and_report(picture_of
         "rides 2013-04-01: the newest event is 50 hours old, bound 48; see r.html",
         "rides 2013-03-01: performance is in alert: roc_auc 0.512, bound 0.58; see r.html",
     ]
+
+
+def test_performance_is_told_by_what_made_its_state_and_over_which_window(picture_of):
+    naive = Finding(APRIL, "naive", value=8.3, bound=12.7, since=MARCH, why="cost", state="alert")
+    summary = Finding(APRIL, "performance", value=0.66, low=0.6, high=0.7, state="alert")
+    worse = replace(summary, bound=8.3, why="naive")
+    picture = picture_of(worse, naive)
+    words = "cost 12.7 since 2013-03-01 against 8.3 of the naive answer"
+    assert performance_in_words(picture, worse) == words
+    unsure = replace(worse, state="insufficient")
+    assert performance_in_words(picture, unsure) == f"{words}: too little to tell from chance"
+    bound = replace(summary, bound=0.7, why="bound")
+    words = performance_in_words(picture, bound, interval=True, window=" since March")
+    assert words == "roc_auc 0.66 (0.6 to 0.7) since March, bound 0.7"
+    calm = replace(summary, why="")
+    beside = picture_of(calm, replace(naive, value=0.5, bound=0.66, why="roc_auc"))
+    words = "roc_auc 0.66, no bound is set; the naive answer has 0.5"
+    assert performance_in_words(beside, calm) == words
 
 
 def test_an_earlier_partition_whose_alert_was_told_is_not_told_again(picture_of, caplog):
