@@ -210,6 +210,7 @@ def test_mlflow_answers_what_the_batch_and_the_file_were_answered(bakery: Produc
     assert (said["decision"] == batch["prediction"]).all()
 
 
+@pytest.mark.parametrize("bakery", ["id"], indirect=True, scope="module")
 def test_mlflow_serves_the_model_as_the_readme_says(bakery: Product, tmp_path: Path) -> None:
     """The lines are the page's own, but for the product, the place of its home and the port."""
     blocks = [part.split("```")[0] for part in README.split("```sh\n")[1:]]
@@ -241,7 +242,7 @@ def test_mlflow_serves_the_model_as_the_readme_says(bakery: Product, tmp_path: P
 
 
 def _answer(command: str, server: subprocess.Popen[bytes]) -> dict[str, Any]:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while True:
         done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
         if done.returncode == 0:
