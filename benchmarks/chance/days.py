@@ -36,10 +36,10 @@ def sections() -> list[Section]:
     return [
         Section(
             "What days bring, at a gate of 5 %",
-            f"How often a mean of days is found above 0 ({RUNS:,} series), in %. Its truth is 0 but "
-            "in the last three columns, where it is a share of the standard deviation of a day. With fewer than 14 "
-            "days a gate that does not pass cannot tell. Weeks are five good days and two bad; "
-            "skew days are exponential ones (skewness 2).",
+            f"How often a mean of days is found above 0 ({RUNS:,} series), in %. Its truth is 0 "
+            "but in the last three columns, where it is a share of the standard deviation of a "
+            "day. With fewer than 14 days a gate that does not pass cannot tell. Weeks are five "
+            "good days and two bad; skew days are exponential ones (skewness 2).",
             ("days", *WORLDS),
             tuple(
                 ((str(days),), tuple(partial(passing, days, name) for name in WORLDS))
