@@ -59,8 +59,10 @@ test-s3: $(READY) ## Integration and life with the lake on radosgw, a production
 	$(BIN)/python -m tests.s3.radosgw
 	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
 
-test: check ## Everything CI runs
-	$(BIN)/pytest -q tests/integration tests/e2e
+test: check ## Everything CI runs: all of it with the lake in a folder, integration and life on S3 as well
+	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration
+	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q --lake=s3 tests/e2e/test_life.py
 
 chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/chance.md
 	@$(BIN)/python benchmarks/chance

@@ -19,7 +19,7 @@ from mlfactory.settings import settings
 
 WRITERS = 4
 ROUNDS = 6
-FIRST_WRITES = 20
+FIRST_WRITES = 10
 _OURS = ("MLFACTORY_", "AWS_")
 
 
