@@ -27,7 +27,7 @@ def mlfactory(environment: dict[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_down_after_the_leader_was_killed_leaves_no_process(tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.db"
     environment = {
