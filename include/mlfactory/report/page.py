@@ -7,14 +7,15 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-import matplotlib as mpl
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from matplotlib.figure import Figure
 
 from mlfactory.report.numbers import is_number, written, written_column
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 GOOD = frozenset({"ok", "pass", "passed", "promoted", "champion", "success"})
 DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger", "cannot_tell"})
@@ -158,6 +159,9 @@ def _holds_figures(values: Sequence[Any]) -> bool:
 
 
 def _data_uri(figure: Figure) -> str:
+    # most pages are told in words, and who writes one need not load what draws
+    import matplotlib as mpl
+
     # without a fixed salt the ids in the file are random, and the same page would differ each time
     with mpl.rc_context({"svg.hashsalt": "mlfactory"}):
         content, kind = _saved(figure, "svg", metadata={"Date": None}), "svg+xml"
