@@ -7,6 +7,7 @@ removed and begun anew has another.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -37,7 +38,16 @@ from mlfactory.product.errors import (
 from mlfactory.settings import settings
 
 _EXISTS = "already exists"
-_REFUSED = ("403", "401", "privileges")
+
+# sizes, ports, times and file names have digits too: only where the status stands does it count
+_FROM_S3 = re.compile(r"Generic S3 error|Error performing [A-Z]+ http")
+_ABSENT = re.compile(r"status code\W+404\b.*NoSuchKey")
+_REFUSED = re.compile(
+    r"status code\W+40[13]\b|<Code>AccessDenied|"
+    r"lacked (the necessary privileges|valid authentication credentials)"
+)
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
+
 _COMMITS_A_CHECKPOINT = 10
 """So many commits at most are read one by one when a table is opened; 100 is the library's own."""
 
@@ -237,6 +247,10 @@ def told(address: str) -> Iterator[None]:
     except DeltaError as error:
         if is_disk_full(error):
             raise DiskFullError(address) from error
+        words = _in_one_line(error)
+        # what S3 answers while rows are sent comes as an error of the table
+        if _FROM_S3.search(words) and not _ABSENT.search(words):
+            raise _s3_error(address, words) from error
         raise IntegrityError(
             f"{address} cannot be read: {_first_line(error)}",
             remedy=f"put its folder _delta_log back from a copy, or {instead_of_table(address)}",
@@ -244,17 +258,21 @@ def told(address: str) -> Iterator[None]:
     except OSError as error:
         if not address.startswith("s3://"):
             raise
-        if "404" in str(error) and "NoSuchKey" in str(error):
-            raise FileNotFoundError(_first_line(error)) from error
-        if any(sign in str(error) for sign in _REFUSED):
-            raise UsageError(
-                f"S3 refuses {address}: {_first_line(error)}",
-                remedy="see whose credentials are used, and whether they may list, read, write and "
-                "delete there",
-            ) from error
-        raise ServiceError(
-            f"S3 failed for {address}: {_first_line(error)}", remedy="try again later"
-        ) from error
+        words = _in_one_line(error)
+        if _ABSENT.search(words):
+            raise FileNotFoundError(words) from error
+        raise _s3_error(address, words) from error
+
+
+def _s3_error(address: str, words: str) -> FactoryError:
+    said = re.sub(r"[\s:]*<.*", "", words)  # the answer's body names keys, and says little more
+    if _REFUSED.search(words):
+        return UsageError(
+            f"S3 refuses {address}: {said}",
+            remedy="see whose credentials are used, and whether they may list, read, write and "
+            "delete there",
+        )
+    return ServiceError(f"S3 failed for {address}: {said}", remedy="try again later")
 
 
 def _retention() -> dict[str, str]:
@@ -288,6 +306,11 @@ def _gone(address: str, version: int, why: str) -> IntegrityError:
         "cannot be done again, so begin it anew (a training: mlfactory run "
         f"{address.rstrip('/').split('/')[-2]} <partition> --stage train)",
     )
+
+
+def _in_one_line(error: Exception) -> str:
+    """Return the words of an error that delta-rs draws as a coloured tree."""
+    return " ".join(re.sub(r"\s*↳", ":", _COLOUR.sub("", str(error))).split())
 
 
 def _first_line(error: Exception) -> str:
