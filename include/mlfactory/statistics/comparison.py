@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlfactory.product.metrics import METRICS, merit
-from mlfactory.statistics.metrics import Outcome, measure, statistic
+from mlfactory.statistics.metrics import Outcome, made_of, measure, statistic
 from mlfactory.statistics.noise import Noise, noise
 from mlfactory.statistics.statistic import Floats
 
@@ -64,7 +64,8 @@ def paired_difference(challenger: Outcome, reference: Outcome, metric: str) -> P
     # what is left of equal answers is rounding
     influences[np.abs(influences) <= 1e-12 * np.max(np.abs(influences), initial=0.0)] = 0.0
     value = merit(metric, ours) - merit(metric, theirs)
-    return PairedDifference(value, noise(influences, challenger.blocks, challenger.groups))
+    rows = made_of(challenger, metric) + made_of(reference, metric)
+    return PairedDifference(value, noise(influences, challenger.blocks, challenger.groups, rows))
 
 
 def _merits(outcome: Outcome, metric: str, value: float) -> Floats:

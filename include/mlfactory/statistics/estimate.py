@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlfactory.statistics.metrics import Outcome, measure, statistic
+from mlfactory.statistics.metrics import Outcome, made_of, measure, statistic
 from mlfactory.statistics.noise import noise
 
 
@@ -35,7 +35,8 @@ def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Esti
     if not np.isfinite(value):
         return Estimate(value, np.nan, np.nan)
     influences = statistic(outcome, metric).influences()
-    chance, tail = noise(influences, outcome.blocks, outcome.groups), (1 - confidence) / 2
+    rows, tail = made_of(outcome, metric), (1 - confidence) / 2
+    chance = noise(influences, outcome.blocks, outcome.groups, rows)
     below, above = chance.reach(tail), chance.reach_above(tail)
     scale = _SCALES.get(metric, _SHARE)
     if not (0 < below < np.inf and 0 < above < np.inf and scale.holds(value)):

@@ -141,6 +141,39 @@ def statistic(outcome: Outcome, metric: str) -> Statistic:
     return makers[metric](outcome)
 
 
+def made_of(outcome: Outcome, metric: str) -> list[Floats]:
+    """Return which rows a metric averages over, as weights (rows,), of each kind of them.
+
+    Of a figure that is made of few rows it is these that must come from many days: a day with all
+    rows of a class makes a recall or an area alone, however many other rows other days have.
+    """
+    if metric == "recall":
+        found = [outcome.y == 1]
+    elif metric == "precision":
+        found = [outcome.decisions == 1]
+    elif metric == "f1":
+        found = [1.0 * (outcome.y == 1) + (outcome.decisions == 1)]
+    elif metric in ("roc_auc", "average_precision"):
+        found = [outcome.y == 1, outcome.y == 0]
+    elif metric in ("balanced_accuracy", "f1_macro"):
+        found = [_of_each_class(outcome, decided=metric == "f1_macro")]
+    else:
+        found = []
+    return [base.astype(np.float64) for base in found if np.any(base)]
+
+
+def _of_each_class(outcome: Outcome, *, decided: bool) -> Floats:
+    """Return (rows,) weights by which every class weighs as much."""
+    truth, said = outcome.y.astype(np.intp), outcome.decisions.astype(np.intp)
+    classes = outcome.scores.shape[1]
+    rows = np.bincount(truth, minlength=classes)
+    if not decided:
+        return 1.0 / rows[truth]
+    rows = rows + np.bincount(said, minlength=classes)
+    found: Floats = 1.0 / rows[truth] + 1.0 / rows[said]
+    return found
+
+
 def _truth(outcome: Outcome) -> Floats:
     return outcome.y.astype(np.float64)
 

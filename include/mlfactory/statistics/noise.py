@@ -12,7 +12,8 @@ than these waves, such as a week, is no part of it.
 
 The error is reckoned for each value that the truth may have, not at the figure measured: a day
 with most of the rows agrees with a mean that it alone has made, and says nothing of its own error.
-Where days are of one size, both are the same.
+Where days are of one size, both are the same. Of a figure of some rows only, such as a recall of
+the rows whose label is 1, it is these rows that a day has many of.
 
 Rows of one customer are summed likewise (Liang & Zeger 1986, Biometrika 73(1)), and where there
 are customers and days, what customers have in common beyond the day is added (Cameron, Gelbach &
@@ -21,6 +22,7 @@ Miller 2011, "Robust inference with multiway clustering", same journal 29(2)).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -54,7 +56,8 @@ class Noise:
     """What chance does to a figure.
 
     Args:
-        waves: (cosines,) error of the figure by each cosine, were the truth what was measured.
+        waves: (cosines,) error of the figure by each cosine (without days, by each group), were the
+            truth what was measured.
         uneven: (cosines,) what is added to it for each unit by which the truth is lower.
         apart: variance that is added for customers who come back.
         freedom: degrees of freedom of the t distribution.
@@ -154,7 +157,12 @@ class Noise:
         )
 
 
-def noise(influences: Floats, blocks: Ints | None, groups: Ints | None) -> Noise:
+def noise(
+    influences: Floats,
+    blocks: Ints | None,
+    groups: Ints | None,
+    made_of: Sequence[Floats] = (),
+) -> Noise:
     """Tell what chance does to a figure.
 
     Args:
@@ -162,13 +170,16 @@ def noise(influences: Floats, blocks: Ints | None, groups: Ints | None) -> Noise
         blocks: (rows,) code of the day of each row, rising with time; None where rows have none.
         groups: (rows,) code of the customer (or other entity) of each row; None where rows are
             entities of their own.
+        made_of: (rows,) weights each: the rows that the figure averages over, see
+            `metrics.made_of`; the most uneven of them counts. By default all rows alike.
     """
     if not np.all(np.isfinite(influences)) or not len(influences):
         return _unknown(len(influences), of_days=blocks is not None)
+    bases = list(made_of) or [np.ones(len(influences))]
     if blocks is None:
-        return _of_groups(influences, groups)
-    found = _of_days(influences, blocks)
-    return found if groups is None else _with_groups(found, influences, blocks, groups)
+        return _of_groups(influences, groups, bases)
+    found = _of_days(influences, blocks, bases)
+    return found if groups is None else _with_groups(found, influences, blocks, groups, bases)
 
 
 def _unknown(units: int, *, of_days: bool) -> Noise:
@@ -180,20 +191,34 @@ def _summed(influences: Floats, codes: Ints) -> Floats:
     return np.bincount(places, influences).astype(np.float64)
 
 
-def _alike(codes: Ints) -> float:
+def _sizes(codes: Ints, bases: Sequence[Floats]) -> list[Floats]:
+    """Return for each base (groups,) how many of its rows each group has."""
+    return [_summed(base, codes) for base in bases]
+
+
+def _alike(sizes: Sequence[Floats]) -> float:
     """Return how many groups of one size say as much (Kish 1965, "Survey sampling")."""
-    _, sizes = np.unique(codes, return_counts=True)
-    return float(np.sum(sizes) ** 2 / np.sum(sizes.astype(np.float64) ** 2))
+    return min(float(np.sum(size) ** 2 / np.sum(size**2)) for size in sizes)
 
 
-def _of_groups(influences: Floats, groups: Ints | None) -> Noise:
+def _most_uneven(waves: Sequence[Floats]) -> Floats:
+    worst = max(waves, key=lambda one: float(np.sum(one**2)))
+    # of groups of one size, what is left is rounding
+    return np.where(np.abs(worst) < 1e-12, 0.0, worst)
+
+
+def _of_groups(influences: Floats, groups: Ints | None, bases: Sequence[Floats]) -> Noise:
     sums = influences if groups is None else _summed(influences, groups)
     units = len(sums)
     if units < 2:
         return _unknown(units, of_days=False)
-    effective = float(units) if groups is None else _alike(groups)
-    error = np.sqrt(units / (units - 1) * np.sum(sums**2))
-    return Noise(np.array([error]), np.zeros(1), 0.0, max(effective - 1, 1.0), units, effective)
+    if groups is None:
+        error = np.sqrt(units / (units - 1) * np.sum(sums**2))
+        return Noise(np.array([error]), np.zeros(1), 0.0, units - 1, units, float(units))
+    sizes = _sizes(groups, bases)
+    effective, scale = _alike(sizes), units / np.sqrt(units - 1)
+    uneven = _most_uneven([scale * (size / np.sum(size) - 1 / units) for size in sizes])
+    return Noise(scale * sums, uneven, 0.0, max(effective - 1, 1.0), units, effective)
 
 
 def _cosines(days: float) -> int:
@@ -205,26 +230,29 @@ def _stretch(days: float) -> float:
     return float(max(1.0, COSINES * A_COSINE / days) ** _STEEPNESS)
 
 
-def _of_days(influences: Floats, blocks: Ints) -> Noise:
+def _of_days(influences: Floats, blocks: Ints, bases: Sequence[Floats]) -> Noise:
     sums = _summed(influences, blocks)
     days, cosines = len(sums), _cosines(len(sums))
     if days <= cosines:
         return _unknown(days, of_days=True)
-    shares = _summed(np.full(len(influences), 1 / len(influences)), blocks)
-    waves, uneven = (
-        _stretch(days) * np.sqrt(days) * dct(series, norm="ortho")[1 : cosines + 1]
-        for series in (sums, shares)
-    )
-    # of days of one size, what is left is rounding
-    uneven[np.abs(uneven) < 1e-12] = 0.0
-    return Noise(waves, uneven, 0.0, cosines, days, _alike(blocks), of_days=True)
+
+    def waves(series: Floats) -> Floats:
+        slowest = dct(series, norm="ortho")[1 : cosines + 1]
+        found: Floats = _stretch(days) * np.sqrt(days) * slowest
+        return found
+
+    sizes = _sizes(blocks, bases)
+    uneven = _most_uneven([waves(size / np.sum(size)) for size in sizes])
+    return Noise(waves(sums), uneven, 0.0, cosines, days, _alike(sizes), of_days=True)
 
 
-def _with_groups(found: Noise, influences: Floats, blocks: Ints, groups: Ints) -> Noise:
+def _with_groups(
+    found: Noise, influences: Floats, blocks: Ints, groups: Ints, bases: Sequence[Floats]
+) -> Noise:
     _, places = np.unique(np.stack([blocks, groups]), axis=1, return_inverse=True)
     together = float(np.sum(_summed(influences, groups) ** 2))
     apart = float(np.sum(np.bincount(places.ravel(), influences) ** 2))
-    alike = _alike(groups)
+    alike = _alike(_sizes(groups, bases))
     return replace(
         found,
         apart=max(together - apart, 0.0),

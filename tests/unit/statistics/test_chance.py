@@ -14,7 +14,7 @@ import pytest
 from scipy.signal import lfilter
 
 from mlfactory.product.metrics import METRICS
-from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.comparison import PairedDifference, paired_difference
 from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome, measure, statistic
 
@@ -62,6 +62,27 @@ def two_equals(seed: int, days: int, memory: float, customers: int = 0) -> tuple
     )
 
 
+def two_equals_of_a_burst(
+    seed: int, share: float, metric: str, *, of_days: bool = True
+) -> PairedDifference:
+    """Compare two equal models on 30 days (or customers) of which one has most of the positives."""
+    rng = np.random.default_rng(seed)
+    unit = np.repeat(np.arange(30), 50)
+    burst = unit == rng.integers(0, 30)
+    odds = np.where(burst, 30 * share, 30 / 29 * (1 - share)) / 20
+    y = (rng.random(len(unit)) < np.minimum(odds, 1)).astype(float)
+    if share == 1:
+        y[burst] = np.arange(50) % 2
+    base = 2 * y + rng.normal(size=len(unit))
+    both = []
+    for _ in range(2):
+        # each day favours one or the other
+        scores = base + rng.normal(size=len(unit)) / 2 + rng.normal(size=30)[unit] / 2
+        made = Outcome("binary", y, 1 / (1 + np.exp(2 - scores)), (scores > 2).astype(float))
+        both.append(replace(made, blocks=unit) if of_days else replace(made, groups=unit))
+    return paired_difference(both[0], both[1], metric)
+
+
 def called_better(pairs: list[tuple[Outcome, Outcome]], confidence: float = 0.95) -> float:
     found = [paired_difference(*pair, "mae").at_least(confidence) > 0 for pair in pairs]
     return float(np.mean(found))
@@ -96,6 +117,27 @@ def test_customers_that_come_back_every_day_are_drawn_together_as_well() -> None
     assert called_better(pairs) <= 0.11
     alone = [tuple(replace(one, groups=None) for one in pair) for pair in pairs]
     assert called_better(alone) > 0.13  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("metric", ["recall", "f1", "roc_auc", "average_precision"])
+@pytest.mark.parametrize("of_days", [True, False])
+def test_equals_pass_as_rarely_as_promised_where_positives_come_in_bursts(
+    metric: str, of_days: bool
+) -> None:
+    for share, runs in {1 / 30: 120, 0.8: 60}.items():
+        found = [
+            two_equals_of_a_burst(seed, share, metric, of_days=of_days) for seed in range(runs)
+        ]
+        assert np.mean([one.at_least(0.95) > 0 for one in found]) <= 0.11
+        assert np.mean([one.noise.tells for one in found]) == (share < 0.5)
+
+
+@pytest.mark.parametrize("metric", ["recall", "roc_auc", "average_precision"])
+@pytest.mark.parametrize("of_days", [True, False])
+def test_a_day_or_customer_with_all_positives_is_never_sure(metric: str, of_days: bool) -> None:
+    for seed in range(40):
+        found = two_equals_of_a_burst(seed, 1.0, metric, of_days=of_days)
+        assert not found.noise.tells and not found.at_least(0.95) > 0
 
 
 def test_noise_of_independent_rows_is_called_better_as_rarely_as_promised() -> None:
