@@ -60,6 +60,8 @@ def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None 
         return _finite(column)
     if column.type == kind:
         return _all_read(column)
+    if pa.types.is_null(kind):
+        return _all_read(pa.chunked_array([pa.nulls(len(column))]))
     if pa.types.is_timestamp(kind):
         if is_text(column.type):
             column = _given(column)
@@ -101,14 +103,19 @@ def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:
     Text becomes numbers where nearly all of it can be read as numbers: a few wrong cells are
     rescued, and do not turn the column into text for ever. Whole numbers are integers only where
     none is missing. What numbers would change, such as leading zeros, is a code and stays text.
+    A column without a value, or with words for none only, is of Arrow's type null: it settles none.
 
     Args:
         strict: for a column that names rows, where `A-17` beside numbers is no wrong cell.
     """
+    if pa.types.is_null(column.type):
+        return column.type
     if not is_text(column.type):
         return storable(column)
     given = _given(column).drop_null()
-    if not len(given) or _some(given, _LEADING_ZEROS):
+    if not len(given):
+        return pa.null()
+    if _some(given, _LEADING_ZEROS):
         return pa.string()
     if len(given) == len(column) and not _unread(given, pa.int64()):
         return pa.int64()
@@ -121,13 +128,6 @@ def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:
 def type_name(kind: pa.DataType) -> str:
     """Return the word that product.yaml has for a type."""
     return next((name for name, known in TYPES.items() if known == kind), str(kind))
-
-
-def has_values(column: pa.ChunkedArray) -> bool:
-    """Tell whether a column has anything but nulls and words for no value."""
-    if is_text(column.type):
-        column = _given(column)
-    return bool(column.null_count < len(column))
 
 
 def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:

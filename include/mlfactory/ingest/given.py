@@ -19,6 +19,7 @@ from mlfactory.ingest.times import UTC_TIME
 from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, raw
 from mlfactory.lake.rows import as_frame
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import SNAPSHOT
@@ -66,7 +67,7 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     """
     if not file.exists():
         raise UsageError(f"there is no file {file}", remedy="correct the path")
-    standing = Lake(product.name).columns(raw(name))
+    standing = kinds_of(Lake(product.name).columns(raw(name)))
     if not standing:
         raise UsageError(
             f"{product.name}.{name}: nothing was landed yet, so nobody knows the types of its "
@@ -83,7 +84,7 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     if source.event_time:
         types[source.event_time] = UTC_TIME
     landed = land(received.rows.select(known), types, spellings_of(request)).rows
-    reasons = dict(_unusable(landed, source, types))
+    reasons = dict(_unusable(landed, source))
     absent = tuple(column for column in columns if column not in given)
     for column in absent:
         landed = landed.append_column(column, pa.nulls(landed.num_rows, standing[column]))
@@ -116,9 +117,7 @@ def _request(product: Product, name: str, file: Path) -> Request:
     )
 
 
-def _unusable(
-    rows: pa.Table, source: Source, types: Mapping[str, pa.DataType]
-) -> Iterator[tuple[int, str]]:
+def _unusable(rows: pa.Table, source: Source) -> Iterator[tuple[int, str]]:
     """Yield the rows that cannot be read, or lack what names them, with the first reason."""
     frame = rows.select([*source.key, *_time(source), RESCUED]).to_pandas()
     unread = frame[RESCUED].notna()
@@ -129,7 +128,7 @@ def _unusable(
             yield (
                 int(row),
                 "; ".join(
-                    f"{column}: '{text}' cannot be read as {type_name(types[column])}"
+                    f"{column}: '{text}' cannot be read as {type_name(rows[column].type)}"
                     for column, text in cells.items()
                 ),
             )

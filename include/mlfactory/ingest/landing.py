@@ -85,7 +85,11 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
         ContractError: if the two contradict each other.
     """
     types = {request.source.event_time: UTC_TIME} if request.source.event_time else {}
-    types |= {name: kind for name, kind in standing.items() if name not in RAW_HELPERS}
+    types |= {
+        name: kind
+        for name, kind in standing.items()
+        if name not in RAW_HELPERS and not pa.types.is_null(kind)
+    }
     declared = {name: TYPES[kind] for name, kind in request.source.types.items()}
     declared |= dict.fromkeys(spellings_of(request), UTC_TIME)
     for name, kind in declared.items():

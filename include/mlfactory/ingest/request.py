@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mlfactory.lake.catalog import RAW_HELPERS
+from mlfactory.lake.catalog import EMPTY, RAW_HELPERS
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
@@ -63,7 +63,7 @@ class Request:
                 "does not tell apart what differs only in case",
                 remedy="rename one of them at its source",
             )
-        reserved = sorted(_RESERVED.intersection(columns))
+        reserved = sorted(name for name in columns if name in _RESERVED or name.startswith(EMPTY))
         if reserved:
             raise ContractError(
                 f"{self.where}: {place} has a column '{reserved[0]}', and the lake keeps that name "

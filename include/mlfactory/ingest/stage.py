@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from mlfactory.ingest.cells import has_values
 from mlfactory.ingest.landing import Landing, land, marked, settled_types, spellings_of
 from mlfactory.ingest.origin import origin_of
 from mlfactory.ingest.readers import Received, receive
@@ -19,6 +18,7 @@ from mlfactory.ingest.request import Request, request_for
 from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import as_received, as_stored, kinds_of
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -87,7 +87,7 @@ def run(
         for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
             if rows[name] or lake.version(raw(name)) is not None:
-                record.outputs[raw(name)] = lake.replace(raw(name), table, partition.key)
+                record.outputs[raw(name)] = lake.replace(raw(name), as_stored(table), partition.key)
         record.counts = rows
         result = IngestResult(
             rows=rows,
@@ -108,7 +108,7 @@ def _land(
     product: Product, lake: Lake, name: str, partition: Partition, now: datetime, *, renew: bool
 ) -> _Landed:
     is_register = product.spec.sources[name].event_time is None
-    standing = lake.columns(raw(name))
+    standing = kinds_of(lake.columns(raw(name)))
     request = request_for(product, name, partition, list(standing))
     types = settled_types(request, standing)
     if is_register and not renew:
@@ -132,7 +132,7 @@ def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Lan
         "seen_at": seen.at.isoformat(),
         "kept_from": seen.partition,
     }
-    rows = seen.rows.drop_columns([LANDING, SEEN_AT])
+    rows = as_received(seen.rows.drop_columns([LANDING, SEEN_AT]))
     rescued = rows.num_rows - rows.column(RESCUED).null_count
     return _Landed(Landing(rows, rescued), seen.at, facts)
 
@@ -141,7 +141,7 @@ def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime 
     received = receive(request)
     landing = land(received.rows, types, spellings_of(request), request.source.key)
     _warn(request, received, landing)
-    _warn_of_empty_columns(request.where, received.rows, types)
+    _tell_of_empty_columns(request.where, landing.rows)
     facts: dict[str, Any] = {
         "place": received.place,
         "rows_seen": received.seen,
@@ -182,16 +182,11 @@ def _warn(request: Request, received: Received, landing: Landing) -> None:
         )
 
 
-def _warn_of_empty_columns(where: str, rows: pa.Table, types: Mapping[str, pa.DataType]) -> None:
-    empty = [
-        name
-        for name in rows.column_names
-        if rows.num_rows and name not in types and not has_values(rows.column(name))
-    ]
-    if empty:
-        _log.warning(
-            "%s: the columns %s are empty in their first partition and become text; "
-            "declare their types in product.yaml if that is wrong",
+def _tell_of_empty_columns(where: str, rows: pa.Table) -> None:
+    empty = [field.name for field in rows.schema if pa.types.is_null(field.type)]
+    if empty and rows.num_rows:
+        _log.info(
+            "%s: the columns %s never had a value; the first that comes gives them their type",
             where,
             empty,
         )

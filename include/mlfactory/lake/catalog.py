@@ -31,6 +31,9 @@ LANDING = "_landing"
 SEEN_AT = "_seen_at"
 """Column of raw tables of sources without event times: when the rows were read from there."""
 
+EMPTY = "_empty_"
+"""How columns of raw tables begin that only say which column is there, and had no value yet."""
+
 RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
 """The columns of raw tables that are ours."""
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from mlfactory.lake.catalog import LANDING, PARTITION, QUARANTINE, RAW_HELPERS, ROW, raw
 from mlfactory.lake.manifests import read_manifest, read_manifests, run_name, stands_on
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import as_received, kinds_of
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.product.loader import Product
 
@@ -120,7 +121,7 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -
     rows = lake.arrow(raw(source), list(landings))
     if rows is None:
         _refuse_loss(product, source, landings, {})
-        columns = _EMPTY | lake.columns(raw(source), ours=True)
+        columns = _EMPTY | kinds_of(lake.columns(raw(source), ours=True))
         return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
     where = f"{product.name}.{source}"
     if LANDING not in rows.column_names:
@@ -142,7 +143,7 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -
         )
     found = rows.column(PARTITION).value_counts().to_pylist()
     _refuse_loss(product, source, landings, {one["values"]: one["counts"] for one in found})
-    return rows
+    return as_received(rows)
 
 
 def as_frame(rows: pa.Table) -> pd.DataFrame:

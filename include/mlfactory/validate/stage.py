@@ -16,6 +16,7 @@ from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.rows import Landed, as_frame, landed_rows
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -182,7 +183,8 @@ def _check_source(product: Product, lake: Lake, name: str, landed: pa.Table) -> 
     done = run_suite(product, name, rules, frame)
     source = product.spec.sources[name]
     key = source.key if len(frame) else ()
-    kinds = {field.name: field.type for field in landed.schema} | lake.columns(raw(name))
+    kinds = kinds_of(lake.columns(raw(name)))
+    kinds |= {field.name: field.type for field in landed.schema}
     reasons = reasons_of(frame, rescued, kinds, done.outcomes, key, source.event_time)
     # of rows without a time the count tells, and not the cells
     unread = unread_cells(rescued, kinds, but=source.event_time)

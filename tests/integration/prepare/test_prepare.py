@@ -204,6 +204,24 @@ def test_labels_that_are_all_null_are_no_labels_and_no_error(
     assert list(Lake("shop").columns("labels")) == ["id", "at", "label", "available_at"]
 
 
+def test_labels_that_come_after_the_first_day_are_numbers(
+    shop: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    build = FEATURES.replace(
+        "return orders",
+        "return orders.assign(bad=(orders.bad == 1).astype(float).where(orders.bad.notna()))",
+    )
+    (shop.folder / "features.py").write_text(build)
+    product = load_folder(shop.folder)
+    text = orders()
+    empty = "\n".join(f"{line[:-1]}" if line[-1] in "01" else line for line in text.splitlines())
+    (shop.folder / "orders.csv").write_text(empty + "\n")
+    assert through(product, "2026-01-01").labelled == 0
+    (shop.folder / "orders.csv").write_text(text)
+    assert through(product, "2026-01-01").labelled == 19
+    assert Lake("shop").read("labels")["label"].value_counts().to_dict() == {0.0: 10, 1.0: 9}
+
+
 def test_the_same_partition_twice_gives_the_same_rows(shop: Product) -> None:
     through(shop, "2026-01-01")
     through(shop, "2026-01-02")

@@ -148,3 +148,26 @@ def test_rows_without_a_time_are_rows_of_the_partition_and_warned_of(
         assert land(shop, "2026-01-02").rows["orders"] == 41
     assert "the at of 1 rows cannot be read; the first is 'soon'" in caplog.text
     assert raw(shop, "orders", "2026-01-02")["_rescued"].iloc[-1] == '{"at": "soon"}'
+
+
+@pytest.mark.parametrize("nothing", ["", "NA"])
+def test_a_column_gets_its_type_with_its_first_value(shop: Product, nothing: str) -> None:
+    def put(price: str) -> None:
+        (shop.folder / "prices.csv").write_text(f"item,price\ni1,{price}\ni2,{price}\n")
+
+    put(nothing)
+    land(shop)
+    put("1.5")
+    land(shop, "2026-01-02")
+    assert raw(shop, "prices", "2026-01-02")["price"].tolist() == [1.5, 1.5]
+    # a register is kept as it was seen, and its empty column with it
+    land(shop)
+    assert raw(shop, "prices")["price"].isna().tolist() == [True, True]
+
+
+def test_a_column_without_a_value_yet_must_still_be_there(shop: Product) -> None:
+    (shop.folder / "prices.csv").write_text("item,price,colour\ni1,1,\n")
+    land(shop)
+    (shop.folder / "prices.csv").write_text("item,price\ni1,1\n")
+    with pytest.raises(ContractError, match="lacks the column 'colour'"):
+        land(shop, "2026-01-02")
