@@ -4,9 +4,10 @@ Is the watched figure within the bounds of the spec? Has the model been better t
 that looks at no feature? Is it still what it was on the champion's own held-out rows? The second
 asks by what counts for the product: the cost wherever errors have one, whatever is watched.
 
-The first two ask what has happened: chance is that of the rows (or entities) of the days that there
-were. The third, whether the model became another one, asks beyond them: there days are chance too.
-Where too little is known for an answer, the state says so.
+A bound, and a warning of the second, tell what has happened: chance is that of the rows (or
+entities) of the days that there were. An alert of the second asks for a training, and the third
+asks whether the model became another one: both go beyond those days, so days are chance too. Where
+too little is known for an answer, the state says so.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from mlfactory.statistics.naive import UNBEATABLE, Naive, naive_outcome
 from mlfactory.trainings.records import Fitted
 
 CONFIDENCE = 0.975
-"""How sure it must be that a model is worse than the naive answer; an interval of 95 % leaves as
-much on either side."""
+"""How sure it must be that a model is worse than the naive answer, over all windows together; an
+interval of 95 % leaves as much on either side."""
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
@@ -40,8 +41,8 @@ MIN_DAYS = 4
 """Days that a figure is measured over where partitions are shorter: what one day brings is luck."""
 
 FOUR_WEEKS = timedelta(days=28)
-"""A model may be worse than no model on many a day. Over so long it should be better; sooner it
-must be beyond what days and rows do by chance."""
+"""A model may be worse than no model on many a day. Over so long it should be better: a warning,
+where it was worse on those very days beyond what rows do by chance."""
 
 _BY_WEIGHT = (OK, INSUFFICIENT, WARN, ALERT)
 _OF_BOTH_CLASSES = frozenset({"roc_auc", "average_precision"})
@@ -111,24 +112,32 @@ def estimate_of(outcome: Outcome, metric: str) -> Estimate:
 
 
 def naive_finding(
-    spec: ProductSpec, blank: Finding, outcome: Outcome, naive: Naive, span: timedelta
+    spec: ProductSpec,
+    blank: Finding,
+    outcome: Outcome,
+    naive: Naive,
+    span: timedelta,
+    *,
+    windows: int = 1,
 ) -> Finding:
     """Compare the model with the best answer that looks at no feature, on the same rows.
 
     Args:
         span: the time that the rows are from.
+        windows: how many may be asked the same until one tells; they share the chance of an alert.
 
     Returns:
         The naive answer's figure as `value` and the model's as `bound`, named by `why`. The state
-        is alert where the model is worse beyond chance: that of rows where they are from four weeks
-        or more, that of rows and days else.
+        is alert where the model is worse beyond the chance of rows and days, and warn where rows
+        are from four weeks or more and it was worse on them beyond the chance of rows alone.
     """
     metric = metric_against_naive(spec)
     constant = naive_outcome(outcome, metric, naive)
     ours, theirs = measure(outcome, metric), measure(constant, metric)
     state = INSUFFICIENT
     if math.isfinite(ours) and math.isfinite(theirs) and enough(outcome, metric):
-        state = _against_naive(outcome, constant, metric, long=span >= FOUR_WEEKS)
+        sure = 1 - (1 - CONFIDENCE) / windows
+        state = _against_naive(outcome, constant, metric, sure, long=span >= FOUR_WEEKS)
     return replace(blank, metric=NAIVE, value=theirs, bound=ours, state=state, why=metric)
 
 
@@ -143,15 +152,20 @@ def metric_against_naive(spec: ProductSpec) -> str:
     return DEFAULT_METRIC[spec.label.kind] if watched in UNBEATABLE else watched
 
 
-def _against_naive(outcome: Outcome, constant: Outcome, metric: str, *, long: bool) -> str:
-    if long:
-        outcome, constant = replace(outcome, blocks=None), replace(constant, blocks=None)
-    if paired_difference(constant, outcome, metric).at_least(CONFIDENCE) > 0:
+def _against_naive(
+    outcome: Outcome, constant: Outcome, metric: str, sure: float, *, long: bool
+) -> str:
+    if paired_difference(constant, outcome, metric).at_least(sure) > 0:
         return ALERT
     gained = paired_difference(outcome, constant, metric)
-    if long:
-        return OK if gained.value >= 0 else WARN
-    return OK if gained.at_least(CONFIDENCE) > 0 else INSUFFICIENT
+    if not long:
+        return OK if gained.at_least(CONFIDENCE) > 0 else INSUFFICIENT
+    happened = paired_difference(
+        replace(constant, blocks=None), replace(outcome, blocks=None), metric
+    )
+    if happened.at_least(CONFIDENCE) > 0:
+        return WARN
+    return OK if gained.value >= 0 else INSUFFICIENT
 
 
 def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from mlfactory.monitor.judgement import (
     naive_finding,
     summary_of,
 )
+from mlfactory.monitor.windows import windows_of
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import metrics_for
 from mlfactory.product.partitions import Partition
@@ -107,6 +109,7 @@ def against_naive(
     """
     product = answered.product
     found: Finding | None = None
+    windows = windows_of(product, about, timedelta(days=MIN_DAYS))
 
     def told(made: Judged) -> bool:
         nonlocal found
@@ -119,7 +122,14 @@ def against_naive(
             about.key, NAIVE, model_version=made.version, since=made.since, as_of=as_of.key
         )
         span = about.end - product.calendar.parse(made.since).start
-        found = naive_finding(product.spec, blank, outcome_of(product, made, classes), naive, span)
+        found = naive_finding(
+            product.spec,
+            blank,
+            outcome_of(product, made, classes),
+            naive,
+            span,
+            windows=windows,
+        )
         return found.state != INSUFFICIENT
 
     judged(answered, about, as_of, told)

@@ -9,6 +9,7 @@ to tell, for rows share what their day brought: there it may be four weeks.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from mlfactory.lake.labels import landing_of
 from mlfactory.lake.manifests import read_manifest
@@ -38,6 +39,15 @@ def performance_windows(product: Product, partition: Partition) -> Iterator[list
     """Give the windows over which a model's answers are judged, the shortest first."""
     longest = max(product.spec.holdout_partitions, JUDGED_OVER[product.calendar.every])
     yield from _windows(product, partition, longest)
+
+
+def windows_of(product: Product, partition: Partition, least: timedelta) -> int:
+    """Return over how many windows of so much time or more answers are judged; at least 1.
+
+    Where each of them is asked the same until one tells, they share what chance may do.
+    """
+    spans = [slots[-1].end - slots[0].start for slots in performance_windows(product, partition)]
+    return max(sum(span >= least for span in spans), 1)
 
 
 def _windows(

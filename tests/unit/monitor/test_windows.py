@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from mlfactory.lake.manifests import manifest
@@ -10,6 +12,7 @@ from mlfactory.monitor.windows import (
     measured_at,
     performance_windows,
     settled_at,
+    windows_of,
 )
 
 HOURLY = {"every": "hour", "start": "2013-01-01"}
@@ -114,3 +117,13 @@ def test_windows_of_performance_reach_four_weeks_back(product_of):
 def test_windows_do_not_reach_before_the_first_partition(product_of):
     assert lengths(product_of(partition=DAILY), "2013-01-03") == [1, 2, 3]
     assert lengths(product_of(partition=HOURLY), "2013-01-01T00:00") == [1]
+
+
+@pytest.mark.parametrize(
+    ("every", "key", "windows"),
+    [("day", "2013-06-01", 4), ("month", "2013-06-01", 1), ("day", "2013-01-02", 1)],
+)
+def test_windows_of_four_days_or_more_share_the_chance_of_an_alarm(product_of, every, key, windows):
+    """4, 8, 16 and 28 days were asked in turn, each at 2.5 %."""
+    product = product_of(partition={"every": every, "start": "2013-01-01"})
+    assert windows_of(product, product.calendar.parse(key), timedelta(days=4)) == windows
