@@ -162,6 +162,20 @@ def made_of(outcome: Outcome, metric: str) -> list[Floats]:
     return [base.astype(np.float64) for base in found if np.any(base)]
 
 
+def fewest(outcome: Outcome, metric: str) -> int:
+    """Return how many rows there are of the rarest kind that a metric rests on.
+
+    That is the rarer class of an area, the rows whose label is 1 of a recall or F1, those said to
+    be 1 of a precision, the rarest class of a balanced accuracy, and all rows of another metric.
+    """
+    if metric in ("roc_auc", "average_precision", "balanced_accuracy"):
+        _, counts = np.unique(outcome.y, return_counts=True)
+        return int(min(counts)) if len(counts) > 1 else 0
+    if metric in ("recall", "f1"):
+        return int(np.sum(outcome.y == 1))
+    return int(np.sum(outcome.decisions == 1)) if metric == "precision" else outcome.rows
+
+
 def _of_each_class(outcome: Outcome, *, decided: bool) -> Floats:
     """Return (rows,) weights by which every class weighs as much."""
     truth, said = outcome.y.astype(np.intp), outcome.decisions.astype(np.intp)
