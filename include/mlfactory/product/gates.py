@@ -26,8 +26,8 @@ class BoundGate(Strict):
 class BeatsGate(Strict):
     """The candidate must be better than the champion on the same held-out rows.
 
-    Passes when the one-sided lower bound of the improvement, by a paired bootstrap, is above 0.
-    Where no champion serves yet, the naive baseline takes its place.
+    Passes when the improvement is above 0 beyond chance, at `confidence`: rows of one day, or of
+    one entity, count together. Where no champion serves yet, the naive baseline takes its place.
     """
 
     metric: str
