@@ -23,6 +23,7 @@ LABEL, BLOCK, GROUP, SCORE, DECISION = "label", "block", "group", "score", "deci
 """Columns of the answers."""
 
 _MOST_LEVELS = 12
+_A_QUARTER = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +117,20 @@ def row_columns(spec: ProductSpec) -> list[str]:
 def levels(values: pd.Series) -> pd.Series:
     """Return the values of a slice's column as names.
 
-    Many different numbers become the quarters they lie in; what is missing is `missing`.
+    Many different numbers become the quarters they lie in; of a number that is more than a quarter
+    of them, such as 0, its rows are a slice of their own, and the quarters are those of the others.
+    What is missing is `missing`.
     """
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > _MOST_LEVELS:
-        values = pd.qcut(values, 4, duplicates="drop")
-    return values.astype(object).where(values.notna(), "missing").astype(str)
+    plain = values.reset_index(drop=True)
+    many = pd.api.types.is_numeric_dtype(plain) and plain.nunique() > _MOST_LEVELS
+    named = _quarters(plain.dropna()).reindex(plain.index) if many else plain.astype(object)
+    return named.where(plain.notna(), "missing").astype(str).set_axis(values.index)
+
+
+def _quarters(values: pd.Series) -> pd.Series:
+    shares = values.value_counts(normalize=True)
+    if len(shares) < 2 or shares.iloc[0] <= _A_QUARTER:
+        return pd.qcut(values, 4, duplicates="drop").astype(object)
+    common = values == shares.index[0]
+    named: pd.Series = pd.concat([values[common].astype(object), _quarters(values[~common])])
+    return named
