@@ -159,9 +159,15 @@ def load_version(product_name: str, version: str, *, digest: str | None = None) 
     try:
         found = client().get_model_version(product_name, version)
     except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+        # a version that is no number is as little there as one that was never given
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-        raise UsageError(f"{product_name} has no version {version} in the registry") from error
+        raise UsageError(
+            f"{product_name} has no version {version} in the registry",
+            remedy=f"versions are numbers; see them: mlfactory status {product_name}",
+        ) from error
+    # the registry takes 01 for 1, and the ledger knows it as 1 alone
+    version = str(found.version)
     tags = {str(key): str(value) for key, value in found.tags.items()}
     what, tagged = f"version {version} of {product_name}", tags.get(DIGEST, "")
     expected = digest or _decided(product_name, version) or tagged

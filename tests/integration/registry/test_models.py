@@ -191,8 +191,16 @@ def test_a_model_is_loaded_by_what_its_training_recorded(run, estimator, rows):
 
 def test_a_version_that_does_not_exist_is_said_so(run, estimator, rows):
     registered(run, estimator, rows)
-    with pytest.raises(UsageError, match="shop has no version 9"):
-        load_version("shop", "9")
+    for version in ("9", "abc", "-1", "1.5", "champion", ""):
+        with pytest.raises(UsageError, match=f"shop has no version {version} in the registry"):
+            load_version("shop", version)
+
+
+def test_a_version_is_held_against_the_ledger_however_it_is_written(run, estimator, rows):
+    version, _ = registered(run, estimator, rows)
+    decided(version, "0" * 64)
+    with pytest.raises(IntegrityError, match="is refused"):
+        load_version("shop", f"0{version}")
 
 
 def test_a_model_with_untrusted_types_is_refused_by_name_when_it_is_logged(run, rows):
