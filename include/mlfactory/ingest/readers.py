@@ -55,6 +55,7 @@ class Received:
         file: the file or folder, None of a function.
         seen: how many rows the source holds, of all partitions.
         undated: how many of the rows have no event time that can be read.
+        strays: how many rows have none and may be of the partition, which has no other row.
         example: the event time of one of those.
     """
 
@@ -63,6 +64,7 @@ class Received:
     file: Path | None = None
     seen: int = 0
     undated: int = 0
+    strays: int = 0
     example: str = ""
 
 
@@ -254,7 +256,7 @@ def _received(request: Request, found: Within, place: str, file: Path | None) ->
             if request.source.kind == "csv"
             else "give times as timestamps, or as text in ISO 8601 like 2013-04-01T05:00:00Z",
         )
-    return Received(found.rows, place, file, found.seen, found.undated, found.example)
+    return Received(found.rows, place, file, found.seen, found.undated, found.strays, found.example)
 
 
 def _near(request: Request, field: Any, kind: pa.DataType) -> Any:

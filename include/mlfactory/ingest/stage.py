@@ -146,6 +146,7 @@ def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime 
         "place": received.place,
         "rows_seen": received.seen,
         "undated": received.undated,
+        "strays": received.strays,
         "shortened": landing.shortened,
     }
     if received.file is not None:
@@ -164,6 +165,16 @@ def _warn(request: Request, received: Received, landing: Landing) -> None:
             received.place,
             request.source.event_time,
             received.undated,
+            f"; the first is '{received.example}'" if received.example else "",
+        )
+    if received.strays:
+        _log.warning(
+            "%s: %s: the %s of %d rows cannot be read%s; they may be of this partition, which has "
+            "no other row, and are too few for one: they count in those beside it",
+            request.where,
+            received.place,
+            request.source.event_time,
+            received.strays,
             f"; the first is '{received.example}'" if received.example else "",
         )
     if landing.rescued:

@@ -3,7 +3,11 @@
 A row whose time cannot be read was received, and is no one else's. In what holds one partition
 only, it is of that. In a file of all partitions that is in the order of time, or its reverse, it
 may be of any partition from its one neighbour's to the other's. Where the file is in no such order
-it counts in the partitions of its two neighbours: a few such rows must not stop every partition.
+it counts in the partition of the row before it: a few such rows must not stop every partition.
+
+A partition in which no row has a time is either one that is told in a way that cannot be read, or
+a quiet one with a stray row, such as a sum below all rows. It is taken for quiet where there are
+far fewer such rows than a partition usually has; partitions beside it count them.
 """
 
 from __future__ import annotations
@@ -30,6 +34,9 @@ _ASCENDING, _DESCENDING, _NEAR, _DATED = 1, 2, 4, 8
 
 _FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
+_WHOLE = 0.5
+"""So many rows without a time, for each row that a partition usually has, are no strays."""
+
 _STRAGGLERS = 0.2
 """So many steps against the order of time, for each row of a partition, are but rows that came
 late; more, and the file is in no order."""
@@ -43,6 +50,7 @@ class Within:
         seen: how many rows the source gave in all.
         unreadable: how many of those have no time that can be read.
         undated: how many of `rows` have none.
+        strays: how many that have none may be of the partition, and are not counted as its rows.
         example: the first time that cannot be read, as it was given.
     """
 
@@ -50,6 +58,7 @@ class Within:
     seen: int
     unreadable: int = 0
     undated: int = 0
+    strays: int = 0
     example: str = ""
 
 
@@ -76,8 +85,13 @@ def rows_within(
         picker.take(table)
     picker.settle(_LAST)
     kept, undated = picker.chosen()
+    strays = 0
+    if not picker.inside and not of_one and undated < _WHOLE * picker.usual():
+        kept, undated, strays = [], 0, undated
     rows = pa.concat_tables(kept) if kept else schema.empty_table()
-    return Within(rows.combine_chunks(), picker.seen, picker.unreadable, undated, picker.example)
+    return Within(
+        rows.combine_chunks(), picker.seen, picker.unreadable, undated, strays, picker.example
+    )
 
 
 @dataclass
@@ -88,6 +102,7 @@ class _Picker:
         zone: 0, 1 or 2 as the last time lay before, in or after the partition; -1 at first.
         steps: how often times went on to a later of these, and back to an earlier one.
         inside: how many times lay in the partition.
+        ends: the first and the last time of all.
     """
 
     column: str | None
@@ -100,6 +115,7 @@ class _Picker:
     zone: int = -1
     steps: tuple[int, int] = (0, 0)
     inside: int = 0
+    ends: tuple[int, int] = (_LAST, _FIRST)
     seen: int = 0
     unreadable: int = 0
     example: str = ""
@@ -142,6 +158,13 @@ class _Picker:
             tables.append(table.filter(pa.array(keep)))
         return tables, undated
 
+    def usual(self) -> float:
+        """Return how many rows with a time a partition has, on average from first to last."""
+        start, end = self._bounds()
+        first, last = self.ends
+        dated = self.seen - self.unreadable
+        return dated / (1 + (last - first) // (end - start)) if dated else 0.0
+
     def _keep(self, table: pa.Table, codes: Codes) -> None:
         maybe = codes > 0
         if maybe.any():
@@ -183,7 +206,8 @@ class _Picker:
         if self.of_one:
             return np.full(len(earlier), _NEAR, np.uint8)
         start, end = self._bounds()
-        near = (self._zones(earlier) == 1) | (self._zones(later) == 1)
+        before = np.where(earlier == _FIRST, later, earlier)
+        near = self._zones(before) == 1
         up = (earlier <= later) & (earlier < end) & (later >= start)
         # where time goes back, what comes first is newest
         high = np.where(earlier == _FIRST, _LAST, earlier)
@@ -196,6 +220,8 @@ class _Picker:
         """Note how the times of a piece went on, and which was the last."""
         zones = self._zones(moments)
         self.inside += int((zones == 1).sum())
+        first, last = self.ends
+        self.ends = min(first, int(moments.min())), max(last, int(moments.max()))
         steps = np.diff(zones if self.zone < 0 else np.append(self.zone, zones))
         self.steps = self.steps[0] + int((steps > 0).sum()), self.steps[1] + int((steps < 0).sum())
         self.zone, self.before = int(zones[-1]), int(moments[-1])

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from mlfactory.ingest import readers
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.request import Request, request_for
+from mlfactory.ingest.within import rows_within
 from mlfactory.product.errors import BuildError, ContractError, LateSourceError, ServiceError
 from mlfactory.product.loader import Product
 
@@ -141,6 +143,34 @@ def test_a_row_without_a_time_counts_where_its_neighbour_is_in_an_unsorted_file(
     lines = [f"{number},{day},5" for number, day in enumerate(days)]
     lines[20:20] = ["a,2026-01-01,5", "u,?,5", "b,2025-12-01,5", "v,?,5"]
     assert ids(ask(text="\n".join(["id,at,price", *lines]) + "\n")) == ["a", "u"]
+
+
+def test_in_an_unsorted_file_a_row_without_a_time_counts_in_one_partition(
+    make_product: Callable[..., Product],
+) -> None:
+    calendar = make_product(SPEC.format(source=CSV)).calendar
+    days = pd.date_range("2026-01-01", periods=20, freq="D").strftime("%Y-%m-%d")
+    times = [*days] * 50
+    random.Random(1).shuffle(times)
+    for place in range(10, 1000, 50):
+        times[place] = "?"
+    table = pa.table({"at": times})
+    counted = [
+        rows_within([table], table.schema, "at", calendar.parse(day)).undated for day in days
+    ]
+    assert sum(counted) == 20
+
+
+def test_a_stray_row_without_a_time_is_no_row_of_partitions_without_others(ask: Ask) -> None:
+    before = "".join(f"{number},2025-12-31,5\n" for number in range(9))
+    after = "".join(f"{number},2026-01-03,5\n" for number in range(9))
+    gap = ask(text=f"id,at,price\n{before}u,,5\n{after}")
+    footer = ask(text=f"id,at,price\n{before}Total,,45\n")
+    for received in (gap, footer):
+        assert (ids(received), received.undated, received.strays) == ([], 0, 1)
+    # a partition with rows of its own counts it
+    own = "".join(f"{number},2026-01-01,5\n" for number in range(9))
+    assert ask(text=f"id,at,price\n{own}Total,,45\n").undated == 1
 
 
 def test_a_day_in_another_format_is_missed_in_a_sorted_file_with_a_few_stragglers(ask: Ask) -> None:
