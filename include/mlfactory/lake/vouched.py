@@ -16,7 +16,7 @@ import pandas as pd
 from mlfactory.lake.catalog import FEATURES, LABELS, METRICS, PARTITION, PREDICTIONS, RUN
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import IntegrityError, ServiceError
+from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 
 _log = logging.getLogger(__name__)
 
@@ -28,8 +28,9 @@ WRITERS: Mapping[str, str] = {
 }
 """The stage that writes each of the tables that other stages read by partition."""
 
-Fault = Literal["replaced", "gone"]
-"""`replaced`: by a run that has no manifest, or not this one. `gone`: some that it wrote."""
+Fault = Literal["replaced", "gone", "older"]
+"""`replaced`: by a run that has no manifest, or not this one. `gone`: some that it wrote. `older`:
+made by a revision of the factory that did not name runs, so that nothing vouches for them."""
 
 
 def vouched_rows(
@@ -51,7 +52,7 @@ def vouched_rows(
     Raises:
         ServiceError: the rows of a required partition are being replaced.
         IntegrityError: rows that were written are gone.
-        ContractError: the table lacks a column that is asked for.
+        ContractError: the table lacks a column that is asked for, or an older revision made rows.
     """
     manifests = read_manifests(product, WRITERS[table], keys)
     rows = _with_runs(product, table, keys, columns)
@@ -59,6 +60,8 @@ def vouched_rows(
     for key, fault in wrong.items():
         if fault == "gone":
             raise _gone(product, table, key)
+        if fault == "older":
+            raise _older(product, table, key)
         if key in required:
             raise _replaced(product, table, key)
         _log.warning(
@@ -78,11 +81,14 @@ def rows_of_run(product: str, table: str, key: str, manifest: Mapping[str, Any])
     Raises:
         ServiceError: another run is replacing them.
         IntegrityError: they are gone.
+        ContractError: an older revision made them.
     """
     rows = _with_runs(product, table, [key], None)
     fault = faults(table, {key: manifest}, rows).get(key)
     if fault == "gone":
         raise _gone(product, table, key)
+    if fault == "older":
+        raise _older(product, table, key)
     if fault == "replaced":
         raise _replaced(product, table, key)
     return rows.drop(columns=RUN)
@@ -95,7 +101,7 @@ def faults(
 
     Args:
         manifests: of the runs that wrote the table, by partition; those that there are.
-        rows: with the columns `partition` and `_run`.
+        rows: with the columns `partition` and `_run`, which is null where no run was named.
     """
     runs: dict[str, dict[str, int]] = {}
     counts = rows.fillna({RUN: ""}).groupby([PARTITION, RUN], as_index=False).size()
@@ -105,7 +111,9 @@ def faults(
     for key in sorted({*runs, *manifests}):
         run = str(manifests.get(key, {}).get("id", ""))
         there = runs.get(key, {})
-        if set(there) - {run} or (there and not run):
+        if "" in there:
+            found[key] = "older"
+        elif set(there) - {run} or (there and not run):
             found[key] = "replaced"
         elif there.get(run, 0) != manifests.get(key, {}).get("written", {}).get(table, 0):
             found[key] = "gone"
@@ -117,7 +125,9 @@ def _with_runs(
 ) -> pd.DataFrame:
     wanted = None if columns is None else list(dict.fromkeys([*columns, PARTITION, RUN]))
     rows = Lake(product).read(table, keys, columns=wanted)
-    return rows if RUN in rows else rows.assign(**{PARTITION: "", RUN: ""}).iloc[:0]
+    if RUN in rows:
+        return rows
+    return rows.assign(**{RUN: None} if PARTITION in rows else {PARTITION: "", RUN: None})
 
 
 def _replaced(product: str, table: str, key: str) -> ServiceError:
@@ -134,6 +144,15 @@ def _gone(product: str, table: str, key: str) -> IntegrityError:
         f"{Lake(product).address(table)}: rows of partition {key} are gone that "
         f"{WRITERS[table]} wrote",
         remedy=f"put the table back from a copy, or make them again: {_again(product, table, key)}",
+    )
+
+
+def _older(product: str, table: str, key: str) -> ContractError:
+    return ContractError(
+        f"{Lake(product).address(table)}: the rows of partition {key} were made by an older "
+        "revision, which did not name the run that made them",
+        remedy="make them again, and those of other such partitions, the oldest first: "
+        f"{_again(product, table, key)}; or let the product start over: mlfactory reset {product}",
     )
 
 

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 _WHY = {
     "replaced": "another run of prepare is replacing its rows, or was killed",
     "gone": "rows that were prepared are gone",
+    "older": "an older revision prepared it, which did not name its runs",
 }
 
 
@@ -34,7 +35,9 @@ def not_usable(
         versions: of the tables `features` and `labels`.
     """
     prepared = read_manifests(product.name, "prepare", keys)
-    read = sorted({name.partition("/")[2] for one in prepared.values() for name in one["reads"]})
+    read = sorted(
+        {name.partition("/")[2] for one in prepared.values() for name in one.get("reads", {})}
+    )
     judged = read_manifests(product.name, "validate", read)
     landed = read_manifests(product.name, "ingest", read)
     runs = stale_among([*landed.values(), *judged.values(), *prepared.values()])

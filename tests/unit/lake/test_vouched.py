@@ -13,7 +13,7 @@ from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import rows_of_run, vouched_rows
-from mlfactory.product.errors import IntegrityError, ServiceError
+from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.product.loader import Product
 
 SPEC = """
@@ -103,3 +103,29 @@ def test_rows_without_a_manifest_are_of_a_run_at_work_and_no_rows_are_no_data(
     assert rows_of_run("shop", "features", "2026-01-05", {}).empty
     with pytest.raises(ServiceError, match="replaced by another run of prepare"):
         rows_of_run("shop", "features", FIRST, {})
+
+
+def made_by_an_older_revision(product: Product, key: str) -> None:
+    """Let rows be those of a revision that did not name runs in them."""
+    Lake(product.name).replace("features", pd.DataFrame({"id": ["a"], "price": [1.0]}), key)
+
+
+def test_rows_of_an_older_revision_are_told_as_such_and_are_not_no_rows(
+    product: Product,
+) -> None:
+    made_by_an_older_revision(product, FIRST)
+    with pytest.raises(ContractError, match=f"{FIRST} were made by an older revision") as caught:
+        vouched_rows("shop", "features", [FIRST, SECOND])
+    assert f"mlfactory run shop {FIRST} --stage prepare --downstream" in caught.value.remedy
+    with pytest.raises(ContractError, match="older revision"):
+        rows_of_run("shop", "features", FIRST, read_manifest("shop", "prepare", FIRST))
+    assert len(vouched_rows("shop", "features", [SECOND])) == 2
+
+
+def test_a_table_of_an_older_revision_is_no_table_without_rows(product: Product) -> None:
+    product_store("shop").delete_all("features")
+    made_by_an_older_revision(product, FIRST)
+    with pytest.raises(ContractError, match="older revision"):
+        vouched_rows("shop", "features", [FIRST])
+    with pytest.raises(ContractError, match="older revision"):
+        rows_of_run("shop", "features", FIRST, read_manifest("shop", "prepare", FIRST))

@@ -10,7 +10,7 @@ from tests.unit.train.conftest import Parcels, snapshot_spec
 
 from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.manifests import manifest, read_manifest
-from mlfactory.lake.store import product_store
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.loader import Product
 from mlfactory.train.dataset import read_split
 from mlfactory.trainings.blocks import entities
@@ -201,6 +201,21 @@ def test_a_partition_whose_prepare_is_gone_or_whose_rows_are_of_another_run_is_l
     found = plan(world.product, world.day(5))
     assert (found.fit_partitions, found.holdout_partitions) == (days(1, 4), days(5))
     assert list(found.left_out) == [world.day(2).key, world.day(3).key]
+
+
+def test_a_partition_that_an_older_revision_prepared_is_left_out_and_told_as_such(parcels):
+    world = parcels()
+    world.send(*range(1, 6))
+    key = world.day(3).key
+    rows = world.lake.read("features", [key]).drop(columns="_run")
+    world.lake.replace("features", rows, key)
+    # nor did it name what it read
+    old = {**read_manifest("parcels", "prepare", key)}
+    del old["reads"]
+    write_json(product_store("parcels"), manifest_file("prepare", key), old)
+    found = plan(world.product, world.day(5))
+    assert list(found.left_out) == [key]
+    assert "an older revision prepared it" in found.left_out[key]
 
 
 def test_a_plan_that_fails_for_what_is_left_out_says_so_and_how_to_mend_it(parcels):
