@@ -34,9 +34,13 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
             ingest.run(product, due, again=partial(validate.refuse_stopped, product, due))
             validate.run(product, due)
             prepare.run(product, due)
-        except FactoryError as error:
-            _log.warning("%s %s could not be read again: %s", product.name, due, error)
-            failed[due.key] = str(error)
+        except Exception as error:
+            # an old file may be odd in a way that nobody foresaw
+            unforeseen = not isinstance(error, FactoryError)
+            _log.warning(
+                "%s %s could not be read again: %s", product.name, due, error, exc_info=unforeseen
+            )
+            failed[due.key] = f"{type(error).__name__}: {error}" if unforeseen else str(error)
         else:
             end_reading(product, due.key)
             again.append(due.key)

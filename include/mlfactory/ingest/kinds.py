@@ -22,6 +22,29 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
+def without_views(kind: pa.DataType) -> pa.DataType:
+    """Return a type that holds the same as `kind` and that rows can be picked from.
+
+    Of Arrow's views, in which some tools keep text and lists, none of its functions picks rows.
+    """
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list_view(kind) or pa.types.is_list(kind):
+        return pa.list_(_without_views(kind.value_field))
+    if pa.types.is_large_list_view(kind) or pa.types.is_large_list(kind):
+        return pa.large_list(_without_views(kind.value_field))
+    if pa.types.is_struct(kind):
+        return pa.struct([_without_views(part) for part in kind])
+    return kind
+
+
+def plain_schema(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of columns `without_views`."""
+    return pa.schema([_without_views(part) for part in schema])
+
+
 def storable(column: pa.ChunkedArray) -> pa.DataType:
     """Return the type in which the lake keeps a column that comes with a type of its own.
 
@@ -53,6 +76,10 @@ def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
             pass
     texts = [None if value is None else _text(value, kind) for value in column.to_pylist()]
     return pa.chunked_array([pa.array(texts, pa.string())])
+
+
+def _without_views(part: pa.Field) -> pa.Field:
+    return part.with_type(without_views(part.type))
 
 
 def _kept(kind: pa.DataType) -> pa.DataType:

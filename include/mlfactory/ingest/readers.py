@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.dataset
 
+from mlfactory.ingest.kinds import plain_schema
 from mlfactory.ingest.outages import is_absent, is_disk_away, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
@@ -143,9 +144,7 @@ def _from_parquet(request: Request, file: Path) -> Received:
     source = request.source
     of_one = isinstance(source, ParquetSource) and PER_PARTITION in source.path
     with _explained(request, file):
-        rows = pyarrow.dataset.dataset(
-            file, format="parquet", partitioning="hive" if file.is_dir() else None
-        )
+        rows = _dataset(file)
         if not rows.files:
             raise LateSourceError(
                 f"{request.where}: the folder {file} has no Parquet file",
@@ -160,6 +159,14 @@ def _from_parquet(request: Request, file: Path) -> Received:
             tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches())
             received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
     return _received(request, received, str(file), file)
+
+
+def _dataset(file: Path, schema: pa.Schema | None = None) -> Any:
+    rows = pyarrow.dataset.dataset(
+        file, schema, format="parquet", partitioning="hive" if file.is_dir() else None
+    )
+    plain = plain_schema(rows.schema)
+    return rows if plain == rows.schema else _dataset(file, plain)
 
 
 def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
@@ -278,7 +285,9 @@ def _as_received(frame: pd.DataFrame) -> pa.Table:
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             texts = frame[name].map(str).where(frame[name].notna(), None)
             columns[str(name)] = pa.array(texts, pa.string(), from_pandas=True)
-    return pa.table(columns)
+    table = pa.table(columns)
+    plain = plain_schema(table.schema)
+    return table if plain == table.schema else table.cast(plain)
 
 
 def _header(stream: Any, source: CsvSource) -> list[str]:

@@ -124,9 +124,18 @@ def test_what_was_landed_stands_where_a_run_must_not_land(
         steps.ingest(anew)
 
 
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (ContractError("7 of 9 rows are bad"), "7 of 9 rows are bad"),
+        (NotImplementedError("no kernel for it"), "NotImplementedError: no kernel for it"),
+    ],
+)
 def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stops_nothing(
     home: Path,
     monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    told: str,
 ) -> None:
     product = load_product("flight_delay", REPOSITORY / "include" / "products")
     due = [product.calendar.parse(key) for key in ("2013-01-01", "2013-02-01")]
@@ -138,7 +147,7 @@ def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stop
             # ingest is told why, so that no row is lost and no day that passed is stopped
             assert set(asked) == ({"again"} if name == "ingest" else set())
             if (name, partition.key) == ("validate", "2013-01-01"):
-                raise ContractError("7 of 9 rows are bad")
+                raise raised
             read.append(f"{name} {partition}")
 
         return stage
@@ -146,7 +155,7 @@ def test_partitions_whose_labels_came_are_read_again_and_one_that_cannot_be_stop
     for name in ("ingest", "validate", "prepare"):
         monkeypatch.setattr(f"mlfactory.{name}.run", run(name))
     done = read_due_again(product, product.calendar.parse("2013-03-01"))
-    assert done == {"again": ["2013-02-01"], "failed": {"2013-01-01": "7 of 9 rows are bad"}}
+    assert done == {"again": ["2013-02-01"], "failed": {"2013-01-01": told}}
     assert read == [
         "ingest 2013-01-01",
         "ingest 2013-02-01",
