@@ -18,7 +18,7 @@ import psutil
 from support import MLFACTORY, REPOSITORY, fresh_environment, show
 
 sys.path.insert(0, str(REPOSITORY))
-from tests.s3.server import serving  # noqa: E402 - it is found from the repository's root only
+from tests.s3.server import serving
 
 SAMPLE_SECONDS = 0.25
 IDLE_CORES = 0.2
