@@ -117,8 +117,11 @@ def test_overdue_labels_are_an_alert_of_their_own(served, caplog):
     for number in (4, 5):
         served.prepare(number, labels=number == 5)
         served.score(number)
-        with manifest(served.product, "prepare", served.month(number).key) as record:
+        key = served.month(number).key
+        rows = served.lake.read(FEATURES, [key]).drop(columns="partition")
+        with manifest(served.product, "prepare", key) as record:
             record.counts = {"rows": 360, "labelled": 0}
+        leave_rows(served.product, key, features=rows)
     with caplog.at_level(logging.WARNING):
         assert run(served, 5).states["labels"] == "alert"
     assert "rides 2013-04-01: labels are overdue: 0.0% of its events have one" in caplog.text
