@@ -70,7 +70,7 @@ def _unfollowed(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
                 yield _stopped(product, key, "nothing was prepared of it")
                 continue
             words = f"{stage} ended {ended:%Y-%m-%d %H:%M} UTC, and no {next_stage} followed"
-            yield Gap(UNCONSUMED, key, part, words, landed=True)
+            yield Gap(UNCONSUMED, key, part, words, landed=key in done["ingest"])
 
 
 def _stale(product: Product, done: Done) -> Iterator[Gap]:
@@ -87,7 +87,9 @@ def _stale(product: Product, done: Done) -> Iterator[Gap]:
             yield _stopped(product, run.key, "what was prepared before it still stands")
         else:
             words = f"{run.stage} read {', '.join(because)} before it was run again"
-            yield Gap(STALE, run.key, _MENDED_BY[run.stage], words, landed=True)
+            # a landing that was begun anew and cut off took its manifest away: it is landed again
+            landed = run.key in done["ingest"]
+            yield Gap(STALE, run.key, _MENDED_BY[run.stage], words, landed=landed)
 
 
 def _stopped(product: Product, key: str, so: str) -> Gap:

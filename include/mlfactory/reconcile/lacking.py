@@ -24,9 +24,12 @@ _SHOWN = 5
 def lacking(product: Product, now: datetime) -> list[Gap]:
     """Return what a product lacks at `now`, in the order in which it should be mended."""
     done = all_done(product)
+    missing = list(_missing(product, done, now))
+    # the run that lands a partition brings what comes after
+    landed_soon = {gap.key for gap in missing if gap.can_be_mended}
     return [
-        *_missing(product, done, now),
-        *broken_chains(product, done, now),
+        *missing,
+        *(gap for gap in broken_chains(product, done, now) if gap.key not in landed_soon),
         *_untrained(product, now),
         *_unread(product, done, now),
         *_old(product, done, now),

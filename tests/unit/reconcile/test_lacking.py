@@ -10,9 +10,10 @@ import pytest
 from tests.unit.reconcile.conftest import NOW, PROMISE, Ran
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import FEATURES
+from mlfactory.lake.catalog import FEATURES, manifest_file
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.requests import REQUEST
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import (
@@ -130,6 +131,26 @@ def test_a_stopped_partition_that_was_landed_again_is_validated_again(
     (gap,) = lacking(rain, NOW)
     assert (gap.part, gap.landed) == (DATA, True)
     assert gap.can_be_mended
+
+
+@pytest.mark.parametrize("later", [(), ("prepare", "score", "monitor", "retrain")])
+def test_a_landing_that_was_cut_off_is_landed_again_and_once(
+    rain: Product, ran: Ran, later: tuple[str, ...]
+) -> None:
+    for day in ("2026-03-06", "2026-03-07", "2026-03-08", "2026-03-09"):
+        ran(*ALL, key=day)
+    # the oldest of all, which by its key alone was never missing, and one within
+    for day in ("2026-03-06", "2026-03-08"):
+        product_store("rain").delete(manifest_file("ingest", day))
+        for stage in set(ALL) - {"ingest", "validate", *later}:
+            product_store("rain").delete(manifest_file(stage, day))
+    first, second = sorted(lacking(rain, NOW), key=lambda gap: gap.key)
+    kind = STALE if later else UNCONSUMED
+    assert (first.kind, first.key, first.part) == (kind, "2026-03-06", DATA)
+    assert (second.kind, second.key, second.part) == (MISSING, "2026-03-08", DATA)
+    assert first.can_be_mended
+    assert not first.landed
+    assert not second.landed
 
 
 def test_a_stage_that_ended_just_now_is_not_missed_yet(rain: Product, ran: Ran) -> None:
