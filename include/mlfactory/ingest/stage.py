@@ -66,7 +66,7 @@ def run(
     Raises:
         ContractError: if a source is not what its contract says.
         LateSourceError: if one has not arrived.
-        ServiceError: if one cannot be reached.
+        ServiceError: if one cannot be reached, or another run has landed the partition meanwhile.
         BuildError: if a function of the product fails.
     """
     lake = Lake(product.name)
@@ -87,7 +87,7 @@ def run(
         for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
             if rows[name] or lake.version(raw(name)) is not None:
-                record.outputs[raw(name)] = lake.replace(raw(name), as_stored(table), partition.key)
+                record.write(lake, raw(name), as_stored(table))
         record.counts = rows
         result = IngestResult(
             rows=rows,

@@ -71,6 +71,11 @@ def raw(source: str) -> str:
     return f"{_RAW}{source}"
 
 
+def mark_of(table: str) -> str:
+    """Return the column of a table that has the id of the run that wrote the row."""
+    return RUN if source_of(table) is None else LANDING
+
+
 def source_of(table: str) -> str | None:
     """Return the source whose landed rows a table holds, None if it is none of theirs."""
     return table.removeprefix(_RAW) if table.startswith(_RAW) else None

@@ -2,8 +2,9 @@
 
 A manifest is written when its stage has done all its other writes: where there is one, the stage
 is complete. It is removed before the first write of the run that replaces it, so that no manifest
-vouches for rows which another run has begun to replace. Every run has an id of its own, and names
-the runs whose output it read by theirs: what was replaced since can be told.
+vouches for rows which another run has begun to replace; and it is not written for rows that another
+run, at work at the same time, has replaced already. Every run has an id of its own, and names the
+runs whose output it read by theirs: what was replaced since can be told.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlfactory.lake.catalog import manifest_file
+from mlfactory.lake.catalog import RUN, manifest_file, mark_of
 from mlfactory.lake.removal import refuse_half_removed
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
+from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 
 if TYPE_CHECKING:
@@ -74,9 +76,32 @@ class Manifest:
                 self.reads[run_name(other["stage"], other["name"])] = str(other.get("id", ""))
 
     def write(self, lake: Lake, table: str, rows: pd.DataFrame | pa.Table) -> None:
-        """Make `rows` those of the run's partition, marked with its id, and note what was done."""
-        self.outputs[table] = lake.replace(table, rows, self.partition, self.id)
+        """Make `rows` those of the run's partition, marked with its id, and note what was done.
+
+        Landed rows come with the mark.
+        """
+        run = self.id if mark_of(table) == RUN else None
+        self.outputs[table] = lake.replace(table, rows, self.partition, run)
         self.written[table] = len(rows)
+
+    def refuse_replaced(self) -> None:
+        """Make sure that what this run wrote still stands, and no other run wrote over it.
+
+        Raises:
+            ServiceError: if one did.
+        """
+        from mlfactory.lake.tables import Lake  # it loads what reads tables
+
+        lake = Lake(self.product)
+        for table, count in self.written.items():
+            found = lake.newest(table, mark_of(table), [self.partition])
+            if found != ({self.partition: self.id} if count else {}):
+                raise ServiceError(
+                    f"{self.product}, partition {self.partition}: its rows in "
+                    f"{lake.address(table)} were replaced by another run of {self.stage}, which "
+                    "was at work at the same time",
+                    remedy="run it again when that has ended",
+                )
 
     def begin(self) -> None:
         """Remove the manifest of the run that this one replaces; nothing may be written before."""
@@ -96,6 +121,7 @@ def manifest(
 
     Raises:
         UsageError: if a removal of the product is under way, or was cut off.
+        ServiceError: at the end, if another run has replaced rows that this one wrote.
     """
     refuse_half_removed(product.name)
     record = Manifest(
@@ -115,6 +141,7 @@ def manifest(
     if begin:
         record.begin()
     yield record
+    record.refuse_replaced()
     record.seconds = round(time.perf_counter() - start, 3)
     write_json(product_store(product.name), manifest_file(stage, record.name), asdict(record))
 

@@ -169,21 +169,24 @@ class Lake:
             return None
         return rows_of(delta, self.address(table), partitions, wanted)
 
-    def newest(self, table: str, column: str) -> dict[str, Any]:
-        """Return the largest value of a column in each partition.
+    def newest(
+        self, table: str, column: str, partitions: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Return the largest value of a column in each partition, or in each of the given ones.
 
         No row is read where the table's log tells; it does so of the first 32 columns. Partitions
         are left out that have no rows, or none with a value.
         """
         delta = self._open(table)
-        if delta is None or column not in self.columns(table):
+        kind = self.columns(table, ours=True).get(column)
+        if delta is None or kind is None:
             return {}
         files = pa.table(delta.get_add_actions(flatten=True))
         key, value = f"partition.{PARTITION}", f"max.{column}"
+        if partitions is not None:
+            files = files.filter(pc.is_in(files[key], pa.array(partitions, pa.string())))
         if value not in files.column_names:
-            files = files.append_column(
-                value, pa.nulls(files.num_rows, self.columns(table)[column])
-            )
+            files = files.append_column(value, pa.nulls(files.num_rows, kind))
         untold = files.filter(pc.is_null(files[value])).column(key).unique().to_pylist()
         rows = rows_of(delta, self.address(table), untold, [column, PARTITION])
         told = pa.table({key: files[key], value: files[value]})
@@ -263,12 +266,12 @@ class Lake:
                     remedy="make each column one type",
                 ) from error
         frame = frame.replace_schema_metadata(None)
-        for name, value in ((PARTITION, partition), (RUN, run)):
-            if value is None:
-                continue
-            if name in frame.column_names:
-                frame = frame.drop_columns([name])
-            frame = frame.append_column(name, pa.array([value] * frame.num_rows, pa.string()))
+        ours = [PARTITION] if run is None else [PARTITION, RUN]
+        frame = frame.drop_columns([name for name in ours if name in frame.column_names])
+        frame = frame.append_column(PARTITION, pa.array([partition] * frame.num_rows, pa.string()))
+        if run is not None:
+            # first: of columns behind many others the table's log tells no largest value
+            frame = frame.add_column(0, RUN, pa.array([run] * frame.num_rows, pa.string()))
         return _storable(frame)
 
 

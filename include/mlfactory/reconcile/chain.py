@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
-from mlfactory.lake.catalog import MANIFESTS, validation_page
+from mlfactory.lake.catalog import MANIFESTS, mark_of, raw, validation_page
 from mlfactory.lake.manifests import read_manifest, run_name
 from mlfactory.lake.staleness import STAGES, stale_among
 from mlfactory.lake.store import product_store
 from mlfactory.lake.summaries import Summaries, summaries
+from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import WRITERS
 from mlfactory.product.loader import Product
-from mlfactory.reconcile.gaps import DATA, MONITOR, PARTS, SCORE, STALE, STOPPED, UNCONSUMED, Gap
+from mlfactory.reconcile.gaps import (
+    DATA,
+    MONITOR,
+    PARTS,
+    REPLACED,
+    SCORE,
+    STALE,
+    STOPPED,
+    UNCONSUMED,
+    Gap,
+)
 
 PATIENCE = timedelta(minutes=10)
 """How long the chain of a partition may take from one step to the next before it is missed."""
@@ -27,7 +40,7 @@ _FOLLOWS = (
 Done = Mapping[str, Summaries]
 """Of each stage a summary of its run of each partition; keys sort as their times do."""
 
-_MENDED_BY = {"validate": DATA, "prepare": DATA, "score": SCORE, "monitor": MONITOR}
+_MENDED_BY = {"ingest": DATA, "validate": DATA, "prepare": DATA, "score": SCORE, "monitor": MONITOR}
 
 
 def all_done(product: Product) -> Done:
@@ -41,7 +54,8 @@ def broken_chains(product: Product, done: Done, now: datetime) -> list[Gap]:
     Of each partition the first place only: the run that mends it brings what comes after.
     """
     found: dict[str, Gap] = {}
-    for gap in (*_unfollowed(product, done, now), *_stale(product, done)):
+    gaps = (_replaced(product, done, now), _unfollowed(product, done, now), _stale(product, done))
+    for gap in chain.from_iterable(gaps):
         standing = found.get(gap.key)
         if standing is None or _place(gap) < _place(standing):
             found[gap.key] = gap
@@ -58,6 +72,23 @@ def keys_done(product: Product, stage: str) -> list[str]:
 def ended_at(run: Mapping[str, Any]) -> datetime:
     """Return when a run of a stage ended, by its manifest or summary."""
     return datetime.fromisoformat(run["started_at"]) + timedelta(seconds=run["seconds"])
+
+
+def _replaced(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
+    """Give the partitions whose rows are not those of the run that left the manifest."""
+    lake = Lake(product.name)
+    tables = {raw(name): "ingest" for name in product.spec.sources} | dict(WRITERS)
+    for table, stage in tables.items():
+        for key, run in lake.newest(table, mark_of(table)).items():
+            known = done[stage].get(key)
+            if known is None or known["id"] == run or now - ended_at(known) <= PATIENCE:
+                continue
+            if read_manifest(product.name, stage, key).get("id") != known["id"]:
+                continue  # it is being replaced at this moment
+            words = f"its rows in {table} are not those of the {stage} that its manifest is of"
+            # what is known of a landing is about rows that are gone
+            landed = stage != "ingest" and key in done["ingest"]
+            yield Gap(REPLACED, key, _MENDED_BY[stage], words, landed=landed)
 
 
 def _unfollowed(product: Product, done: Done, now: datetime) -> Iterator[Gap]:

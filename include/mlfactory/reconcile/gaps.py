@@ -23,6 +23,9 @@ UNTRAINED = "not trained"
 STALE = "stale"
 """A stage read something that was replaced since."""
 
+REPLACED = "rows of another run"
+"""Two runs wrote at once: the rows are those of the one, and the manifest is the other's."""
+
 UNREAD = "labels to read"
 """Labels fell due after their partition was read, and it was not read again."""
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -10,8 +12,10 @@ import pytest
 from mlfactory import ingest
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError
+from mlfactory.product.errors import ContractError, ServiceError
 from mlfactory.product.loader import Product
+from mlfactory.reconcile.gaps import DATA, REPLACED
+from mlfactory.reconcile.lacking import lacking
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -138,6 +142,33 @@ def test_nothing_is_written_if_one_of_the_sources_is_broken(shop: Product, home:
     with pytest.raises(ContractError, match=r"prices\.csv is empty"):
         land(shop)
     assert not list(home.rglob("*.*"))
+
+
+def test_a_landing_that_another_one_overtook_says_so_and_vouches_for_nothing(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overtaking: list[ingest.IngestResult] = []
+    replace = Lake.replace
+
+    def overtaken(lake: Lake, *args: Any) -> int:
+        version = replace(lake, *args)
+        monkeypatch.setattr(Lake, "replace", replace)
+        overtaking.append(land(shop))
+        return version
+
+    monkeypatch.setattr(Lake, "replace", overtaken)
+    with pytest.raises(ServiceError, match="raw_orders were replaced by another run of ingest"):
+        land(shop)
+    landing = read_manifest("shop", "ingest", "2026-01-01")["id"]
+    assert set(raw(shop, "orders")["_landing"]) == {landing}
+    # of the second source it is the other way about, which whoever comes next mends
+    assert set(raw(shop, "prices")["_landing"]) != {landing}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    gap = next(gap for gap in lacking(shop, later) if gap.key == "2026-01-01")
+    assert (gap.kind, gap.part, gap.landed) == (REPLACED, DATA, False)
+    assert gap.can_be_mended
+    assert land(shop).rows == overtaking[0].rows
+    assert not [gap for gap in lacking(shop, later) if gap.kind == REPLACED]
 
 
 def test_rows_without_a_time_are_rows_of_the_partition_and_warned_of(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from mlfactory.lake.manifests import manifest, read_manifest, read_manifests, stands_on
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import REPOSITORY
 
@@ -63,6 +66,27 @@ def test_a_stage_refused_before_it_wrote_keeps_the_manifest_that_stands(product:
         again.begin()
         raise RuntimeError("killed")
     assert read_manifest(product.name, "ingest", KEY) == {}
+
+
+@pytest.mark.parametrize(("slow_rows", "quick_rows"), [(3, 2), (3, 0), (0, 2)])
+@pytest.mark.parametrize("more_columns", [0, 40])
+def test_of_two_runs_at_once_the_one_whose_rows_are_gone_leaves_no_manifest(
+    product: Product, slow_rows: int, quick_rows: int, more_columns: int
+) -> None:
+    lake = Lake(product.name)
+    # of columns behind the first 32 the log of a table tells nothing
+    columns = {f"c{number}": range(3) for number in range(more_columns)}
+    rows = pd.DataFrame({"id": range(3), **columns})
+    lake.replace("features", rows, "2012-12-01", "another partition's run")
+    with (
+        pytest.raises(ServiceError, match="features were replaced by another run of prepare"),
+        manifest(product, "prepare", KEY) as slow,
+    ):
+        slow.write(lake, "features", rows.head(slow_rows))
+        with manifest(product, "prepare", KEY) as quick:
+            quick.write(lake, "features", rows.head(quick_rows))
+    assert read_manifest(product.name, "prepare", KEY)["id"] == quick.id
+    assert set(lake.read("features", [KEY])["_run"]) == ({quick.id} if quick_rows else set())
 
 
 def test_a_reader_stands_on_what_it_read_until_that_is_made_again(product: Product) -> None:

@@ -21,6 +21,7 @@ from mlfactory.reconcile.gaps import (
     MISSING,
     MONITOR,
     OLD,
+    REPLACED,
     SCORE,
     STALE,
     STOPPED,
@@ -131,6 +132,27 @@ def test_a_stopped_partition_that_was_landed_again_is_validated_again(
     (gap,) = lacking(rain, NOW)
     assert (gap.part, gap.landed) == (DATA, True)
     assert gap.can_be_mended
+
+
+@pytest.mark.parametrize(
+    ("table", "part"),
+    [("features", DATA), ("labels", DATA), ("predictions", SCORE), ("metrics", MONITOR)],
+)
+def test_rows_of_another_run_than_the_manifests_are_found_and_made_again(
+    rain: Product, ran: Ran, table: str, part: str
+) -> None:
+    stage = {"predictions": "score", "metrics": "monitor"}.get(table, "prepare")
+    for day in ("2026-03-08", "2026-03-09"):
+        ran(*ALL, key=day)
+        Lake("rain").replace(table, pa.table({"n": [1]}), day, f"{stage}-{day}-1")
+    assert lacking(rain, NOW) == []
+    Lake("rain").replace(table, pa.table({"n": [1]}), "2026-03-08", "another")
+    (gap,) = lacking(rain, NOW)
+    assert (gap.kind, gap.key, gap.part, gap.landed) == (REPLACED, "2026-03-08", part, True)
+    assert gap.can_be_mended
+    # a run that has ended just now may have another one at its heels
+    ran(stage, key="2026-03-08", at=(NOW - timedelta(minutes=2)).isoformat())
+    assert not found(rain, REPLACED)
 
 
 @pytest.mark.parametrize("later", [(), ("prepare", "score", "monitor", "retrain")])
