@@ -2,7 +2,7 @@
 
 Nothing in their rows says when they were true, so only the moment of reading does. A partition that
 is landed again keeps the register that it has; one that is landed late takes the newest that had
-been read by its end, where there is one.
+been read by its end, where there is one. One that has the labels is read anew when they have come.
 """
 
 from __future__ import annotations

@@ -59,9 +59,10 @@ def run(
 
     Args:
         renew: read sources without event times anew, instead of keeping them as they were seen.
-        again: the partition is read again only for labels that have come since. Rows that are gone
-            from their source since then are an error; so is what this function raises, which is
-            given the rows that would be landed, by source. Either way the lake stays as it was.
+        again: the partition is read again only for labels that have come since, and so is a
+            register that has them. Rows with event times that are gone from their source since
+            then are an error; so is what this function raises, which is given the rows that would
+            be landed, by source. Either way the lake stays as it was.
 
     Raises:
         ContractError: if a source is not what its contract says.
@@ -73,7 +74,14 @@ def run(
     now = datetime.now(UTC)
     with manifest(product, "ingest", partition.key, begin=False) as record:
         found = {
-            name: _land(product, lake, name, partition, now, renew=renew)
+            name: _land(
+                product,
+                lake,
+                name,
+                partition,
+                now,
+                renew=renew or (again is not None and _has_labels(product, lake, name)),
+            )
             for name in product.spec.sources
         }
         rows = {name: each.landing.rows.num_rows for name, each in found.items()}
@@ -116,6 +124,11 @@ def _land(
         if seen is not None:
             return _kept(product, name, partition, seen)
     return _read(request, types, now if is_register else None)
+
+
+def _has_labels(product: Product, lake: Lake, name: str) -> bool:
+    """Tell whether labels come in a source: it has a column of the label's name."""
+    return product.spec.label.column in lake.columns(raw(name))
 
 
 def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Landed:

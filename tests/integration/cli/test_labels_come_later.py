@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
+from mlfactory.cycle.labels import read_due_again
 from mlfactory.lake import manifests
 from mlfactory.lake.labels import known_labels
 from mlfactory.lake.tables import Lake
@@ -109,6 +110,48 @@ def test_what_cannot_be_read_loses_nothing_and_stays_due(shop: Product) -> None:
     sell(shop, days=3, labelled=2)
     assert "again 2026-01-01 2026-01-02" in run(3)
     assert (labelled(shop, 1), labelled(shop, 2)) == (ROWS, ROWS)
+
+
+REGISTER = """  orders: {kind: csv, path: orders.csv, event_time: at, key: [id]}
+  prices: {kind: csv, path: prices.csv, key: [hour]}
+  outcomes: {kind: csv, path: outcomes.csv, key: [id]}
+"""
+JOIN = """\
+def build(sources):
+    orders = sources["orders"].merge(sources["prices"], on="hour", how="left")
+    return orders.merge(sources["outcomes"], on="id", how="left")
+"""
+
+
+def test_labels_that_come_in_a_register_are_read_and_no_other_register_is(
+    mlflow_file: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manifests, "datetime", Clock)
+    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
+    prices = [f"{hour},1\n" for hour in range(ROWS)]
+    head = SPEC.split("sources:")[0] + "sources:\n" + REGISTER
+    product = make_product(
+        head + "features:" + SPEC.split("features:")[1],
+        JOIN,
+        {
+            "orders.csv": "id,at,hour\n" + "".join(orders),
+            "prices.csv": "hour,price\n" + "".join(prices),
+            "outcomes.csv": "id,bad\n0-00,1\n",
+        },
+    )
+    run(1)
+    assert labelled(product, 1) == 0
+    # a register without a row is a failure of the register, and no news of the labels
+    (product.folder / "outcomes.csv").write_text("id,bad\n")
+    partition = product.calendar.parse("2026-01-02")
+    assert list(read_due_again(product, partition)["failed"]) == ["2026-01-01"]
+    outcomes = "".join(f"1-{hour:02},{hour % 2}\n" for hour in range(ROWS))
+    (product.folder / "outcomes.csv").write_text("id,bad\n" + outcomes)
+    (product.folder / "prices.csv").write_text("hour,price\n" + "".join(prices).replace(",1", ",2"))
+    assert "again 2026-01-01" in run(2)
+    assert labelled(product, 1) == ROWS
+    # what else is known of that day stays what was known then
+    assert set(Lake("shop").read("features", ["2026-01-01"])["price"]) == {1}
 
 
 def test_labels_that_fell_due_while_nothing_ran_are_mended(shop: Product) -> None:
