@@ -128,7 +128,7 @@ def _land(
 
 def _has_labels(product: Product, lake: Lake, name: str) -> bool:
     """Tell whether labels come in a source: it has a column of the label's name."""
-    return product.spec.label.column in lake.columns(raw(name))
+    return product.spec.label.column in kinds_of(lake.columns(raw(name)))
 
 
 def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Landed:

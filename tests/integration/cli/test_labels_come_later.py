@@ -123,8 +123,12 @@ def build(sources):
 """
 
 
+@pytest.mark.parametrize("first", ["0-00,1", "1-00,"], ids=["another day's label", "no label"])
 def test_labels_that_come_in_a_register_are_read_and_no_other_register_is(
-    mlflow_file: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+    mlflow_file: Path,
+    make_product: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
 ) -> None:
     monkeypatch.setattr(manifests, "datetime", Clock)
     orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
@@ -136,7 +140,7 @@ def test_labels_that_come_in_a_register_are_read_and_no_other_register_is(
         {
             "orders.csv": "id,at,hour\n" + "".join(orders),
             "prices.csv": "hour,price\n" + "".join(prices),
-            "outcomes.csv": "id,bad\n0-00,1\n",
+            "outcomes.csv": f"id,bad\n{first}\n",
         },
     )
     run(1)
