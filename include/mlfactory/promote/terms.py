@@ -35,19 +35,29 @@ def terms_of(product: Product, training: Training) -> Terms:
 def tries_before(product: Product, training: Training, decisions: Sequence[ledger.Entry]) -> float:
     """Return how many other trainings were judged on the same held-out rows before.
 
+    Whom no gate could have found better, as chance could not be told at all, was given no try.
+
     One that was judged on some of them counts for the part that it shares: of the partitions, or
     of a snapshot's rows, which are the same as long as the snapshot has them, whatever the seed.
     """
     others = {
         entry.subject: entry.details.get(HOLDOUT, ())
         for entry in decisions
-        if entry.subject != training.training_id
+        if entry.subject != training.training_id and _tried(entry)
     }
     if product.calendar.is_snapshot:
         ours = _rows_of(product, training.training_id) if others else None
         return sum(_shared_rows(product, other, ours) for other in others)
     held_out = set(training.holdout_partitions)
     return sum(len(held_out & set(keys)) for keys in others.values()) / max(len(held_out), 1)
+
+
+def _tried(entry: ledger.Entry) -> bool:
+    """Tell whether a decision's gates could have found its candidate better."""
+    compared = [gate for gate in entry.details.get("gates", ()) if gate["compared"]]
+    # without a lower bound no improvement would have been enough
+    told = [gate for gate in compared if gate["state"] != "cannot_tell" or gate["low"] is not None]
+    return bool(told) or not compared
 
 
 def _shared_rows(product: Product, other: str, ours: pd.Index | None) -> float:

@@ -17,8 +17,9 @@ import pandas as pd
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels, landings_of
 from mlfactory.lake.tables import Lake
+from mlfactory.product.gates import BeatsGate, SliceGate
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Partition
+from mlfactory.product.partitions import Every, Partition
 from mlfactory.statistics.statistic import Ints
 from mlfactory.trainings.blocks import entities, entity_hashes, hashes
 from mlfactory.trainings.usable import not_usable
@@ -32,6 +33,10 @@ _SHOWN = 3
 
 _OF_THE_RAREST = 20
 """Rows of the rarer class that a hold-out needs to tell a model from a constant."""
+
+_A_WEEK: Mapping[Every, int] = {"hour": 168, "day": 7}
+"""Partitions of a week where one is shorter: of fewer days held out hardly any difference can be
+told from chance, of a week one of two standard deviations of a day."""
 
 _SHARE_OF_THE_RAREST = 5
 """Where fewer held-out rows will do (train.min_holdout), so will fewer of the rarer class."""
@@ -74,7 +79,8 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     newest with labels known when the hold-out began are fitted on, until the window is full. Both
     are counted among partitions that have labels, so that a window reaches further back where
     labels come late. While there are fewer than the window wants, the hold-out is the same share
-    of them. Partitions that do not stand as they were prepared are left out, and told.
+    of them, or a week where a gate compares and as much remains to fit on. Partitions that do not
+    stand as they were prepared are left out, and told.
     """
     lake = Lake(product.name)
     versions = lake.versions(FEATURES, LABELS)
@@ -233,10 +239,21 @@ def _choose(
 
 
 def _held(product: Product, whole: int) -> int:
-    """Return how many partitions are held out of so many; while the window fills, its share."""
+    """Return how many partitions are held out of so many; while the window fills, its share.
+
+    Half of them at most make up what a gate that compares needs.
+    """
     spec = product.spec
     filled = min(whole, spec.window)
-    return max(spec.holdout_partitions * filled // spec.window, 1)
+    share = spec.holdout_partitions * filled // spec.window
+    return max(share, min(_least_held(product), filled // 2), 1)
+
+
+def _least_held(product: Product) -> int:
+    """Return how many partitions a gate that compares needs held out, as far as the spec lets."""
+    spec = product.spec
+    compared = any(isinstance(gate, BeatsGate | SliceGate) for gate in spec.gates)
+    return min(spec.holdout_partitions, _A_WEEK.get(spec.partition.every, 1)) if compared else 1
 
 
 def _mostly_known(product: Product, key: str, moment: datetime) -> bool:
@@ -266,6 +283,13 @@ def _problem(product: Product, found: Plan) -> tuple[str, str]:
         return (
             "2 partitions with labelled rows are needed, one to fit on and one to hold out, whose "
             f"labels do not come too late for both; {len(found.labelled)} have any",
+            "wait for more data",
+        )
+    held, least = len(found.holdout_partitions), _least_held(product)
+    if not product.calendar.is_snapshot and held < least:
+        return (
+            f"{held} of {len(found.labelled)} {product.calendar.every}s could be held out: too few "
+            f"to tell a better model from a lucky one, for which {least} are needed",
             "wait for more data",
         )
     if found.fit.rows < train.min_rows:

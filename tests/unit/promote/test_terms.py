@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from mlfactory.lake.ledger import Entry
 from mlfactory.product.loader import Product
+from mlfactory.promote.evidence import GateResult, State
 from mlfactory.promote.terms import HOLDOUT, tries_before
 from mlfactory.registry.answers import Answers
 from mlfactory.trainings.heldout import HeldOut, answers_frame, save_held_out
@@ -53,8 +56,13 @@ def leave(name: str, *bottles: int) -> None:
     save_held_out("wine", name, HeldOut(rows, answers_frame(np.zeros(count), None, None, said)))
 
 
-def judged(name: str, *partitions: str) -> Entry:
-    return Entry("rejected", "snapshot", "why", name, details={HOLDOUT: list(partitions)})
+def judged(name: str, *partitions: str, gates: tuple[GateResult, ...] = ()) -> Entry:
+    details = {HOLDOUT: list(partitions), "gates": [asdict(gate) for gate in gates]}
+    return Entry("rejected", "snapshot", "why", name, details=details)
+
+
+def compared(state: State, low: float | None) -> GateResult:
+    return GateResult("cost.beats_champion", state, 0.1, 0.0, low, None, "why", compared=True)
 
 
 @pytest.fixture
@@ -75,6 +83,21 @@ def test_of_partitions_the_part_that_is_shared_counts(daily):
     assert tries_before(daily, ours, before) == 0.5
     assert tries_before(daily, ours, [*before, judged("ours", "2026-01-04")]) == 0.5
     assert tries_before(daily, ours, [*before, judged("one", "2026-01-03")]) == 0.5
+
+
+def test_a_judgement_that_could_have_found_nobody_better_was_no_try(daily):
+    ours = a_training("ours", "2026-01-03", "2026-01-04")
+
+    def tries(*gates: GateResult) -> float:
+        return tries_before(daily, ours, [judged("one", *ours.holdout_partitions, gates=gates)])
+
+    blind = compared("cannot_tell", None)
+    servable = GateResult("servable", "passed", None, None, None, None, "why")
+    assert tries(servable, blind) == 0
+    # of few days the overwhelming would have passed: the chance of a mistake was taken
+    assert tries(compared("cannot_tell", -0.2)) == 1
+    assert tries(compared("failed", -0.2), blind) == 1
+    assert tries(servable) == 1
 
 
 def test_of_a_snapshot_only_judgements_on_the_same_rows_count(snapshot):

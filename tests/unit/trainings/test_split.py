@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
 from mlfactory.train.dataset import read_split
 from mlfactory.trainings.blocks import entities
 from mlfactory.trainings.split import held_out_by_key, plan
@@ -84,6 +86,48 @@ def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_produ
     early = plan(product, calendar.shift(first, 39))
     assert early.problem == ""
     assert len(early.holdout_partitions) < len(early.fit_partitions)
+
+
+def few_rows(make_product, every: str, slots: int, more: str = "") -> Product:
+    """Make a product with so many partitions of 24 rows."""
+    text = DEFAULTS.format(delay="0 minutes").replace(
+        "every: day, start: 2026-01-01", f"every: {every}, start: 2025-12-29"
+    )
+    product = make_product(f"{text}train: {{min_rows: 20, min_holdout: 20}}\n{more}")
+    for slot in product.calendar.span(at(product, 1), at(product, slots)):
+        rows = pd.DataFrame({"parcel": range(24), "at": [pd.Timestamp(slot.start)] * 24})
+        truth = rows.assign(label=[0.0, 1.0] * 12, available_at=rows["at"])
+        leave_rows(product, slot.key, features=rows.assign(weight=1.0), labels=truth)
+    return product
+
+
+def at(product: Product, number: int) -> Partition:
+    first = product.calendar.containing(datetime(2025, 12, 29, tzinfo=UTC))
+    return product.calendar.shift(first, number - 1)
+
+
+def test_the_first_hold_out_is_a_week_where_a_gate_compares(home, make_product):
+    product = few_rows(make_product, "day", 14)
+    early, enough = (plan(product, at(product, number)) for number in (13, 14))
+    assert early.problem.startswith("6 of 13 days could be held out: too few to tell")
+    assert early.remedy == "wait for more data"
+    assert enough.problem == ""
+    assert (len(enough.fit_partitions), len(enough.holdout_partitions)) == (7, 7)
+
+
+def test_of_hours_it_is_a_week_as_well(home, make_product):
+    hourly = few_rows(make_product, "hour", 2)
+    assert plan(hourly, at(hourly, 2)).problem.endswith("for which 168 are needed")
+
+
+def test_of_weeks_one_is_enough(home, make_product):
+    weekly = few_rows(make_product, "week", 2)
+    assert plan(weekly, at(weekly, 2)).problem == ""
+
+
+def test_where_no_gate_compares_a_day_can_be_held_out(home, make_product):
+    free = few_rows(make_product, "day", 2, "promote: {gates: []}\n")
+    assert plan(free, at(free, 2)).problem == ""
 
 
 def test_a_partition_with_the_first_few_labels_only_is_held_out_with_the_one_before(parcels):
