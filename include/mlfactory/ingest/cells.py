@@ -97,6 +97,20 @@ def _finite(column: pa.ChunkedArray) -> Cells:
     return _compared(given, pc.if_else(infinite, pa.scalar(None, kind), values))
 
 
+def without_codes(column: pa.ChunkedArray, cells: Cells) -> Cells:
+    """Return the cells of a column that names rows: a number would make one of `17` and `0017`.
+
+    Args:
+        column: the cells as they were received.
+    """
+    if not is_text(column.type) or cells.values.type not in (pa.int64(), pa.float64()):
+        return cells
+    matches = pc.match_substring_regex(pc.cast(column, pa.string()), _LEADING_ZEROS)
+    codes = pc.fill_null(matches, False)
+    values = pc.if_else(codes, pa.scalar(None, cells.values.type), cells.values)
+    return Cells(values, pc.or_(cells.unread, codes))
+
+
 def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:
     """Return the type that a column landed for the first time is given.
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mlfactory.ingest.cells import type_name
-from mlfactory.ingest.landing import land, settled_types, spellings_of
+from mlfactory.ingest.landing import land, names_of_rows, settled_types, spellings_of
 from mlfactory.ingest.readers import receive
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
@@ -83,7 +83,8 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     types = settled_types(request, standing)
     if source.event_time:
         types[source.event_time] = UTC_TIME
-    landed = land(received.rows.select(known), types, spellings_of(request)).rows
+    rows = received.rows.select(known)
+    landed = land(rows, types, spellings_of(request), names_of_rows(request)).rows
     reasons = dict(_unusable(landed, source))
     absent = tuple(column for column in columns if column not in given)
     for column in absent:

@@ -10,7 +10,14 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.ingest.cells import TYPES, Cells, cast_cells, infer_type, type_name
+from mlfactory.ingest.cells import (
+    TYPES,
+    Cells,
+    cast_cells,
+    infer_type,
+    type_name,
+    without_codes,
+)
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME, shortened
 from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
@@ -43,14 +50,16 @@ def land(
     Args:
         types: the types that are settled; those of other columns are inferred.
         spellings: how the times of a column are written, as strptime has it.
-        names_rows: the columns that name a row, which become numbers only if all of them are.
+        names_rows: the columns that name a row and whose type is not declared. They become numbers
+            only if all of them are, and are none where leading zeros would be lost.
     """
     columns: dict[str, Cells] = {}
     cut = 0
     for name in rows.column_names:
         column = rows.column(name)
         kind = types.get(name) or infer_type(column, strict=name in names_rows)
-        columns[name] = cast_cells(column, kind, (spellings or {}).get(name))
+        cells = cast_cells(column, kind, (spellings or {}).get(name))
+        columns[name] = without_codes(column, cells) if name in names_rows else cells
         cut += shortened(column) if kind == UTC_TIME else 0
     rescued = _rescued(rows, columns)
     table = pa.table(
@@ -76,6 +85,11 @@ def marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
 def spellings_of(request: Request) -> Mapping[str, str]:
     """Return how times are written in a source, by column, where that is declared."""
     return request.source.formats if isinstance(request.source, CsvSource) else {}
+
+
+def names_of_rows(request: Request) -> list[str]:
+    """Return the columns that name a row and whose type is not declared."""
+    return [name for name in request.source.key if name not in request.source.types]
 
 
 def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:

@@ -10,7 +10,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from mlfactory.ingest.landing import Landing, land, marked, settled_types, spellings_of
+from mlfactory.ingest.landing import (
+    Landing,
+    land,
+    marked,
+    names_of_rows,
+    settled_types,
+    spellings_of,
+)
 from mlfactory.ingest.origin import origin_of
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
@@ -152,7 +159,7 @@ def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Lan
 
 def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime | None) -> _Landed:
     received = receive(request)
-    landing = land(received.rows, types, spellings_of(request), request.source.key)
+    landing = land(received.rows, types, spellings_of(request), names_of_rows(request))
     _warn(request, received, landing)
     _tell_of_empty_columns(request.where, landing.rows)
     facts: dict[str, Any] = {

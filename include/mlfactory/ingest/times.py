@@ -8,6 +8,12 @@ import pyarrow.compute as pc
 
 UTC_TIME = pa.timestamp("us", "UTC")
 
+_ISO = r"^\d"
+"""How a time in ISO 8601 begins."""
+
+_CLOCK = r"^(?i:now|today)$"
+"""What pandas takes for the time at which it is read."""
+
 _FINER = r"[.,]\d{6}0*[1-9]"
 """A fraction of a second that has more than microseconds."""
 
@@ -35,8 +41,14 @@ def as_times(column: pa.ChunkedArray, spelling: str | None = None) -> pa.Chunked
             return pc.cast(column, UTC_TIME)
         except pa.ArrowInvalid:
             pass  # a zone is missing or a value is wrong: slower, and value by value
+    told = pc.match_substring_regex(column, _ISO if spelling is None else _CLOCK)
+    if spelling is not None:
+        told = pc.invert(told)
     times = pd.to_datetime(
-        column.to_pandas(), utc=True, format=spelling or "ISO8601", errors="coerce"
+        pc.if_else(told, column, pa.scalar(None, kind)).to_pandas(),
+        utc=True,
+        format=spelling or "ISO8601",
+        errors="coerce",
     )
     return pa.chunked_array([pa.array(times.dt.floor("us"), UTC_TIME)])
 

@@ -154,11 +154,17 @@ def unread_cells(
             len(given),
             given[0],
             _expected(kinds[column]),
-            "float" if pd.to_numeric(pd.Series(given), errors="coerce").notna().all() else "string",
+            "float" if _are_numbers(pd.Series(given)) else "string",
         )
         for column, given in texts.items()
     ]
     return tuple(sorted(found, key=lambda unread: -unread.cells))
+
+
+def _are_numbers(texts: pd.Series) -> bool:
+    """Tell whether texts are numbers; with leading zeros they are codes."""
+    numbers = pd.to_numeric(texts, errors="coerce").notna()
+    return bool((numbers & ~texts.str.match(r"\s*[+-]?0\d")).all())
 
 
 def repeated_keys(reasons: Reasons) -> int:

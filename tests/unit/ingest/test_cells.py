@@ -172,6 +172,12 @@ def test_times_are_read_as_utc_however_they_are_written(given: Any) -> None:
     assert as_times(column(given)).to_pylist() == [datetime(2013, 1, 1, 5, tzinfo=UTC)]
 
 
+@pytest.mark.parametrize("spelling", [None, "%d/%m/%Y"])
+def test_words_for_the_clock_are_no_times(spelling: str | None) -> None:
+    given = column("now", "today", "-2024-01-01", "soon")
+    assert as_times(given, spelling).to_pylist() == [None] * 4
+
+
 def test_numbers_are_no_times() -> None:
     assert as_times(column(1357016400)).to_pylist() == [None]
 

@@ -202,3 +202,19 @@ def test_a_column_without_a_value_yet_must_still_be_there(shop: Product) -> None
     (shop.folder / "prices.csv").write_text("item,price\ni1,1\n")
     with pytest.raises(ContractError, match="lacks the column 'colour'"):
         land(shop, "2026-01-02")
+
+
+def test_a_code_is_not_read_as_the_number_that_names_another_row(shop: Product) -> None:
+    def put(item: str) -> None:
+        (shop.folder / "prices.csv").write_text(f"item,price\n17,10\n{item},11\n")
+
+    put("18")
+    land(shop)
+    put("0017")
+    land(shop, "2026-01-02")
+    second = raw(shop, "prices", "2026-01-02").iloc[1]
+    assert pd.isna(second["item"])
+    assert second["_rescued"] == '{"item": "0017"}'
+    # in a column that names nothing, as months, it is the number
+    (shop.folder / "prices.csv").write_text("item,price\n17,03\n")
+    assert land(shop, "2026-01-03").rescued["prices"] == 0
