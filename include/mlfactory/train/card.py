@@ -164,16 +164,19 @@ def _what(subject: Subject) -> Section:
 def _threshold(found: Threshold, spec: ProductSpec) -> str:
     if spec.business is None:
         return f"{written(found.value)}, as both errors count alike"
-    if found.low == found.high == found.implied:
+    among = f"{written(found.rows)} rows it was chosen on"
+    halves = (
+        f"on all of them errors cost least at {written(found.cheapest)}, on halves of them from "
+        f"{written(found.low)} to {written(found.high)} (9 times in 10)"
+    )
+    if found.value == found.implied:
         return (
-            f"{written(found.value)}, as the costs imply: {written(found.rows)} rows show no other "
-            f"to be cheaper beyond chance (on them errors cost least at {written(found.cheapest)})"
+            f"{written(found.value)}, as the costs imply: the {among} show no other to be cheaper "
+            f"beyond chance ({halves})"
         )
     return (
-        f"{written(found.value)}; by halves of the {written(found.rows)} rows it was chosen on, "
-        f"{written(found.low)} to {written(found.high)} (9 times in 10). The costs alone imply "
-        f"{written(found.implied)}; on all these rows errors cost least at "
-        f"{written(found.cheapest)}"
+        f"{written(found.value)}, by the {among}: {halves}. The costs alone imply "
+        f"{written(found.implied)}"
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from sklearn.model_selection import FixedThresholdClassifier
@@ -49,31 +51,26 @@ def chosen_threshold(
     implied = implied_threshold(business)
     if business is None:
         return Threshold(EVEN, EVEN, EVEN, EVEN, EVEN, len(y))
-    weight = np.ones(len(y)) if weights is None else weights
-    costs = (business.false_negative, business.false_positive)
+    order = np.argsort(scores, kind="stable")
+    weight = np.ones(len(y)) if weights is None else weights[order]
+    rows = _Ranked(scores[order], np.asarray(y)[order] == 1, weight, business)
     levels = _levels(scores)
-    place = np.searchsorted(levels, scores, side="right")
-    positive = np.asarray(y) == 1
-    everyone = np.ones(len(y), dtype=np.bool_)
-    whole = _cost_from(place, positive, weight, everyone, len(levels), costs)
-    cheapest = levels[int(np.argmin(whole))]
+    whole = rows.cost_of(np.ones(len(y), dtype=np.bool_), levels)
     found, regrets = [], []
-    for half in _halves(len(y), units, seed):
-        there = _cost_from(place, positive, weight, half, len(levels), costs)
-        elsewhere = _cost_from(place, positive, weight, ~half, len(levels), costs)
-        one = levels[int(np.argmin(there))]
-        tried = implied + _STEPS * (one - implied)
+    for half in _halves(len(y), None if units is None else units[order], seed):
+        one = levels[int(np.argmin(rows.cost_of(half, levels)))]
         found.append(one)
-        regrets.append(elsewhere[np.searchsorted(levels, tried, side="right") - 1])
+        regrets.append(rows.cost_of(~half, implied + _STEPS * (one - implied)))
     step = _STEPS[_nearest_of_the_best(np.array(regrets))]
-    shrunk = np.clip(implied + step * (np.array(found) - implied), 0.0, 1.0)
-    low, high = np.percentile(shrunk, _RANGE)
+    value = float(np.clip(implied + step * (np.mean(found) - implied), 0.0, 1.0))
+    # by one and the same step all halves are shrunk: what they found tells how sure it is
+    low, high = np.percentile(found, _RANGE)
     return Threshold(
-        value=float(np.clip(shrunk.mean(), low, high)),
+        value=value,
         implied=implied,
-        cheapest=float(cheapest),
-        low=float(low),
-        high=float(high),
+        cheapest=float(levels[int(np.argmin(whole))]),
+        low=min(float(low), value),
+        high=max(float(high), value),
         rows=len(y),
     )
 
@@ -134,27 +131,24 @@ def _levels(scores: Floats) -> Floats:
     return np.unique(np.concatenate([[0.0], between, [1.0]]))
 
 
-def _cost_from(
-    place: Ints,
-    positive: Mask,
-    weight: Floats,
-    chosen: Mask,
-    levels: int,
-    costs: tuple[float, float],
-) -> Floats:
-    """Return what the chosen rows' errors cost on average at each level.
+@dataclass(frozen=True, eq=False)
+class _Ranked:
+    """Rows (rows,) in the order of their scores, and what errors on them cost."""
 
-    Args:
-        place: (rows,) how many levels are at or below each score.
-    """
-    yes, no = chosen & positive, chosen & ~positive
-    positives = np.bincount(place[yes], weight[yes], levels + 1)
-    negatives = np.bincount(place[no], weight[no], levels + 1)
-    # at level i all rows whose place is i or less are answered with 0
-    missed = np.cumsum(positives)[:levels]
-    wrong = negatives.sum() - np.cumsum(negatives)[:levels]
-    total = max(float(positives.sum() + negatives.sum()), 1e-300)
-    return np.asarray((costs[0] * missed + costs[1] * wrong) / total)
+    scores: Floats
+    positive: Mask
+    weight: Floats
+    business: Business
+
+    def cost_of(self, chosen: Mask, thresholds: Floats) -> Floats:
+        """Return (thresholds,) what the chosen rows' errors cost on average from each one on."""
+        weight = np.where(chosen, self.weight, 0.0)
+        missed = np.concatenate([[0.0], np.cumsum(np.where(self.positive, weight, 0.0))])
+        spared = np.concatenate([[0.0], np.cumsum(np.where(self.positive, 0.0, weight))])
+        cuts = np.searchsorted(self.scores, thresholds, side="left")
+        costs = self.business.false_negative * missed[cuts]
+        costs += self.business.false_positive * (spared[-1] - spared[cuts])
+        return np.asarray(costs / max(float(missed[-1] + spared[-1]), 1e-300))
 
 
 def _halves(rows: int, units: Ints | None, seed: int) -> list[Mask]:

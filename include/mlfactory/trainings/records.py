@@ -82,8 +82,8 @@ class Threshold:
         value: the model says 1 from here on.
         implied: what the costs alone imply, were the scores true probabilities.
         cheapest: where the errors on the rows it was chosen on cost least.
-        low: where halves of these rows would have put `value`, the lower end of 90 %; likewise
-            `high`.
+        low: where errors cost least on halves of these rows, the lower end of 90 % of them;
+            likewise `high`. `value` lies between.
         rows: how many rows it was chosen on, which the models that scored them had not seen.
     """
 
