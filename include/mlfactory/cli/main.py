@@ -211,12 +211,16 @@ def status(
     last: Annotated[int, typer.Option(min=1, help="How many partitions to show.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Show every partition.")] = False,
 ) -> None:
-    """Show how one product stands, or all: who serves, what is open, what became of partitions."""
+    """Show how one product stands, or all: who serves, what is open, what became of partitions.
+
+    One that cannot be looked at is told, and the others are shown; exits with 1 then.
+    """
     from mlfactory.cli.status import show_status
     from mlfactory.product.loader import load_product, load_products
 
     products = [load_product(product)] if product else load_products()[0]
-    show_status(products, Console(), None if everything else last)
+    if not show_status(products, Console(), None if everything else last):
+        raise typer.Exit(1)
 
 
 @app.command()

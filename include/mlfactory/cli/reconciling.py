@@ -10,6 +10,7 @@ from rich.console import Console
 from mlfactory.cli import record
 from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
+from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.reconcile import reconcile
 from mlfactory.reconcile.page import in_words
@@ -19,8 +20,10 @@ from mlfactory.settings import settings
 def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> bool:
     """Print what each product lacks, mending it if asked to.
 
+    One that cannot be looked at is told, and hides no other.
+
     Returns:
-        Whether nothing is left open.
+        Whether every product was looked at, and nothing is left open.
 
     Raises:
         ServiceError: if the local Airflow is up and does not answer.
@@ -33,7 +36,12 @@ def show_gaps(products: Sequence[Product], console: Console, *, mend: bool) -> b
         asks = running is not None and running.has("airflow")
         api = opened.enter_context(connect()) if asks else None
         for product in products:
-            gaps = reconcile(product, api=api, mend=mend)
+            try:
+                gaps = reconcile(product, api=api, mend=mend)
+            except FactoryError as error:
+                is_closed = False
+                say(console, f"{product.name}: {error}", "bold red")
+                continue
             if not gaps:
                 say(console, f"{product.name}: nothing is missing", "green")
             for gap in gaps:

@@ -14,7 +14,7 @@ from mlfactory.cli.summary import summary
 from mlfactory.cli.timeline import Row, keys_run, last_report, timeline
 from mlfactory.lake.catalog import report_page
 from mlfactory.lake.store import product_store
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.settings import settings
 
@@ -24,11 +24,16 @@ _WIDTH_OF_A_FILE = 120
 _STYLES = {"ok": "green", "warn": "yellow", "alert": "bold red"}
 
 
-def show_status(products: Sequence[Product], console: Console, newest: int | None) -> None:
+def show_status(products: Sequence[Product], console: Console, newest: int | None) -> bool:
     """Print how each product stands, its timeline, and whether the local stack is up.
+
+    One that cannot be looked at is told, and hides no other.
 
     Args:
         newest: how many partitions of the timeline are shown; None for all.
+
+    Returns:
+        Whether every product was looked at.
 
     Raises:
         UsageError: if there is no product.
@@ -40,18 +45,26 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
             f"there is no product in {settings().products} that can be used",
             remedy="see what is wrong: mlfactory check",
         )
+    readable = []
     for product in products:
-        show_timeline(product, console, newest=newest)
+        try:
+            show_timeline(product, console, newest=newest)
+        except FactoryError as error:
+            say(console, f"{product.name}: {error}", "bold red")
+        else:
+            readable.append(product)
+    is_whole = len(readable) == len(products)
     running = record.running(settings())
     if running is None:
         say(console, "stack: down")
-        return
+        return is_whole
     say(console, f"stack: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
     wrong = record.ailments(running)
     for ailment in wrong:
         say(console, f"{ailment.problem}; {ailment.remedy}", "bold red")
     if not any(ailment.service == "airflow" for ailment in wrong):
-        _tell_waiting(products, console)
+        _tell_waiting(readable, console)
+    return is_whole
 
 
 def _tell_waiting(products: Sequence[Product], console: Console) -> None:
