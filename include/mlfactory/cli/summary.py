@@ -45,8 +45,10 @@ def _figures(product: Product, rows: Sequence[Row]) -> list[str]:
 
 
 def _open(product: Product) -> list[str]:
-    kinds = Counter(gap.kind for gap in lacking(product, datetime.now(UTC)))
+    kinds = Counter[str]()
+    for gap in lacking(product, datetime.now(UTC)):
+        kinds[gap.kind] += gap.partitions
     if not kinds:
         return []
-    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    told = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
     return [f"  open: {told}; see: mlfactory reconcile {product.name}"]

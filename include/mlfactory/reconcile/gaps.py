@@ -49,6 +49,8 @@ class Gap:
         about: the partitions that are to be read again for their labels.
         hindrance: why it is not mended by itself, where that is so.
         mended: what was done about it, where something was.
+        failed: whether mending it was tried, and failed.
+        partitions: how many it tells of.
     """
 
     kind: str
@@ -59,6 +61,8 @@ class Gap:
     about: tuple[str, ...] = ()
     hindrance: str = ""
     mended: str = ""
+    failed: bool = False
+    partitions: int = 1
 
     @property
     def identity(self) -> str:

@@ -28,5 +28,5 @@ def mend(product: Product, gap: Gap) -> Gap:
         done = run_stages(job, names[names.index(_BEGINS_WITH[gap.part]) :])
         ran = dict.fromkeys(step for step, _, _ in done)
     except FactoryError as error:
-        return gap.hindered(f"it was tried, and failed: {error}")
+        return replace(gap.hindered(f"it was tried, and failed: {error}"), failed=True)
     return replace(gap, mended=f"ran {', '.join(ran)}")

@@ -62,7 +62,8 @@ def _missing(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
         words = f"{_count(len(old), 'partition')} of {span} never run"
         remedy = f"run what you need: mlfactory replay {product.name} {old[0]} {old[-1]}"
         # named by the first of them: the last one is another one at every look
-        yield Gap(MISSING, old[0].key, DATA, words, hindrance=f"long ago; {remedy}")
+        hindrance = f"long ago; {remedy}"
+        yield Gap(MISSING, old[0].key, DATA, words, hindrance=hindrance, partitions=len(old))
     for one in absent[len(old) :]:
         yield Gap(MISSING, one.key, DATA, f"over since {one.end:%Y-%m-%d %H:%M} UTC, never run")
 
@@ -101,7 +102,7 @@ def _unread(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
         words = (
             f"labels of {', '.join(keys[:_SHOWN])}{more} fell due by then, and were not read again"
         )
-        yield Gap(UNREAD, newest, DATA, words, landed=True, about=keys)
+        yield Gap(UNREAD, newest, DATA, words, landed=True, about=keys, partitions=len(keys))
 
 
 def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:

@@ -18,7 +18,8 @@ _log = logging.getLogger(__name__)
 def tell(product: Product, gaps: Sequence[Gap], now: datetime) -> None:
     """Write the page, and warn of each gap that was not there when it was looked last."""
     store = product_store(product.name)
-    before = set((find_json(store, RECONCILED_FILE) or {}).get("gaps", []))
+    last = find_json(store, RECONCILED_FILE) or {}
+    before = set(last.get("gaps", []))
     store.write(RECONCILED_PAGE, _page(product, gaps, now).encode())
     if "log" in product.spec.monitor.alerts:
         for gap in gaps:
@@ -27,8 +28,30 @@ def tell(product: Product, gaps: Sequence[Gap], now: datetime) -> None:
     write_json(
         store,
         RECONCILED_FILE,
-        {"at": now.isoformat(timespec="seconds"), "gaps": [gap.identity for gap in gaps]},
+        {
+            "at": now.isoformat(timespec="seconds"),
+            "gaps": [gap.identity for gap in gaps],
+            "failed": _failed(last.get("failed", []), gaps),
+        },
     )
+
+
+def failed_last(product: Product, gaps: Sequence[Gap]) -> list[Gap]:
+    """Return the gaps in the order in which to try them.
+
+    What was tried and failed comes after what was not, what failed longest ago first: so few are
+    tried at a time that what nobody can mend would keep all others waiting for good.
+    """
+    last = find_json(product_store(product.name), RECONCILED_FILE) or {}
+    place = {identity: place for place, identity in enumerate(last.get("failed", []))}
+    return sorted(gaps, key=lambda gap: place.get(gap.identity, -1))
+
+
+def _failed(before: Sequence[str], gaps: Sequence[Gap]) -> list[str]:
+    """Return which gaps failed to be mended and are still there, what failed last at the end."""
+    now = [gap.identity for gap in gaps if gap.failed]
+    still = {gap.identity for gap in gaps if not gap.mended}.difference(now)
+    return [*(identity for identity in before if identity in still), *now]
 
 
 def in_words(product: Product, gap: Gap) -> str:

@@ -9,12 +9,12 @@ from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import Gap
 from mlfactory.reconcile.here import mend as mend_here
 from mlfactory.reconcile.lacking import lacking
-from mlfactory.reconcile.page import tell
+from mlfactory.reconcile.page import failed_last, tell
 from mlfactory.reconcile.runs import seen_by_airflow, trigger
 from mlfactory.scheduler.api import AirflowApi
 
 MOST_MENDED = 3
-"""How many gaps of a product are mended at a time: a long absence is not a flood of runs."""
+"""How many gaps of a product are tried at a time: a long absence is not a flood of runs."""
 
 
 def reconcile(
@@ -47,11 +47,14 @@ def reconcile(
 
 
 def _mended(product: Product, gaps: list[Gap], api: AirflowApi | None) -> list[Gap]:
-    found, keys = [], set[str]()
-    for gap in gaps:
+    chosen: dict[str, Gap] = {}
+    for gap in failed_last(product, gaps):
         # one run a partition: the earliest step brings the later ones with it
-        if gap.can_be_mended and gap.key not in keys and len(keys) < MOST_MENDED:
-            keys.add(gap.key)
+        if gap.can_be_mended and len(chosen) < MOST_MENDED:
+            chosen.setdefault(gap.key, gap)
+    found = []
+    for gap in gaps:
+        if chosen.get(gap.key) is gap:
             for key in gap.about:
                 # the run reads what is marked, also what fell due while nothing ran
                 begin_reading(product, key)

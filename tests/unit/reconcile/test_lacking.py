@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from tests.unit.reconcile.conftest import NOW, PROMISE, Ran
 
+from mlfactory.cli.summary import summary
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import FEATURES, manifest_file
 from mlfactory.lake.ledger import Entry
@@ -83,6 +84,16 @@ def test_a_product_whose_time_has_ended_is_not_run_on(
         ran(*ALL, key=month)
     assert found(ended, MISSING) == [("2013-02-01", DATA)]
     assert found(ended, OLD) == []
+
+
+def test_status_counts_the_partitions_of_a_long_absence_and_not_its_one_gap(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    ended = make("{every: month, start: 2013-01-01, end: 2014-01-01}")
+    for month in ("2013-01-01", "2013-12-01"):
+        ran(*ALL, key=month)
+    assert len(found(ended, MISSING)) == 3
+    assert summary(ended, [])[1:] == ["  open: 10 missing; see: mlfactory reconcile rain"]
 
 
 @pytest.mark.parametrize(
