@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.ingest.kinds import as_text, is_text, storable
+from mlfactory.ingest.kinds import as_text, fields_in, is_text, storable
 from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.product.sources import ColumnType
 
@@ -71,9 +71,11 @@ def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None 
     if not is_text(column.type):
         try:
             # exact for columns that have a type already; text is read by the stricter rules below
-            return _all_read(pc.cast(column, kind))
+            values = pc.cast(column, kind)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             column = as_text(column)
+        else:
+            return _whole(column, values) if fields_in(column.type) else _all_read(values)
     text = _given(column)
     if kind == pa.bool_():
         return _compared(text, _booleans(text))
@@ -160,6 +162,18 @@ def _unread(column: pa.ChunkedArray, kind: pa.DataType) -> int:
 
 def _all_read(values: pa.ChunkedArray) -> Cells:
     return Cells(values, pa.chunked_array([pa.repeat(False, len(values))]))
+
+
+def _whole(given: pa.ChunkedArray, values: pa.ChunkedArray) -> Cells:
+    """Return nested cells; one that has a value in a field which `values` lack cannot be read."""
+    if fields_in(given.type) <= fields_in(values.type):
+        return _all_read(values)
+    try:
+        back = as_text(pc.cast(values, given.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        back = pa.chunked_array([pa.repeat("", len(given))])
+    lost = pc.fill_null(pc.not_equal(as_text(given), back), False)
+    return Cells(pc.if_else(lost, pa.scalar(None, values.type), values), lost)
 
 
 def _compared(given: pa.ChunkedArray, values: pa.ChunkedArray) -> Cells:

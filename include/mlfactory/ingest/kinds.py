@@ -60,6 +60,16 @@ def storable(column: pa.ChunkedArray) -> pa.DataType:
     return found
 
 
+def fields_in(kind: pa.DataType, above: str = "") -> set[str]:
+    """Return the fields of the structs in a type, by where they stand in it."""
+    if pa.types.is_struct(kind):
+        parts = {f"{above}.{part.name}": part.type for part in kind}
+        return set(parts).union(*(fields_in(part, name) for name, part in parts.items()))
+    if pa.types.is_nested(kind) and kind.num_fields == 1:
+        return fields_in(kind.field(0).type, above)
+    return set()
+
+
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a column of any type as text; null where that cannot be told, as of odd bytes.
 

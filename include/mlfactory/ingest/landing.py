@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from mlfactory.ingest.cells import (
     type_name,
     without_codes,
 )
+from mlfactory.ingest.kinds import as_text
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME, shortened
 from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
@@ -120,15 +121,19 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
 def _rescued(rows: pa.Table, columns: Mapping[str, Cells]) -> pa.Array:
     texts: dict[int, dict[str, str]] = {}
     for name, cells in columns.items():
-        for row in _true_at(cells.unread):
-            texts.setdefault(row, {})[name] = str(rows.column(name)[row].as_py())
+        given = rows.column(name)
+        unread = _true_at(cells.unread)
+        if unread and pa.types.is_nested(given.type):
+            given = as_text(given)
+        for row in unread:
+            texts.setdefault(row, {})[name] = str(given[row].as_py())
     found: list[str | None] = [None] * rows.num_rows
     for row, cells_of_row in texts.items():
         found[row] = json.dumps(cells_of_row, sort_keys=True, ensure_ascii=False)
     return pa.array(found, pa.string())
 
 
-def _true_at(mask: pa.ChunkedArray) -> Iterable[int]:
+def _true_at(mask: pa.ChunkedArray) -> Sequence[int]:
     if not pc.any(mask).as_py():
         return ()
     places: list[int] = pc.indices_nonzero(mask).to_pylist()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,7 +12,9 @@ import pytest
 from deltalake import write_deltalake
 
 from mlfactory.ingest.cells import cast_cells, infer_type
+from mlfactory.ingest.landing import land
 from mlfactory.ingest.times import UTC_TIME, as_times, shortened
+from mlfactory.lake.catalog import RESCUED
 
 
 def column(*values: Any, kind: pa.DataType | None = None) -> pa.ChunkedArray:
@@ -122,6 +125,44 @@ def test_every_type_that_comes_is_landed_in_one_that_the_lake_has(
     assert cells.values.to_pylist() == [value]
     assert cells.unread.to_pylist() == [False]
     write_deltalake(tmp_path / "table", pa.table({"column": cells.values}))
+
+
+ONE = pa.struct([("a", pa.int64())])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "values"),
+    [
+        (ONE, [{"a": 1, "b": 2}, {"a": 3, "b": None}, None], [None, {"a": 3}, None]),
+        (ONE, [{"A": 1, "c": 5}], [None]),
+        (ONE, [{"a": 1}, None], [{"a": 1}, None]),
+        (pa.list_(ONE), [[{"a": 1, "b": 2}], [{"a": 3, "b": None}], []], [None, [{"a": 3}], []]),
+        (pa.struct([("in", ONE)]), [{"in": {"a": 1, "b": 2}}], [None]),
+        # a field that is absent holds nothing that could be lost
+        (pa.struct([("a", pa.int64()), ("b", pa.int64())]), [{"a": 1}], [{"a": 1, "b": None}]),
+    ],
+    ids=["gained", "renamed", "same", "in lists", "deeper", "fewer"],
+)
+def test_a_nested_cell_whose_field_has_no_place_is_unread_and_not_cut(
+    kind: pa.DataType, given: list[Any], values: list[Any]
+) -> None:
+    cells = cast_cells(pa.chunked_array([pa.array(given)]), kind)
+    assert cells.values.type == kind
+    assert cells.values.to_pylist() == values
+    lost = [each is None and told is not None for told, each in zip(given, values, strict=True)]
+    assert cells.unread.to_pylist() == lost
+
+
+def test_what_had_no_place_is_kept_beside_it_as_json() -> None:
+    landing = land(
+        pa.table({"order": pa.array([{"a": 1, "b": 2}, {"a": 3, "b": None}])}), {"order": ONE}
+    )
+    assert landing.rescued == 1
+    texts = landing.rows.column(RESCUED).to_pylist()
+    assert [text and json.loads(json.loads(text)["order"]) for text in texts] == [
+        {"a": 1, "b": 2},
+        None,
+    ]
 
 
 def test_bytes_that_are_no_text_are_unreadable_and_not_an_error() -> None:
