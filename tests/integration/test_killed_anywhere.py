@@ -227,7 +227,7 @@ def test_killed_at_every_write_of_every_stage(
     assert disturbed["files"] == undisturbed["files"]
     for what, expected in undisturbed["mlflow"].items():
         assert disturbed["mlflow"][what] == expected
-    assert stale_runs(product.name) == []
+    assert stale_runs(product) == []
     assert killer.kills > 100
     for table in TABLES:
         assert disturbed["rows"][table] == undisturbed["rows"][table], table

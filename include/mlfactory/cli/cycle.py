@@ -83,7 +83,7 @@ def run_stale(product: Product, console: Console) -> None:
     failed: dict[str, str] = {}
     while stale := [
         run
-        for run in stale_runs(product.name)
+        for run in stale_runs(product)
         if (run.stage, run.key) not in again and run.key not in failed
     ]:
         for run in stale:

@@ -114,8 +114,11 @@ def manifest_file(stage: str, name: str) -> str:
 
 
 def summaries_file(stage: str, era: str) -> str:
-    """Return the file with summaries of the manifests of a stage in a span of time."""
-    return f"{SUMMARIES}/{stage}/{era}.json.z"
+    """Return the file with summaries of the manifests of a stage in a span of time.
+
+    The number in its name is that of what a summary keeps.
+    """
+    return f"{SUMMARIES}/{stage}/{era}.2.json.z"
 
 
 def owed_file(key: str) -> str:

@@ -1,4 +1,7 @@
-"""What stands on what: the stage runs that read something which has been replaced since."""
+"""What stands on what: the stage runs that read something which has been replaced since.
+
+What a product's functions built is replaced with their code as well.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,17 @@ from typing import Any
 
 from mlfactory.lake.manifests import run_name
 from mlfactory.lake.summaries import summaries
+from mlfactory.product.loader import Product
 
 STAGES = ("ingest", "validate", "prepare", "score", "monitor")
 """The stages whose runs are named by their partition, in the order of the river."""
+
+CODE = "other code of the product"
+"""Why a run is stale that built features and labels with other code than the product has now."""
+
+_BUILDS = "prepare"
+"""The stage that calls the product's functions on what has landed. What they read themselves, as a
+source, was landed once and stays."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +30,7 @@ class StaleRun:
 
     Attributes:
         because: the runs it read that were replaced since, are being replaced, or are stale
-            themselves, as `<stage>/<key>`.
+            themselves, as `<stage>/<key>`; `CODE` where its code was changed since.
     """
 
     stage: str
@@ -27,16 +38,16 @@ class StaleRun:
     because: tuple[str, ...]
 
 
-def stale_runs(product: str) -> list[StaleRun]:
+def stale_runs(product: Product) -> list[StaleRun]:
     """Return the stale runs of a product, in the order in which to make them again.
 
     Keys of a product sort as their times do. What was never run is not stale: it is not there.
     """
-    known = [summaries(product, stage) for stage in STAGES]
-    return stale_among([each for of_stage in known for each in of_stage.values()])
+    known = [summaries(product.name, stage) for stage in STAGES]
+    return stale_among([each for of_stage in known for each in of_stage.values()], product)
 
 
-def stale_among(manifests: Sequence[Mapping[str, Any]]) -> list[StaleRun]:
+def stale_among(manifests: Sequence[Mapping[str, Any]], product: Product) -> list[StaleRun]:
     """Return the stale ones among runs given by their manifests or summaries, see `stale_runs`."""
     ids = {
         run_name(manifest["stage"], manifest["name"]): str(manifest.get("id", ""))
@@ -51,6 +62,8 @@ def stale_among(manifests: Sequence[Mapping[str, Any]]) -> list[StaleRun]:
             # what was not there when it was looked for is noted with an empty id
             if ids.get(read, "") != known or read in stale
         )
+        if manifest["stage"] == _BUILDS and manifest.get("code_hash") != product.code_hash:
+            because = (*because, CODE)
         if because:
             stage, key = str(manifest["stage"]), str(manifest["name"])
             stale[run_name(stage, key)] = StaleRun(stage, key, because)

@@ -17,7 +17,7 @@ from typing import Any
 from mlfactory.lake.catalog import MANIFESTS, summaries_file
 from mlfactory.lake.store import Store, parsed, product_store
 
-_KEPT = ("id", "stage", "name", "started_at", "seconds", "reads", "counts")
+_KEPT = ("id", "stage", "name", "started_at", "seconds", "code_hash", "reads", "counts")
 """What a summary has of its manifest."""
 
 _CHANGED = 16

@@ -14,7 +14,7 @@ from mlfactory.predict.context import driving_source
 from mlfactory.predict.table import table_of
 from mlfactory.predict.usable import usable
 from mlfactory.product.loader import Product
-from mlfactory.score import answers, model_for
+from mlfactory.score import answers, model_for, other_code
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def run(
         IntegrityError: if the model's files are not those that were registered.
     """
     model = model_for(product, version)
+    told = other_code(product, model.version, product.code_hash)
     name = driving_source(product, source)
     given = read_given(product, name, file)
     fit = usable(product, name, given)
@@ -73,12 +74,12 @@ def run(
         version=model.version,
         rows=len(given.rows),
         scored=int(table["score"].notna().sum()),
-        notes=tuple(_notes(given, asked, fit.not_asked)),
+        notes=tuple(_notes(given, asked, fit.not_asked, told)),
     )
 
 
-def _notes(given: Given, asked: Asked, not_asked: Sequence[str]) -> list[str]:
-    notes = []
+def _notes(given: Given, asked: Asked, not_asked: Sequence[str], of_code: str) -> list[str]:
+    notes = [of_code] if of_code else []
     if given.absent:
         notes.append(f"the file lacks {', '.join(given.absent)}: no feature is made of them")
     if given.ignored:

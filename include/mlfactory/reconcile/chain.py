@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from mlfactory.lake.catalog import MANIFESTS, mark_of, raw, validation_page
 from mlfactory.lake.manifests import read_manifest, run_name
-from mlfactory.lake.staleness import STAGES, stale_among
+from mlfactory.lake.staleness import CODE, STAGES, stale_among
 from mlfactory.lake.store import product_store
 from mlfactory.lake.summaries import Summaries, summaries
 from mlfactory.lake.tables import Lake
@@ -18,6 +18,7 @@ from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import (
     DATA,
     MONITOR,
+    OTHER_CODE,
     PARTS,
     REPLACED,
     SCORE,
@@ -29,6 +30,8 @@ from mlfactory.reconcile.gaps import (
 
 PATIENCE = timedelta(minutes=10)
 """How long the chain of a partition may take from one step to the next before it is missed."""
+
+_AT_A_TIME = 3
 
 _FOLLOWS = (
     ("ingest", "validate", DATA),
@@ -60,6 +63,26 @@ def broken_chains(product: Product, done: Done, now: datetime) -> list[Gap]:
         if standing is None or _place(gap) < _place(standing):
             found[gap.key] = gap
     return [found[key] for key in sorted(found)]
+
+
+def built_with_other_code(product: Product, done: Done) -> list[Gap]:
+    """Return what was prepared with other code: a few to be mended, and the rest as one gap.
+
+    A comment changes the code as well, and a long history is not run anew all at once for it.
+    """
+    now = product.code_hash
+    keys = [key for key, run in done["prepare"].items() if run.get("code_hash") != now]
+    # what a person must mend anyway waits for that; the others are not looked at that closely
+    few = list(islice((key for key in keys if not _is_stopped(product, key)), _AT_A_TIME))
+    words = f"prepared with {CODE} than there is now, and left out of trainings"
+    found = [Gap(OTHER_CODE, key, DATA, words, landed=key in done["ingest"]) for key in few]
+    rest = [key for key in keys if key not in few]
+    if rest and few:
+        more = f"{len(rest):,} more of {rest[0]} to {rest[-1]} {words}"
+        all_at_once = f"mlfactory run {product.name} {keys[0]} --stage prepare --downstream"
+        by = f"a few are run at a time; all at once: {all_at_once}"
+        found.append(Gap(OTHER_CODE, "", "", more, hindrance=by, partitions=len(rest)))
+    return found
 
 
 def keys_done(product: Product, stage: str) -> list[str]:
@@ -105,12 +128,15 @@ def _unfollowed(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
 
 
 def _stale(product: Product, done: Done) -> Iterator[Gap]:
-    """Give the stale runs; what is stale only through one that a person must mend is left out."""
+    """Give the stale runs.
+
+    What is stale only through one that a person must mend, or through code, is left out.
+    """
     left = set[str]()
     runs = [run for stage in STAGES for run in done[stage].values()]
-    for run in stale_among(runs):
+    for run in stale_among(runs, product):
         name = run_name(run.stage, run.key)
-        because = [read for read in run.because if read not in left]
+        because = [read for read in run.because if read not in left and read != CODE]
         if not because:
             left.add(name)
         elif because == [run_name("validate", run.key)] and _is_stopped(product, run.key):

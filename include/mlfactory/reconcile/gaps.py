@@ -26,6 +26,9 @@ STALE = "stale"
 REPLACED = "rows of another run"
 """Two runs wrote at once: the rows are those of the one, and the manifest is the other's."""
 
+OTHER_CODE = "other code"
+"""Partitions were prepared with other code of the product than there is now."""
+
 UNREAD = "labels to read"
 """Labels fell due after their partition was read, and it was not read again."""
 

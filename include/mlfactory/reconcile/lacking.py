@@ -10,7 +10,14 @@ from mlfactory.lake.owed import owed_by
 from mlfactory.lake.requests import unanswered
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
-from mlfactory.reconcile.chain import PATIENCE, Done, all_done, broken_chains, ended_at
+from mlfactory.reconcile.chain import (
+    PATIENCE,
+    Done,
+    all_done,
+    broken_chains,
+    built_with_other_code,
+    ended_at,
+)
 from mlfactory.reconcile.gaps import DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
 
 _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
@@ -30,6 +37,7 @@ def lacking(product: Product, now: datetime) -> list[Gap]:
     return [
         *missing,
         *(gap for gap in broken_chains(product, done, now) if gap.key not in landed_soon),
+        *built_with_other_code(product, done),
         *_untrained(product, now),
         *_unread(product, done, now),
         *_old(product, done, now),

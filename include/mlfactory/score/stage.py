@@ -21,6 +21,7 @@ from mlfactory.product.errors import ContractError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.models import load_version
+from mlfactory.score.code import other_code
 from mlfactory.score.predictions import predict, predictions_schema
 from mlfactory.score.unseen import fitted_rows, held_out_rows
 
@@ -61,6 +62,10 @@ def run(product: Product, partition: Partition) -> ScoreResult:
         }
         features = rows_of_run(product.name, FEATURES, partition.key, prepared)
         result = _predict(product, partition, lake, features, record)
+        if result.champion:
+            told = other_code(product, result.champion, str(prepared["code_hash"]))
+            if told:
+                _log.warning("%s %s: %s", product.name, partition, told)
         record.counts = {"rows": result.rows}
         record.facts = {
             "state": result.state,

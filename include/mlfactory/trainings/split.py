@@ -105,7 +105,8 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     if problem and found.left_out:
         told = "; ".join(f"{key}: {why}" for key, why in list(found.left_out.items())[:_SHOWN])
         problem = f"{problem}. {len(found.left_out)} partitions are left out ({told})"
-        remedy = f"mlfactory run {product.name} --downstream; or {remedy}"
+        again = f"mlfactory run {product.name} {cutoff} --stage prepare --downstream"
+        remedy = f"{again}; or {remedy}"
     return replace(found, problem=problem, remedy=remedy)
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, RUN
 from mlfactory.lake.manifests import read_manifests
-from mlfactory.lake.staleness import stale_among
+from mlfactory.lake.staleness import CODE, stale_among
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import faults
 from mlfactory.product.loader import Product
@@ -29,7 +29,8 @@ def not_usable(
     """Return those of the partitions that were prepared and may not be learned from, and why.
 
     That is where the data was landed again since and stopped, where anything it was made from was
-    replaced since, and where its rows are not those that its manifest is about.
+    replaced since, where it was built with other code of the product than there is now, and where
+    its rows are not those that its manifest is about.
 
     Args:
         versions: of the tables `features` and `labels`.
@@ -40,8 +41,8 @@ def not_usable(
     )
     judged = read_manifests(product.name, "validate", read)
     landed = read_manifests(product.name, "ingest", read)
-    runs = stale_among([*landed.values(), *judged.values(), *prepared.values()])
-    stale = {run.key for run in runs if run.stage == "prepare"}
+    runs = stale_among([*landed.values(), *judged.values(), *prepared.values()], product)
+    stale = {run.key: run.because for run in runs if run.stage == "prepare"}
     wrong = {
         key: fault
         for table in (LABELS, FEATURES)
@@ -52,10 +53,16 @@ def not_usable(
         if judged.get(key, {}).get("facts", {}).get("verdict") == "stop":
             found[key] = "it was landed again, and its validation stopped"
         else:
-            found[key] = _WHY.get(wrong.get(key, ""), "what it was made from was replaced since")
+            found[key] = _WHY.get(wrong.get(key, "")) or _why_stale(stale.get(key, ()))
     for key, why in found.items():
         _log.warning("%s: partition %s cannot be learned from: %s", product.name, key, why)
     return found
+
+
+def _why_stale(because: tuple[str, ...]) -> str:
+    if because != (CODE,):
+        return "what it was made from was replaced since"
+    return f"it was built with {CODE} than there is now"
 
 
 def _runs(

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ from mlfactory import predict
 from mlfactory.cli.main import app
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
-from mlfactory.product.loader import Product
+from mlfactory.product.loader import Product, load_folder
 from mlfactory.settings import REPOSITORY, settings
 
 README = (REPOSITORY / "README.md").read_text()
@@ -110,6 +111,19 @@ def test_every_row_that_cannot_be_scored_says_why(
     assert told[9].endswith("breaks expect_column_values_to_be_between(max_value=5000)")
     assert (done.rows, done.scored, len(done.table)) == (11, 5, 11)
     assert done.table["score"].notna().sum() == 5
+
+
+def test_a_champion_that_learned_from_other_code_answers_and_that_is_told(
+    bakery: Product, new: pd.DataFrame, tmp_path: Path
+) -> None:
+    assert not any("other code" in note for note in predict.run(bakery, write(tmp_path, new)).notes)
+    folder = tmp_path / bakery.name
+    shutil.copytree(bakery.folder, folder)
+    with (folder / "features.py").open("a") as file:
+        file.write("\nDEAR = 20\n")
+    done = predict.run(load_folder(folder), write(tmp_path, new))
+    assert "version 1 learned from features of other code of the product" in done.notes[0]
+    assert done.scored == len(new)
 
 
 def test_rules_about_what_the_file_is_not_are_named(

@@ -364,7 +364,7 @@ def test_history_that_was_never_ingested_is_counted_and_told(
     assert manifest["counts"]["history_absent"] == 1
     # when it comes, what was built without it is stale
     through(shop, "2026-01-02")
-    stale = {(run.stage, run.key): run.because for run in stale_runs("shop")}
+    stale = {(run.stage, run.key): run.because for run in stale_runs(load_product("shop"))}
     assert stale == {("prepare", "2026-01-03"): ("validate/2026-01-02",)}
 
 
@@ -381,9 +381,11 @@ def test_history_that_is_required_and_absent_is_refused(shop: Product) -> None:
 def test_a_corrected_partition_makes_its_neighbours_stale(shop: Product) -> None:
     through(shop, "2026-01-01")
     through(shop, "2026-01-02")
-    assert stale_runs("shop") == []
+    assert stale_runs(load_product("shop")) == []
     through(shop, "2026-01-01")
-    assert [(run.stage, run.key) for run in stale_runs("shop")] == [("prepare", "2026-01-02")]
+    assert [(run.stage, run.key) for run in stale_runs(load_product("shop"))] == [
+        ("prepare", "2026-01-02")
+    ]
 
 
 def test_a_register_stays_as_it_was_seen_until_it_is_renewed(shop: Product) -> None:

@@ -15,6 +15,7 @@ from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
+from mlfactory.product.loader import load_folder
 from mlfactory.registry import models
 from mlfactory.registry.artifacts import own_store
 from mlfactory.registry.connection import client
@@ -52,6 +53,19 @@ def test_a_partition_is_predicted_by_the_champion(shop: Shop):
     assert facts["inputs"] == read_manifest("shop", "prepare", "2024-01-04")["outputs"]
     assert facts["inputs"] != Lake("shop").versions("features")
     assert facts["counts"] == {"rows": 240}
+
+
+def test_a_champion_of_other_code_predicts_and_is_told(shop: Shop, caplog):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    score.run(shop.product, shop.day(4))
+    assert "other code" not in caplog.text
+    with (shop.product.folder / "features.py").open("a") as file:
+        file.write("\nDEAR = 20\n")
+    changed = load_folder(shop.product.folder)
+    shop.product = changed
+    shop.sell(5)
+    assert score.run(changed, shop.day(5)).rows == 240
+    assert "version 1 learned from features of other code of the product" in caplog.text
 
 
 def test_the_same_partition_twice_gives_the_same_rows(shop: Shop):

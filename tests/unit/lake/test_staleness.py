@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from mlfactory.lake.manifests import manifest, read_manifest
-from mlfactory.lake.staleness import StaleRun, stale_runs
-from mlfactory.product.loader import Product, load_product
+from mlfactory.lake.staleness import CODE, StaleRun, stale_runs
+from mlfactory.product.loader import Product, load_folder, load_product
 from mlfactory.settings import REPOSITORY
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -37,13 +40,13 @@ def live(product: Product, *keys: str) -> None:
 
 def test_where_nothing_was_replaced_nothing_is_stale(product: Product) -> None:
     live(product, "2013-01-01", "2013-02-01", "2013-03-01")
-    assert stale_runs(product.name) == []
+    assert stale_runs(product) == []
 
 
 def test_a_partition_landed_again_makes_its_neighbours_stale(product: Product) -> None:
     live(product, "2013-01-01", "2013-02-01", "2013-03-01")
     run(product, "ingest", "2013-02-01")
-    assert stale_runs(product.name) == [
+    assert stale_runs(product) == [
         StaleRun("validate", "2013-02-01", ("ingest/2013-02-01",)),
         StaleRun("prepare", "2013-02-01", ("validate/2013-02-01",)),
         StaleRun("prepare", "2013-03-01", ("validate/2013-02-01",)),
@@ -57,7 +60,7 @@ def test_made_again_in_that_order_nothing_is_stale_any_more(product: Product) ->
     live(product, *keys)
     run(product, "ingest", "2013-01-01")
     for _ in range(20):
-        stale = stale_runs(product.name)
+        stale = stale_runs(product)
         if not stale:
             return
         one = stale[0]
@@ -70,10 +73,27 @@ def test_what_is_being_replaced_makes_its_readers_stale(product: Product) -> Non
     live(product, "2013-01-01")
     with pytest.raises(RuntimeError), manifest(product, "ingest", "2013-01-01"):
         raise RuntimeError("killed")
-    assert [(one.stage, one.key) for one in stale_runs(product.name)] == [
+    assert [(one.stage, one.key) for one in stale_runs(product)] == [
         ("validate", "2013-01-01"),
         ("prepare", "2013-01-01"),
         ("score", "2013-01-01"),
+    ]
+
+
+def test_what_was_built_with_other_code_is_stale_and_what_stands_on_it(
+    product: Product, tmp_path: Path
+) -> None:
+    live(product, "2013-01-01", "2013-02-01")
+    folder = tmp_path / "products" / product.name
+    shutil.copytree(product.folder, folder)
+    with (folder / "features.py").open("a") as file:
+        file.write("\nDELAYED = 20\n")
+    changed = load_folder(folder)
+    run(changed, "prepare", "2013-02-01", "validate/2013-02-01")
+    run(changed, "score", "2013-02-01", "prepare/2013-02-01")
+    assert stale_runs(changed) == [
+        StaleRun("prepare", "2013-01-01", (CODE,)),
+        StaleRun("score", "2013-01-01", ("prepare/2013-01-01",)),
     ]
 
 
@@ -82,4 +102,4 @@ def test_trainings_are_never_stale_for_they_read_what_they_pinned(product: Produ
     with manifest(product, "snapshot", "2013-01-01", "2013-01-01.t1") as record:
         record.has_read(read_manifest(product.name, "prepare", "2013-01-01"))
     run(product, "prepare", "2013-01-01", "validate/2013-01-01")
-    assert {one.stage for one in stale_runs(product.name)} == {"score"}
+    assert {one.stage for one in stale_runs(product)} == {"score"}

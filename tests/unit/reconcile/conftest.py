@@ -66,7 +66,9 @@ def ran() -> Ran:
         mark: str = "1",
         verdict: str = "pass",
         labelled: int = 10,
+        code: str = "",
     ) -> None:
+        built_by = code or load_product("rain").code_hash
         for place, stage in enumerate(stages):
             write_json(
                 product_store("rain"),
@@ -78,6 +80,7 @@ def ran() -> Ran:
                     "partition": key,
                     "started_at": at,
                     "seconds": 1.0,
+                    "code_hash": built_by,
                     "counts": {"rows": 10, "labelled": labelled},
                     "facts": {"verdict": verdict},
                     "reads": {

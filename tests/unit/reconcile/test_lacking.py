@@ -22,6 +22,7 @@ from mlfactory.reconcile.gaps import (
     MISSING,
     MONITOR,
     OLD,
+    OTHER_CODE,
     REPLACED,
     SCORE,
     STALE,
@@ -217,6 +218,20 @@ def test_what_read_something_replaced_is_stale_from_its_first_stage_on(
     assert (gap.kind, gap.key, gap.part) == (STALE, "2026-03-09", DATA)
     # to land it again could lose what its source does not hold any more
     assert gap.landed
+
+
+def test_what_was_prepared_with_other_code_is_told_as_one_and_mended_a_few_at_a_time(
+    rain: Product, ran: Ran
+) -> None:
+    for day in range(3, 10):
+        ran(*ALL, key=f"2026-03-0{day}", code="old" if day < 9 else "")
+    *few, rest = lacking(rain, NOW)
+    assert {gap.kind for gap in (*few, rest)} == {OTHER_CODE}
+    assert [(gap.key, gap.part, gap.landed) for gap in few] == [
+        (f"2026-03-0{day}", DATA, True) for day in (3, 4, 5)
+    ]
+    assert "3 more of 2026-03-06 to 2026-03-08 prepared with other code" in rest.words
+    assert "mlfactory run rain 2026-03-03 --stage prepare --downstream" in rest.hindrance
 
 
 def test_labels_that_came_and_were_not_read_are_found(

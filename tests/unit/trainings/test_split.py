@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.unit.train.conftest import Parcels, snapshot_spec
 from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store, write_json
-from mlfactory.product.loader import Product
+from mlfactory.product.loader import Product, load_folder
 from mlfactory.product.partitions import Partition
 from mlfactory.train.dataset import read_split
 from mlfactory.trainings.blocks import entities
@@ -262,13 +263,29 @@ def test_a_partition_that_an_older_revision_prepared_is_left_out_and_told_as_suc
     assert "an older revision prepared it" in found.left_out[key]
 
 
+def test_a_partition_that_was_built_with_other_code_is_left_out_counted_and_told(parcels):
+    world = parcels()
+    world.send(*range(1, 5))
+    with (world.product.folder / "features.py").open("a") as file:
+        file.write("\nHEAVY = 20\n")
+    world = replace(world, product=load_folder(world.product.folder))
+    world.send(5, 6)
+    found = plan(world.product, world.day(6))
+    assert (found.fit_partitions, found.holdout_partitions) == (days(5), days(6))
+    why = "it was built with other code of the product than there is now"
+    assert set(found.left_out.values()) == {why}
+    assert set(days(2, 3, 4)) <= set(found.left_out)
+
+
 def test_a_plan_that_fails_for_what_is_left_out_says_so_and_how_to_mend_it(parcels):
     world = parcels()
     world.send(1, 2)
     product_store("parcels").delete(manifest_file("prepare", world.day(1).key))
     found = plan(world.product, world.day(2))
     assert "1 partitions are left out (2026-01-01: another run of prepare" in found.problem
-    assert found.remedy.startswith("mlfactory run parcels --downstream; or ")
+    assert found.remedy.startswith(
+        "mlfactory run parcels 2026-01-02 --stage prepare --downstream; or "
+    )
 
 
 def snapshot(product: Product, **columns: object) -> pd.DataFrame:
