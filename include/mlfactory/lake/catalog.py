@@ -57,6 +57,8 @@ DATA_DOCS = "data_docs"
 LABELS_OWED = "labels_owed"
 """A mark for each partition that is to be read again for its labels, until it was."""
 
+INBOX = "inbox"
+"""Files that somebody put there to have them predicted in Airflow."""
 ON_DEMAND = "predictions_on_demand"
 """Answers that somebody asked for in Airflow, each with a page."""
 MODELS = "models"

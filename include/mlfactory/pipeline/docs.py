@@ -69,7 +69,8 @@ def predict_doc(product: Product) -> str:
     """Return the description of `<p>.predict`."""
     spec = product.spec
     return f"""### {spec.title or spec.name}: predict
-Predicts the rows of a file because somebody asks: *Trigger*, and the form takes its name. The
+Predicts the rows of a file because somebody asks: *Trigger*, and the form takes its name in
+the folder `inbox/` of the product's part of the lake; no other file is read. The
 product's own function builds them beside what the lake knows now, and the champion answers. The
 answers lie in the lake, below `predictions_on_demand/`, a line for each row, with the reason where
 there is no score; the task's *Answers* shows the first of them.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Param
 
 from mlfactory.cycle.job import Done
+from mlfactory.lake.catalog import INBOX
 from mlfactory.pipeline.links import AnswersLink
 from mlfactory.pipeline.operator import StageOperator, cause_of, refuse_unknown_params
 from mlfactory.product.loader import Product, load_product
@@ -16,6 +17,7 @@ from mlfactory.product.loader import Product, load_product
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_IN_INBOX = rf"(^|/){INBOX}/."
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,94}\.(csv|parquet)$"
 
 
@@ -40,11 +42,12 @@ def predict_params(product: Product) -> dict[str, Param]:
     return {
         "file": Param(
             type="string",
-            minLength=1,
+            pattern=_IN_INBOX,
             maxLength=1000,
             title="File",
             description="CSV or Parquet with rows like the source's, without what only the label "
-            "is made of. A name in the product's part of the lake, like inbox/new.csv, or s3://…",
+            f"is made of. Put it into {INBOX}/ of the product's part of the lake, and name it "
+            f"like {INBOX}/new.csv; no other file is read.",
         ),
         "output": Param(
             None,

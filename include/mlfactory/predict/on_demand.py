@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from mlfactory.lake.catalog import ON_DEMAND
+from mlfactory.lake.catalog import INBOX, ON_DEMAND
 from mlfactory.lake.store import Store, product_store, write_text
 from mlfactory.predict.answers import as_bytes, check_suffix
 from mlfactory.predict.stage import Predicted, run
@@ -17,7 +17,6 @@ from mlfactory.product.loader import Product
 from mlfactory.report.page import Link, Page
 
 _SHOWN = 100
-_INBOX = "inbox"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -43,9 +42,8 @@ def predict_on_demand(
     """Predict the rows of a file and keep the answers, with a page about them.
 
     Args:
-        file: a name in the product's part of the lake, `s3://…`, or the path of a file below the
-            lake, the products' folder or `MLFACTORY_HOME`: an Airflow shows no other files of the
-            machine that it runs on.
+        file: of the folder `inbox/` in the product's part of the lake, like `inbox/new.csv` or by
+            its whole address: an Airflow shows no other files of the machine that it runs on.
         output: name of the answers, ending in .csv or .parquet; where there are others of that
             name they stay, and these are numbered (`answers-2.csv`).
 
@@ -91,19 +89,19 @@ def _local(product: Product, file: str, folder: Path) -> Path:
     other teams' data in its buckets.
     """
     store = product_store(product.name)
-    inbox = f"{store.address(_INBOX)}/"
-    name = f"{_INBOX}/{file.removeprefix(inbox)}" if file.startswith(inbox) else file
-    if not name.startswith(f"{_INBOX}/"):
+    inbox = f"{store.address(INBOX)}/"
+    name = f"{INBOX}/{file.removeprefix(inbox)}" if file.startswith(inbox) else file
+    if not name.startswith(f"{INBOX}/"):
         raise UsageError(
             f"{file} is not below {inbox}, and no other file is read here",
-            remedy=f"put it there and name it like {_INBOX}/new.csv; or use mlfactory predict, "
+            remedy=f"put it there and name it like {INBOX}/new.csv; or use mlfactory predict, "
             "which reads any file that you can read",
         )
     content = store.find(name)
     if content is None:
         raise UsageError(
             f"there is no file {store.address(name)}",
-            remedy=f"give the name of a file in the product's inbox, like {_INBOX}/new.csv",
+            remedy=f"give the name of a file in the product's inbox, like {INBOX}/new.csv",
         )
     path = folder / Path(name).name
     path.write_bytes(content)

@@ -89,6 +89,8 @@ def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
     ("field", "wrong", "right"),
     [
         ("file", "", "inbox/new.csv"),
+        ("file", "s3://bucket/new.csv", "s3://bucket/lake/flight_delay/inbox/new.csv"),
+        ("file", "/home/me/new.csv", "/var/lake/flight_delay/inbox/new.csv"),
         ("output", "../../evil.csv", "answers.csv"),
         ("output", "answers.xlsx", None),
         ("version", "one", "3"),
