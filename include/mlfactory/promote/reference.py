@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pandas as pd
-
 from mlfactory.lake import ledger
 from mlfactory.lake.store import Absent
 from mlfactory.product.errors import ContractError, IntegrityError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.registry.answers import Answers
 from mlfactory.registry.models import load_version
+from mlfactory.trainings.blocks import names
 from mlfactory.trainings.files import FIT_KEYS, find_training, load_frame
 from mlfactory.trainings.heldout import LABEL, HeldOut
 from mlfactory.trainings.records import Training
@@ -121,10 +120,7 @@ def seen_by(product: Product, training_id: str, trained: Training, held_out: Hel
         return no_record
     if not set(key) <= set(known.columns):
         return f"been fitted on rows named by another key ({', '.join(map(str, known.columns))})"
-    ours, theirs = (
-        pd.MultiIndex.from_frame(frame[key].astype("str")) for frame in (held_out.rows, known)
-    )
-    rows = int(ours.isin(theirs).sum())
+    rows = int(names(held_out.rows[key]).isin(names(known[key])).sum())
     return f"been fitted on {rows:,} of the held-out rows" if rows else ""
 
 

@@ -11,6 +11,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.store import Absent
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import Terms
+from mlfactory.trainings.blocks import names
 from mlfactory.trainings.files import load_frame
 from mlfactory.trainings.heldout import HOLDOUT_ROWS
 from mlfactory.trainings.records import Training
@@ -77,4 +78,4 @@ def _rows_of(product: Product, training_id: str) -> pd.Index | None:
         return None
     if not set(key) <= set(rows.columns):
         return None
-    return pd.MultiIndex.from_frame(rows[key].astype("str"))
+    return names(rows[key])

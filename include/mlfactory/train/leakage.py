@@ -26,12 +26,17 @@ MIN_ROWS = 100
 MIN_ROWS_OF_A_CLASS = 10
 """With fewer rows a good feature can tell all of them by luck. A class with fewer is left out."""
 
+MIN_OF_A_CLASS_IN_ORDER = 100
+"""The same where order alone is asked: with 12 rows of a class, a good feature whose AUC is 0.998
+reaches 0.999 in half of all cases. What parts so few without a fault is told by its neighbours."""
+
 ROWS_LOOKED_AT = 50_000
 """More rows tell no more of a feature that tells nearly every label."""
 
 _PARTS = 5
-"""What a number tells of the rows of a part is looked up among those of the others. Parts are
-stretches of time, or have entities of their own: what a day or a customer shares is no leak."""
+"""What a value tells of the rows of a part is looked up among those of the others. Parts are
+stretches of time, or have entities of their own: what a day or a customer shares is no leak. Where
+there are both, a leak must tell across either."""
 
 
 @dataclass(frozen=True)
@@ -94,11 +99,16 @@ def find_leaks(
                 break
 
 
-def _parts(rows: int, in_time: bool, groups: Ints | None) -> Ints:
+def _parts(rows: int, in_time: bool, groups: Ints | None) -> list[Ints]:
+    """Return (rows,) the part of each row, by every way that the rows are parted."""
+    places, ways = np.arange(rows), []
     if groups is not None:
-        return np.unique(groups, return_inverse=True)[1] % _PARTS
-    places = np.arange(rows)
-    return places * _PARTS // max(rows, 1) if in_time else places % _PARTS
+        ways.append(np.unique(groups, return_inverse=True)[1] % _PARTS)
+    if in_time:
+        ways.append(places * _PARTS // max(rows, 1))
+    # one entity alone has nothing beside it to learn from
+    ways = [parts for parts in ways if np.ptp(parts) > 0] if rows else []
+    return ways or [places % _PARTS]
 
 
 def _figures(
@@ -106,20 +116,22 @@ def _figures(
     known: npt.NDArray[np.bool_],
     y: npt.NDArray[np.generic],
     kind: LabelKind,
-    parts: Ints,
+    ways: list[Ints],
 ) -> Iterator[tuple[str, float]]:
     rows = known & _of_known_classes(y, known, kind)
     if _enough(y[rows]):
         if pd.api.types.is_numeric_dtype(values):
             numbers = values.to_numpy(np.float64)[rows]
-            if kind != "multiclass":
+            if kind == "regression" or _enough_in_order(y[rows], kind):
                 yield _of_order(numbers, y[rows], kind)
-            yield _of_neighbours(numbers, y[rows], kind, parts[rows])
+            yield _least([_of_neighbours(numbers, y[rows], kind, way[rows]) for way in ways])
         else:
-            yield _of_categories(pd.factorize(values[rows])[0], y[rows], kind)
+            codes = pd.factorize(values[rows])[0]
+            yield _least([_of_categories(codes, y[rows], kind, way[rows]) for way in ways])
     rows = _of_known_classes(y, np.ones(len(y), dtype=np.bool_), kind)
     if _enough(y[rows]) and not known[rows].all():
-        figure, value = _of_categories(known[rows].astype(np.intp), y[rows], kind)
+        codes = known[rows].astype(np.intp)
+        figure, value = _least([_of_categories(codes, y[rows], kind, way[rows]) for way in ways])
         yield f"{figure} of being missing", value
 
 
@@ -136,6 +148,16 @@ def _of_known_classes(
 
 def _enough(y: npt.NDArray[np.generic]) -> bool:
     return len(y) >= MIN_ROWS and bool(np.ptp(y.astype(np.float64)) > 0)
+
+
+def _enough_in_order(y: npt.NDArray[np.generic], kind: LabelKind) -> bool:
+    """Tell whether there are rows enough of each of two classes to ask for their order."""
+    positive = int(np.sum(y.astype(np.bool_)))
+    return kind == "binary" and min(positive, len(y) - positive) >= MIN_OF_A_CLASS_IN_ORDER
+
+
+def _least(figures: list[tuple[str, float]]) -> tuple[str, float]:
+    return min(figures, key=lambda one: one[1])
 
 
 def _of_order(values: Floats, y: npt.NDArray[np.generic], kind: LabelKind) -> tuple[str, float]:
@@ -197,23 +219,38 @@ def _told_by(values: Floats, classes: Ints, asked: Floats, truth: Ints) -> npt.N
     return found
 
 
-def _of_categories(codes: Ints, y: npt.NDArray[np.generic], kind: LabelKind) -> tuple[str, float]:
-    """Tell each row's label from the other rows of its category.
+def _of_categories(
+    codes: Ints, y: npt.NDArray[np.generic], kind: LabelKind, parts: Ints
+) -> tuple[str, float]:
+    """Tell each row's label from the rows of its category in the other parts.
 
-    Leaving the row itself out keeps a column of names, each of one row, from looking perfect.
+    A name that no other part has tells nothing, so that a column of names does not look perfect.
     """
+    shape = int(parts.max()) + 1, int(codes.max()) + 1
     if kind == "regression":
-        return "explained variance alone", _explained_by_peers(codes, y.astype(np.float64))
-    classes, truth = np.unique(y, return_inverse=True)
-    counts = np.zeros((codes.max() + 1, len(classes)))
-    np.add.at(counts, (codes, truth), 1)
-    ordered = np.sort(counts, axis=1)
-    rival = np.where(counts == ordered[:, -1:], ordered[:, -2:-1], ordered[:, -1:])
-    told = counts * (counts - 1 > rival)
-    return "balanced accuracy alone", float(np.mean(told.sum(axis=0) / counts.sum(axis=0)))
+        truth = y.astype(np.float64)
+        rows = _elsewhere(np.ones(len(truth)), parts, codes, shape)
+        total = _elsewhere(truth, parts, codes, shape)
+        peers = np.where(rows > 0, total / np.maximum(rows, 1), truth.mean())
+        about = np.sum((truth - truth.mean()) ** 2)
+        return "explained variance alone", float(1 - np.sum((truth - peers) ** 2) / about)
+    classes, truths = np.unique(y, return_inverse=True)
+    votes = np.stack(
+        [
+            _elsewhere((truths == one).astype(np.float64), parts, codes, shape)
+            for one in range(len(classes))
+        ],
+        axis=1,
+    )
+    mine = votes[np.arange(len(truths)), truths]
+    votes[np.arange(len(truths)), truths] = -1.0
+    told = mine > np.maximum(votes.max(axis=1), 0.0)
+    return "balanced accuracy alone", float(
+        np.mean([told[truths == one].mean() for one in range(len(classes))])
+    )
 
 
-def _explained_by_peers(codes: Ints, y: Floats) -> float:
-    rows, total = np.bincount(codes)[codes], np.bincount(codes, y)[codes]
-    peers = np.where(rows > 1, (total - y) / np.maximum(rows - 1, 1), y.mean())
-    return float(1 - np.sum((y - peers) ** 2) / np.sum((y - y.mean()) ** 2))
+def _elsewhere(weights: Floats, parts: Ints, codes: Ints, shape: tuple[int, int]) -> Floats:
+    """Return (rows,) the sum of the weights of a row's category in the parts that are not its."""
+    sums = np.bincount(parts * shape[1] + codes, weights, shape[0] * shape[1]).reshape(shape)
+    return np.asarray((sums.sum(axis=0) - sums)[parts, codes])

@@ -30,9 +30,18 @@ def hashes(named: pd.DataFrame, hash_key: str = _HASH_KEY) -> Hashes:
     A key of whole numbers is one of floats where a row lacks it, and one of text where a file says
     so: 1, 1.0 and "1" are the same key.
     """
-    text = pd.DataFrame({name: words(named[name]).fillna(_ABSENT) for name in named})
-    found = pd.util.hash_pandas_object(text.astype("str"), index=False, hash_key=hash_key)
+    found = pd.util.hash_pandas_object(_spelled(named), index=False, hash_key=hash_key)
     return np.asarray(found, dtype=np.uint64)
+
+
+def names(named: pd.DataFrame) -> pd.MultiIndex:
+    """Return (rows,) what names each row, to find it among others; likewise whatever its types."""
+    return pd.MultiIndex.from_frame(_spelled(named))
+
+
+def _spelled(named: pd.DataFrame) -> pd.DataFrame:
+    text = pd.DataFrame({name: words(named[name]).fillna(_ABSENT) for name in named})
+    return text.astype("str")
 
 
 def entity_hashes(entity: pd.Series, named: pd.DataFrame) -> Hashes:

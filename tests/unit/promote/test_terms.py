@@ -116,3 +116,10 @@ def test_of_a_snapshot_only_judgements_on_the_same_rows_count(snapshot):
 def test_who_left_no_record_of_its_rows_counts_whole(snapshot):
     leave("ours", 1, 2, 3, 4)
     assert tries_before(snapshot, a_training("ours", "snapshot"), [judged("gone", "snapshot")]) == 1
+
+
+def test_rows_are_the_same_whatever_the_type_of_their_key(snapshot):
+    """A key of whole numbers that a file gave as floats: the judgements before counted as none."""
+    leave("ours", 1, 2, 3, 4)
+    leave("as floats", *(float(bottle) for bottle in (1, 2, 3, 4)))
+    assert tries_before(snapshot, a_training("ours"), [judged("as floats", "snapshot")]) == 1.0
