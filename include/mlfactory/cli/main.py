@@ -216,10 +216,9 @@ def status(
     One that cannot be looked at is told, and the others are shown; exits with 1 then.
     """
     from mlfactory.cli.status import show_status
-    from mlfactory.product.loader import load_product, load_products
 
-    products = [load_product(product)] if product else load_products()[0]
-    if not show_status(products, Console(), None if everything else last):
+    products, all_are_right = _one_or_all(product)
+    if not (show_status(products, Console(), None if everything else last) and all_are_right):
         raise typer.Exit(1)
 
 
@@ -291,11 +290,23 @@ def reconcile(
     at the lake alone, and mends in this process. The DAG mlfactory.reconcile does it on schedule.
     """
     from mlfactory.cli.reconciling import show_gaps
+
+    products, all_are_right = _one_or_all(product)
+    if not (show_gaps(products, Console(), mend=mend) and all_are_right):
+        raise typer.Exit(1)
+
+
+def _one_or_all(name: str | None) -> tuple[list[Product], bool]:
+    """Return the product of that name, or all, and whether all are right; tells of the wrong."""
+    from mlfactory.cli.output import say
     from mlfactory.product.loader import load_product, load_products
 
-    products = [load_product(product)] if product else load_products()[0]
-    if not show_gaps(products, Console(), mend=mend):
-        raise typer.Exit(1)
+    if name:
+        return [load_product(name)], True
+    products, wrong = load_products()
+    for error in wrong:
+        say(Console(), str(error), "bold red")
+    return products, not wrong
 
 
 @app.command()

@@ -22,7 +22,7 @@ def damaged(add_product: Callable[[str], Product]) -> str:
     return "rain"
 
 
-@pytest.mark.parametrize(
+WHAT_IS_TOLD_OF_THE_OTHER = pytest.mark.parametrize(
     ("command", "others"),
     [
         (["reconcile"], "sun: nothing is missing"),
@@ -31,10 +31,26 @@ def damaged(add_product: Callable[[str], Product]) -> str:
     ],
     ids=["reconcile", "mend", "status"],
 )
+
+
+@WHAT_IS_TOLD_OF_THE_OTHER
 def test_one_that_cannot_be_read_is_told_and_the_others_are_shown(
     damaged: str, command: list[str], others: str
 ) -> None:
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 1
     assert f"{damaged}: " in done.stdout and "ingest/2013-01-01.json" in done.stdout
+    assert others in done.stdout
+
+
+@WHAT_IS_TOLD_OF_THE_OTHER
+def test_one_whose_spec_is_wrong_is_told_and_the_others_are_shown(
+    add_product: Callable[[str], Product], command: list[str], others: str
+) -> None:
+    spec = add_product("rain").folder / "product.yaml"
+    add_product("sun")
+    spec.write_text(spec.read_text().replace("partition:", "partitoin:"))
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 1
+    assert "product rain:" in done.stdout and "partitoin" in done.stdout
     assert others in done.stdout
