@@ -14,6 +14,7 @@ from mlfactory.cli.main import app
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake import removal
 from mlfactory.lake.removal import held, removal_under_way
+from mlfactory.lake.store import store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.registry import removal as registry_removal
 from mlfactory.registry import runs
@@ -144,8 +145,8 @@ def test_a_removal_that_was_killed_is_gone_on_with(
     """Whatever was left, nothing is built on it, and another reset removes it."""
     product = shelf()
     ran("shelf")
-    artifacts = Path(settings().artifacts_uri) / "shelf"
-    assert artifacts.is_dir()
+    artifacts = store_at(settings().artifacts_uri).below("shelf")
+    assert artifacts.list()
 
     def killed(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
@@ -168,7 +169,7 @@ def test_a_removal_that_was_killed_is_gone_on_with(
     assert held("shelf") == {} and removal_under_way("shelf") is None
     known = registered("shelf")
     assert known == type(known)(versions=0, runs=0, aliases=())
-    assert not artifacts.exists()
+    assert artifacts.list() == []
     shelf()
     ran("shelf")
 
