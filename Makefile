@@ -13,7 +13,7 @@ export UV_SYSTEM_CERTS ?= 1
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo up down check lint types unit test test-s3 bench chance clean
+.PHONY: help env lock demo up down check lint types unit test test-lakes test-s3 bench chance clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -59,9 +59,13 @@ test-s3: $(READY) ## Integration and life with the lake on radosgw, a production
 	$(BIN)/python -m tests.s3.radosgw
 	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
 
-test: check ## Everything CI runs: all of it with the lake in a folder, integration and life on S3 as well
-	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration
+test: check ## Everything CI runs
+	$(BIN)/pytest -q -n 2 --dist worksteal tests/integration
+	$(BIN)/pytest -q -n 2 --lake=s3 tests/integration/lake tests/integration/prepare tests/integration/promote
 	$(BIN)/pytest -q tests/e2e
+
+test-lakes: $(READY) ## Integration and life with the lake on S3 (moto, with authorisation on), whole
+	$(BIN)/pytest -q -n 2 --dist worksteal --lake=s3 tests/integration
 	$(BIN)/pytest -q --lake=s3 tests/e2e/test_life.py
 
 chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/chance.md
