@@ -53,7 +53,7 @@ types: $(READY)
 unit: $(READY)
 	$(BIN)/pytest -q -n 2 tests/unit
 
-check: lint types unit ## Lint, types and unit tests: under a minute
+check: lint types unit ## Lint, types and unit tests, which need no server
 
 test-s3: $(READY) ## Integration and life with the lake on radosgw, a production S3 server (Debian; installs it as root)
 	$(BIN)/python -m tests.s3.radosgw
