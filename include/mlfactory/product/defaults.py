@@ -1,9 +1,10 @@
 """What a spec leaves unsaid, by how its time is cut: a month of rows is not an hour of rows.
 
-A window holds its seasons several times: of hours and days eight weeks, of weeks half a year.
-Its newest quarter or less is held out, so that progress can be told from chance: days follow one
-another, and few of them say little. Each product trains again now and then whatever its figures
-say, because a trigger that never fires would leave a model for ever.
+What is learned from holds its seasons several times: of hours and days eight weeks, of weeks nearly
+half a year. The newest third of a window or less is held out, four weeks of it, so that progress
+can be told from chance: days follow one another, and few of them say little. Each product trains
+again now and then whatever its figures say, because a trigger that never fires would leave a model
+for ever.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ class Defaults:
 
 
 DEFAULTS: dict[Every, Defaults] = {
-    "hour": Defaults(1344, 336, every=336, cooldown=24, budget=Budget(6, 336), season=168),
-    "day": Defaults(56, 14, every=28, cooldown=7, budget=Budget(6, 56), season=7),
+    "hour": Defaults(2016, 672, every=336, cooldown=24, budget=Budget(6, 336), season=168),
+    "day": Defaults(84, 28, every=28, cooldown=7, budget=Budget(6, 56), season=7),
     "week": Defaults(26, 4, every=13, cooldown=2, budget=Budget(6, 26), season=0),
     "month": Defaults(6, 1, every=6, cooldown=1, budget=Budget(6, 12), season=0),
     # there is one partition: who replaces it asks for a training by hand
@@ -48,5 +49,8 @@ JUDGED_OVER: dict[Every, int] = {"hour": 672, "day": 28, "week": 4, "month": 1, 
 """Partitions over which a serving model's answers are judged at most, where no longer hold-out is
 asked: four weeks, for rows share what their day brought, and few days tell little."""
 
+HELD_OUT_OF = 3
+"""Partitions of a window for each one that is held out by default, at least."""
+
 HOLDOUT_SHARE = 0.25
-"""Share of a snapshot's rows that is held out, and the most of a window by default."""
+"""Share of a snapshot's rows that is held out by default."""

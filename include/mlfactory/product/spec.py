@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 
 from mlfactory.product.base import Name, Strict
-from mlfactory.product.defaults import DEFAULTS, HOLDOUT_SHARE, Defaults
+from mlfactory.product.defaults import DEFAULTS, HELD_OUT_OF, HOLDOUT_SHARE, Defaults
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate
 from mlfactory.product.metrics import DEFAULT_METRIC, LATENCY, LabelKind
 from mlfactory.product.partitions import EARLIEST_YEAR, LATEST_YEAR, Calendar, Every, as_utc
@@ -174,13 +174,13 @@ class Train(Strict):
     window: Partitions | None = Field(
         None,
         ge=2,
-        description="Newest partitions a training sees; by default 1344 hours, 56 days, 26 weeks "
+        description="Newest partitions a training sees; by default 2016 hours, 84 days, 26 weeks "
         "or 6 months",
     )
     holdout: Holdout | None = Field(
         None,
-        description="Newest labelled data, never trained on: by default a quarter of the window, "
-        "at most 336 hours, 14 days, 4 weeks or 1 month; a share for a snapshot, 25%",
+        description="Newest labelled data, never trained on: by default a third of the window, "
+        "at most 672 hours, 28 days, 4 weeks or 1 month; a share for a snapshot, 25%",
     )
     min_rows: int = Field(100, ge=20, description="Labelled rows below which nothing is trained")
     min_holdout: int = Field(
@@ -298,7 +298,7 @@ class ProductSpec(Strict):
         if self.train.window is not None:
             return self.train.window
         held_out = self._named_holdout
-        return max(self._defaults.window, 4 * held_out if held_out else 0)
+        return max(self._defaults.window, HELD_OUT_OF * held_out if held_out else 0)
 
     @property
     def holdout_partitions(self) -> int:
@@ -307,7 +307,7 @@ class ProductSpec(Strict):
             return 0
         if (named := self._named_holdout) is not None:
             return named
-        return max(1, min(self._defaults.holdout, int(self.window * HOLDOUT_SHARE)))
+        return max(1, min(self._defaults.holdout, self.window // HELD_OUT_OF))
 
     @property
     def holdout_fraction(self) -> float:

@@ -227,7 +227,7 @@ WARNED = [
     (
         {"label": {"column": "wet", "kind": "binary", "arrives_after": "90 days"}},
         "label.arrives_after",
-        "labels come later than a window of 56 days is long",
+        "labels come later than a window of 84 days is long",
     ),
     (
         {"features": {**FEATURES, "history_required": True}},

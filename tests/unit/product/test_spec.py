@@ -35,8 +35,8 @@ def test_the_shortest_spec_has_a_default_for_all_else(spec: Make) -> None:
 @pytest.mark.parametrize(
     ("every", "window", "held_out", "passed", "cooldown", "budget"),
     [
-        ("hour", 1344, 336, 336, 24, "6 per 336 partitions"),
-        ("day", 56, 14, 28, 7, "6 per 56 partitions"),
+        ("hour", 2016, 672, 336, 24, "6 per 336 partitions"),
+        ("day", 84, 28, 28, 7, "6 per 56 partitions"),
         ("week", 26, 4, 13, 2, "6 per 26 partitions"),
         ("month", 6, 1, 6, 1, "6 per 12 partitions"),
     ],
@@ -56,8 +56,10 @@ def test_what_is_left_unsaid_depends_on_how_time_is_cut(
     [
         ({"window": "8 partitions"}, 8, 2),
         ({"window": "2 partitions"}, 2, 1),
-        ({"window": "400 partitions"}, 400, 14),
-        ({"holdout": "30 partitions"}, 120, 30),
+        ({"window": "60 partitions"}, 60, 20),
+        ({"window": "400 partitions"}, 400, 28),
+        ({"holdout": "28 partitions"}, 84, 28),
+        ({"holdout": "30 partitions"}, 90, 30),
         ({"window": "20 partitions", "holdout": "1 partition"}, 20, 1),
     ],
 )

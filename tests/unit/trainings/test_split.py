@@ -72,7 +72,7 @@ def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_produ
     product = make_product(DEFAULTS.format(delay=delay))
     calendar = product.calendar
     first = calendar.parse("2026-01-01")
-    for day in calendar.span(first, calendar.shift(first, 69)):
+    for day in calendar.span(first, calendar.shift(first, 91)):
         times = pd.date_range(day.start, periods=24, freq="h", unit="us")
         rows = pd.DataFrame({"parcel": [f"{day.key}/{hour}" for hour in range(24)], "at": times})
         known = times + product.spec.label.arrives_after
@@ -80,12 +80,13 @@ def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_produ
         leave_rows(product, day.key, features=rows.assign(weight=1.0), labels=truth)
     found = plan(product, day)
     assert found.problem == ""
-    assert len(found.fit_partitions) + 14 <= 56 + 1
-    assert len(found.fit_partitions) >= 40
-    assert found.holdout.rows >= 14 * 24
+    # of two weeks held out hardly a better model is told from a lucky one
+    assert 28 * 24 <= found.holdout.rows <= 29 * 24
+    assert 48 <= len(found.fit_partitions) <= 56
     # while the window fills, the hold-out is the same share of what there is
     early = plan(product, calendar.shift(first, 39))
     assert early.problem == ""
+    assert 10 <= len(early.holdout_partitions) <= 14
     assert len(early.holdout_partitions) < len(early.fit_partitions)
 
 

@@ -56,8 +56,8 @@ def _of_time(spec: ProductSpec) -> Iterator[Found]:
         yield (
             ("train", "holdout") if spec.train.holdout else ("train", "window"),
             f"{spec.holdout_partitions} {every}s held out are few to tell a better model from a "
-            f"lucky one: gates that compare may answer 'cannot tell'. The default is "
-            f"{usual.holdout}",
+            "lucky one: gates that compare find only what is much better, or answer 'cannot "
+            f"tell'. The default is {usual.holdout}",
         )
     first = spec.partition.calendar.first
     if first is None:
