@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ _WHOLE = 64 << 20
 """Bytes up to which a file is digested whole; of a larger one, its two ends and its size."""
 
 _END = 1 << 20
+
+_HIDDEN = (".", "_")
+"""How the names begin that pyarrow leaves out of a dataset, such as files still being written."""
 
 
 def origin_of(file: Path) -> dict[str, Any]:
@@ -32,13 +36,35 @@ def origin_of(file: Path) -> dict[str, Any]:
     }
 
 
+def identity_of(file: Path) -> tuple[tuple[str | int, ...], ...]:
+    """Return what is another one as soon as a file or folder is replaced or written to.
+
+    Of each file the inode, size, and times of change: of its content, and of the inode, which no
+    copying program sets back.
+    """
+    found = _files(file) if file.is_dir() else [("", file.stat())]
+    return tuple(
+        (name, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        for name, stat in found
+    )
+
+
+def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
+    """Return the files of a folder that are read as data, by name; hidden ones are not."""
+    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [
+        (name.as_posix(), (folder / name).stat())
+        for name in names
+        if not any(part.startswith(_HIDDEN) for part in name.parts)
+    ]
+
+
 def _folder(folder: Path) -> dict[str, Any]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    stats = [(path.relative_to(folder).as_posix(), path.stat()) for path in files]
+    stats = _files(folder)
     listing = "\n".join(f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats)
     return {
         "path": str(folder),
-        "files": len(files),
+        "files": len(stats),
         "bytes": sum(stat.st_size for _, stat in stats),
         "changed_at": _time(max((stat.st_mtime for _, stat in stats), default=0.0)),
         "digest": hashlib.sha256(listing.encode()).hexdigest(),

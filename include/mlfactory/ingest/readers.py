@@ -8,13 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -23,7 +20,9 @@ import pyarrow.csv
 import pyarrow.dataset
 
 from mlfactory.ingest.kinds import plain_schema
-from mlfactory.ingest.outages import is_absent, is_disk_away, is_outage
+from mlfactory.ingest.opening import explained, opened, unchanged
+from mlfactory.ingest.origin import origin_of
+from mlfactory.ingest.outages import is_absent, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME, as_times
@@ -41,8 +40,6 @@ from mlfactory.product.sources import CsvSource, ParquetSource, PythonSource
 _PIECE = 16 << 20
 """Bytes of a CSV that are held at once, about 170,000 rows of flights."""
 
-_LONGEST_QUOTE = 300
-
 _PLACE = "\0place"
 """No column of a file can have this name."""
 
@@ -53,7 +50,8 @@ class Received:
 
     Attributes:
         place: the file or function they are from.
-        file: the file or folder, None of a function.
+        origin: path, size and digest of the file or folder, of the very bytes that the rows are
+            from; empty of a function.
         seen: how many rows the source holds, of all partitions.
         undated: how many of the rows have no event time that can be read.
         strays: how many rows have none and may be of the partition, which has no other row.
@@ -62,7 +60,7 @@ class Received:
 
     rows: pa.Table
     place: str
-    file: Path | None = None
+    origin: Mapping[str, Any] = field(default_factory=dict)
     seen: int = 0
     undated: int = 0
     strays: int = 0
@@ -74,20 +72,24 @@ def receive(request: Request) -> Received:
 
     Raises:
         ContractError: if the source is not what its contract says.
-        ServiceError: if it cannot be reached, or has not arrived.
+        ServiceError: if it cannot be reached, has not arrived, or changed while it was read.
         BuildError: if it is a function of the product, and that fails.
     """
     source = request.source
     if isinstance(source, PythonSource):
         return _from_function(request, source)
     file = locate(request.product, source.path, request.partition)
-    if isinstance(source, ParquetSource):
-        return _from_parquet(request, file)
-    return _from_csv(request, source, file)
+    with unchanged(request, file):
+        if isinstance(source, ParquetSource):
+            received = _from_parquet(request, file)
+        else:
+            received = _from_csv(request, source, file)
+        with explained(request, file):
+            return replace(received, origin=origin_of(file))
 
 
 def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
-    with _explained(request, file), _opened(request, file) as stream:
+    with explained(request, file), opened(request, file) as stream:
         header = list(source.header) if source.header else _header(stream, source)
     if not header:
         raise ContractError(
@@ -96,7 +98,7 @@ def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
         )
     names = [name or f"column_{place}" for place, name in enumerate(header)]
     request.check(names, str(file))
-    with _explained(request, file), _opened(request, file) as stream:
+    with explained(request, file), opened(request, file) as stream:
         pieces = _csv_pieces(stream, source, header)
         tables = (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces)
         schema = pa.schema([(name, pa.string()) for name in names])
@@ -111,7 +113,7 @@ def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
     if not received.seen and not (source.event_time and PER_PARTITION in source.path):
         has = "has no rows" if source.header else "has a header and no rows"
         raise ContractError(f"{request.where}: {file} {has}", remedy="ask for the file again")
-    return _received(request, received, str(file), file)
+    return _received(request, received, str(file))
 
 
 def _csv_pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:
@@ -143,7 +145,7 @@ def _csv_pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterat
 def _from_parquet(request: Request, file: Path) -> Received:
     source = request.source
     of_one = isinstance(source, ParquetSource) and PER_PARTITION in source.path
-    with _explained(request, file):
+    with explained(request, file):
         rows = _dataset(file)
         if not rows.files:
             raise LateSourceError(
@@ -158,7 +160,7 @@ def _from_parquet(request: Request, file: Path) -> Received:
         else:
             tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches())
             received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
-    return _received(request, received, str(file), file)
+    return _received(request, received, str(file))
 
 
 def _dataset(file: Path, schema: pa.Schema | None = None) -> Any:
@@ -244,10 +246,10 @@ def _from_function(request: Request, source: PythonSource) -> Received:
     request.check([str(name) for name in frame.columns], source.function)
     table = _as_received(frame)
     received = rows_within([table], table.schema, source.event_time, request.partition, of_one=True)
-    return _received(request, received, source.function, None)
+    return _received(request, received, source.function)
 
 
-def _received(request: Request, found: Within, place: str, file: Path | None) -> Received:
+def _received(request: Request, found: Within, place: str) -> Received:
     """Return what was found at `place`.
 
     Raises:
@@ -263,7 +265,14 @@ def _received(request: Request, found: Within, place: str, file: Path | None) ->
             if request.source.kind == "csv"
             else "give times as timestamps, or as text in ISO 8601 like 2013-04-01T05:00:00Z",
         )
-    return Received(found.rows, place, file, found.seen, found.undated, found.strays, found.example)
+    return Received(
+        found.rows,
+        place,
+        seen=found.seen,
+        undated=found.undated,
+        strays=found.strays,
+        example=found.example,
+    )
 
 
 def _near(request: Request, field: Any, kind: pa.DataType) -> Any:
@@ -297,65 +306,3 @@ def _header(stream: Any, source: CsvSource) -> list[str]:
         io.TextIOWrapper(stream, encoding=encoding, newline=""), delimiter=source.delimiter
     )
     return next((line for line in lines if line), [])
-
-
-@contextmanager
-def _opened(request: Request, file: Path) -> Iterator[Any]:
-    """Give the bytes of a file, unpacked where its name says that it is packed."""
-    if file.suffix.lower() != ".zip":
-        with pa.input_stream(str(file), compression="detect") as stream:
-            yield stream
-        return
-    with zipfile.ZipFile(file) as archive:
-        members = [name for name in archive.namelist() if not name.endswith("/")]
-        if len(members) != 1:
-            raise ContractError(
-                f"{request.where}: {file} holds {len(members)} files: {members[:5]}",
-                remedy="pack one CSV into it",
-            )
-        member: IO[bytes]
-        with archive.open(members[0]) as member:
-            yield member
-
-
-@contextmanager
-def _explained(request: Request, file: Path) -> Iterator[None]:
-    """Turn what a parser raises about a file into an error that says which file and what to do."""
-    try:
-        yield
-    except UnicodeError as error:
-        raise _unreadable(request, file, error, decoding=True) from error
-    except (pa.ArrowInvalid, csv.Error) as error:
-        raise _unreadable(request, file, error, decoding="UTF8" in str(error)) from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, OSError) and (is_absent(error) or is_disk_away(error)):
-            raise _away(request, file, error) from error
-        raise _unreadable(request, file, error) from error
-
-
-def _away(request: Request, file: Path, error: OSError) -> ServiceError:
-    if is_absent(error):
-        return LateSourceError(
-            f"{request.where}: {file} is gone while it was read",
-            remedy="run it again when the file has arrived",
-        )
-    return ServiceError(
-        f"{request.where}: {file} cannot be read, as its disk does not answer: {error.strerror}",
-        remedy="run it again when the disk or share is back",
-    )
-
-
-def _unreadable(
-    request: Request, file: Path, error: Exception, *, decoding: bool = False
-) -> ContractError:
-    text = str(error).removeprefix("CSV parse error: ").strip()
-    if len(text) > _LONGEST_QUOTE:
-        text = text[:_LONGEST_QUOTE] + "…"
-    kind = request.source.kind
-    if decoding:
-        remedy = f"set sources.{request.name}.encoding to its encoding, for instance latin-1"
-    elif kind == "csv":
-        remedy = "mend the file: every row needs a value, quoted where need be, for each column"
-    else:
-        remedy = "ask for the file again"
-    return ContractError(f"{request.where}: {file} cannot be read as {kind}: {text}", remedy=remedy)

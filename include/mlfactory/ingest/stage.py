@@ -18,7 +18,6 @@ from mlfactory.ingest.landing import (
     settled_types,
     spellings_of,
 )
-from mlfactory.ingest.origin import origin_of
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
@@ -168,9 +167,8 @@ def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime 
         "undated": received.undated,
         "strays": received.strays,
         "shortened": landing.shortened,
+        **received.origin,
     }
-    if received.file is not None:
-        facts |= origin_of(received.file)
     if seen_at is not None:
         facts["seen_at"] = seen_at.isoformat()
     return _Landed(landing, seen_at, facts)

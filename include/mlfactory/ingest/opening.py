@@ -1,0 +1,113 @@
+"""Opening a source's file: unpacked, the same every time, and with errors that say what to do."""
+
+from __future__ import annotations
+
+import csv
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow as pa
+
+from mlfactory.ingest.origin import identity_of
+from mlfactory.ingest.outages import is_absent, is_disk_away
+from mlfactory.ingest.request import Request
+from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
+
+_LONGEST_QUOTE = 300
+
+
+@contextmanager
+def unchanged(request: Request, file: Path) -> Iterator[None]:
+    """Make sure that a file or folder is opened several times and is the same every time.
+
+    Raises:
+        ServiceError: if it is another one than at first, whatever was found wrong with it.
+    """
+    before = _identity(request, file)
+    try:
+        yield
+    except ContractError as error:
+        if _identity(request, file) == before:
+            raise
+        raise _changed(request, file) from error
+    if _identity(request, file) != before:
+        raise _changed(request, file)
+
+
+def _identity(request: Request, file: Path) -> object:
+    with explained(request, file):
+        return identity_of(file)
+
+
+def _changed(request: Request, file: Path) -> ServiceError:
+    return ServiceError(
+        f"{request.where}: {file} changed while it was read; nothing of it was landed",
+        remedy="run it again when it is complete; whoever delivers it had best write it under "
+        "another name, and then rename it",
+    )
+
+
+@contextmanager
+def opened(request: Request, file: Path) -> Iterator[Any]:
+    """Give the bytes of a file, unpacked where its name says that it is packed."""
+    if file.suffix.lower() != ".zip":
+        with pa.input_stream(str(file), compression="detect") as stream:
+            yield stream
+        return
+    with zipfile.ZipFile(file) as archive:
+        members = [name for name in archive.namelist() if not name.endswith("/")]
+        if len(members) != 1:
+            raise ContractError(
+                f"{request.where}: {file} holds {len(members)} files: {members[:5]}",
+                remedy="pack one CSV into it",
+            )
+        member: IO[bytes]
+        with archive.open(members[0]) as member:
+            yield member
+
+
+@contextmanager
+def explained(request: Request, file: Path) -> Iterator[None]:
+    """Turn what a parser raises about a file into an error that says which file and what to do."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise _unreadable(request, file, error, decoding=True) from error
+    except (pa.ArrowInvalid, csv.Error) as error:
+        raise _unreadable(request, file, error, decoding="UTF8" in str(error)) from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, OSError) and (is_absent(error) or is_disk_away(error)):
+            raise _away(request, file, error) from error
+        raise _unreadable(request, file, error) from error
+
+
+def _away(request: Request, file: Path, error: OSError) -> ServiceError:
+    if is_absent(error):
+        return LateSourceError(
+            f"{request.where}: {file} is gone while it was read",
+            remedy="run it again when the file has arrived",
+        )
+    return ServiceError(
+        f"{request.where}: {file} cannot be read, as its disk does not answer: {error.strerror}",
+        remedy="run it again when the disk or share is back",
+    )
+
+
+def _unreadable(
+    request: Request, file: Path, error: Exception, *, decoding: bool = False
+) -> ContractError:
+    text = str(error).removeprefix("CSV parse error: ").strip()
+    if len(text) > _LONGEST_QUOTE:
+        text = text[:_LONGEST_QUOTE] + "…"
+    kind = request.source.kind
+    if decoding:
+        remedy = f"set sources.{request.name}.encoding to its encoding, for instance latin-1"
+    elif kind == "csv":
+        remedy = "mend the file: every row needs a value, quoted where need be, for each column"
+    else:
+        remedy = "ask for the file again"
+    return ContractError(f"{request.where}: {file} cannot be read as {kind}: {text}", remedy=remedy)

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from tests.unit.ingest.test_readers import CSV, PARQUET, ROWS, SPEC, ids, request
+
+from mlfactory.ingest import readers
+from mlfactory.ingest.readers import receive
+from mlfactory.product.errors import LateSourceError, ServiceError
+from mlfactory.product.loader import Product
+
+OTHER = ROWS.replace(",5,first", ",9,other")
+"""As long as the rows it stands for."""
+
+
+def replaced(file: Path, text: str) -> None:
+    """Put another file in the place of one, as old as it to all appearance."""
+    before = file.stat()
+    aside = file.with_name("aside")
+    aside.write_text(text)
+    os.utime(aside, ns=(before.st_atime_ns, before.st_mtime_ns))
+    aside.rename(file)
+
+
+@pytest.fixture
+def shop(make_product: Callable[..., Product]) -> Product:
+    product = make_product(SPEC.format(source=CSV))
+    (product.folder / "orders.csv").write_text(ROWS)
+    return product
+
+
+def when_called(
+    monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], object], *, call: int = 1
+) -> None:
+    """Let something happen when the readers call a function of theirs, before it does its work."""
+    function, calls = getattr(readers, name), []
+
+    def after_it_happened(*args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        if len(calls) == call:
+            happens()
+        return function(*args, **kwargs)
+
+    monkeypatch.setattr(readers, name, after_it_happened)
+
+
+@pytest.mark.parametrize(("name", "call"), [("opened", 1), ("opened", 2), ("origin_of", 1)])
+@pytest.mark.parametrize("other", [OTHER, "key,when\n1,2026-01-01\n"])
+def test_a_file_replaced_while_it_is_read_is_an_error_that_trying_again_can_mend(
+    shop: Product, monkeypatch: pytest.MonkeyPatch, name: str, call: int, other: str
+) -> None:
+    file = shop.folder / "orders.csv"
+    when_called(monkeypatch, name, lambda: replaced(file, other), call=call)
+    with pytest.raises(ServiceError, match="changed while it was read") as caught:
+        receive(request(shop))
+    assert not isinstance(caught.value, LateSourceError)
+
+
+def test_a_file_written_on_while_it_is_read_is_an_error(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shop.folder / "orders.csv"
+    when_called(monkeypatch, "origin_of", lambda: file.open("a").write("4,2026-01-01,1,more\n"))
+    with pytest.raises(ServiceError, match="changed while it was read"):
+        receive(request(shop))
+
+
+def test_a_file_taken_away_while_it_is_read_is_waited_for(
+    shop: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    when_called(monkeypatch, "origin_of", (shop.folder / "orders.csv").unlink)
+    with pytest.raises(LateSourceError, match="gone while it was read"):
+        receive(request(shop))
+
+
+def test_the_digest_is_of_the_file_that_the_rows_are_from(shop: Product) -> None:
+    received = receive(request(shop))
+    assert ids(received) == ["1", "2"]
+    assert received.origin["digest"] == hashlib.sha256(ROWS.encode()).hexdigest()
+
+
+def test_a_folder_that_a_file_comes_into_while_it_is_read_is_an_error_a_hidden_file_is_none(
+    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    folder = product.folder / "orders.parquet"
+    folder.mkdir()
+    frame = pd.DataFrame({"id": [1], "at": pd.to_datetime(["2026-01-01"], utc=True), "price": 1.5})
+    frame.to_parquet(folder / "a.parquet")
+    with monkeypatch.context() as hidden:
+        when_called(hidden, "origin_of", (folder / "_b.parquet.part").touch)
+        assert receive(request(product)).origin["files"] == 1
+    when_called(monkeypatch, "origin_of", lambda: frame.to_parquet(folder / "b.parquet"))
+    with pytest.raises(ServiceError, match="changed while it was read"):
+        receive(request(product))
