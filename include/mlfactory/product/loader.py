@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mlfactory.product.consistency import inconsistencies
+from mlfactory.product.digest import digest_of_code
 from mlfactory.product.document import Document, read_document
 from mlfactory.product.errors import BuildError, Mistake, SpecError, UsageError
 from mlfactory.product.mistakes import Found, nearest
@@ -73,11 +74,11 @@ class Product:
 
     @cached_property
     def code_hash(self) -> str:
-        """Return a digest of the product's Python files and of the shared packages they import."""
-        digest = hashlib.sha256()
-        for name, content in sorted(self.code.items()):
-            digest.update(f"{name}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()[:16]
+        """Return a digest of what the product's code runs, shared packages and all.
+
+        Whatever its comments and layout, see `digest_of_code`.
+        """
+        return digest_of_code(self.code)
 
 
 def product_folders(root: Path | None = None) -> list[Path]:
