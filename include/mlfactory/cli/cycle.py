@@ -9,11 +9,12 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlfactory.cli.output import say
+from mlfactory.cli.output import say, span_in_words
 from mlfactory.cycle.job import BY_HAND, Budget, Job
 from mlfactory.cycle.run import run_stages
 from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
+from mlfactory.lake.at_work import at_work
 from mlfactory.lake.catalog import TRAININGS
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.staleness import stale_runs
@@ -59,16 +60,30 @@ def run_partitions(
         budget = replace(budget, reason=BY_HAND)
     if not stages or "train" in stages:
         _end_abandoned(product, console)
-    for partition in partitions:
-        training = new_training_id(partition)
-        if "promote" in stages and "train" not in stages:
-            training = newest_training(product, partition)
-        job = Job(product, partition, training, budget=budget, renew=renew)
-        if not stages:
-            _run(job, STAGES, console)
-        for stage in (name for name in STAGES if name in stages):
-            # one at a time: what is asked for by name is run whatever the one before it says
-            _run(job, [stage], console)
+    what = f"mlfactory run of {span_in_words(partitions[0], partitions[-1])}"
+    with at_work(product.name, what, first=partitions[0].key):
+        for partition in partitions:
+            _run_partition(product, partition, stages, budget, console, renew=renew)
+
+
+def _run_partition(
+    product: Product,
+    partition: Partition,
+    stages: Sequence[str],
+    budget: Budget,
+    console: Console,
+    *,
+    renew: bool,
+) -> None:
+    training = new_training_id(partition)
+    if "promote" in stages and "train" not in stages:
+        training = newest_training(product, partition)
+    job = Job(product, partition, training, budget=budget, renew=renew)
+    if not stages:
+        _run(job, STAGES, console)
+    for stage in (name for name in STAGES if name in stages):
+        # one at a time: what is asked for by name is run whatever the one before it says
+        _run(job, [stage], console)
 
 
 def run_stale(product: Product, console: Console) -> None:

@@ -259,9 +259,7 @@ def reset(
         bool, typer.Option("--registry", help="Remove its versions and runs from MLflow, too.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Although runs of it are under way in Airflow.")
-    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Although it is being worked on.")] = False,
 ) -> None:
     """Let a product, or one of its sources, start over: says what it would remove, and asks.
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
-from mlfactory.cli.output import say
+from mlfactory.cli.output import say, span_in_words
 from mlfactory.cli.progress import Progress
+from mlfactory.lake.at_work import at_work
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
@@ -26,6 +27,8 @@ PARTS = ("data", "score", "monitor", "train")
 
 _POLL_SECONDS = 0.5
 _SECONDS_BETWEEN_HEARTBEATS = 15.0
+_BELIEVED = timedelta(minutes=10)
+"""How long another machine believes that a replay goes on of which it hears nothing."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,13 @@ def replay(
     follower = _Follower(product.name, api, console, patience or Patience())
     follower.wait_for_dags()
     # the schedule is for a person to switch on: nobody asked for the newest partitions
-    with _opened(follower, () if _is_live(product) else ("data",)):
+    left_open = () if _is_live(product) else ("data",)
+    # between two keys nothing of it is under way in Airflow
+    what = f"mlfactory replay of {span_in_words(first, last)}"
+    with (
+        at_work(product.name, what, first=first.key, believed=_BELIEVED) as follower.tell,
+        _opened(follower, left_open),
+    ):
         return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
 
 
@@ -147,6 +156,7 @@ class _Follower:
         self.console = console
         self.patience = patience
         self.asked_scheduler = time.monotonic()
+        self.tell: Callable[[], None] = lambda: None
         self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
 
     def wait_for_dags(self) -> None:
@@ -234,10 +244,16 @@ class _Follower:
             )
 
     def _check_scheduler(self) -> None:
-        """Raise if the scheduler is dead, though its Airflow answers; asked now and then."""
+        """Raise if the scheduler is dead, though its Airflow answers; asked now and then.
+
+        Then it is also told anew that the replay goes on.
+        """
         if time.monotonic() - self.asked_scheduler < _SECONDS_BETWEEN_HEARTBEATS:
             return
         self.asked_scheduler = time.monotonic()
+        with suppress(ServiceError):
+            # a lake that is away for a moment must not end it: it is told again soon
+            self.tell()
         silence = self.api.scheduler_silence()
         if silence > self.patience.for_scheduler:
             raise ServiceError(

@@ -14,6 +14,7 @@ from mlfactory.lake.removal import (
     end_removal,
     held,
     is_table,
+    refuse_beneath_work,
     removal_under_way,
     remove_everything,
     remove_source,
@@ -41,10 +42,10 @@ def reset_product(
     Args:
         source: remove only what landed of this source.
         registry: remove its versions and runs from MLflow, too.
-        force: do it although runs of the product are under way in Airflow.
+        force: do it although the product is being worked on, in Airflow or by a command.
 
     Raises:
-        UsageError: if there is no such product or source, or Airflow has runs of it under way.
+        UsageError: if there is no such product or source, or it is being worked on.
         ServiceError: if MLflow does not answer.
     """
     parts = _parts(name)
@@ -52,13 +53,20 @@ def reset_product(
         _refuse_unknown_source(name, source, parts)
     if not force:
         _refuse_active(name)
+        refuse_beneath_work(name)
     if source is not None:
-        return _reset_source(name, source, console, ask)
-    return _reset_everything(name, parts, console, ask, registry=registry)
+        return _reset_source(name, source, console, ask, force=force)
+    return _reset_everything(name, parts, console, ask, registry=registry, force=force)
 
 
 def _reset_everything(
-    name: str, parts: dict[str, int], console: Console, ask: Ask, *, registry: bool
+    name: str,
+    parts: dict[str, int],
+    console: Console,
+    ask: Ask,
+    *,
+    registry: bool,
+    force: bool,
 ) -> bool:
     from mlfactory.registry.removal import drop_aliases, registered, remove_registered
 
@@ -88,7 +96,7 @@ def _reset_everything(
         return True
     if not ask(f"Remove all of this of {name}?"):
         return False
-    begin_removal(name, registry=registry)
+    begin_removal(name, registry=registry, force=force)
     for _ in remove_everything(name):
         pass
     # the ledger is gone, so nobody serves
@@ -100,11 +108,14 @@ def _reset_everything(
     return True
 
 
-def _reset_source(name: str, source: str, console: Console, ask: Ask) -> bool:
+def _reset_source(name: str, source: str, console: Console, ask: Ask, *, force: bool) -> bool:
     say(console, f"{product_store(name).address(raw(source))}: all that landed of {source}")
     say(console, "not touched, but stale from then on: features, labels and all that is made of it")
     if not ask(f"Remove what landed of {name}.{source}?"):
         return False
+    if not force:
+        # the answer may have taken a while
+        refuse_beneath_work(name)
     remove_source(name, source)
     say(console, f"land it anew: mlfactory run {name} FIRST --to LAST")
     return True

@@ -42,6 +42,9 @@ MANIFESTS = "manifests"
 REMOVAL = "removal.json"
 """There while all that is kept of a product is being removed, and what that takes with it."""
 
+AT_WORK = "at_work"
+"""A note for each thing that is being done to a product, while it is."""
+
 SUMMARIES = "summaries"
 """What is remembered of manifests, many in a file; made anew where it is absent."""
 
@@ -113,6 +116,11 @@ RECONCILED_FILE = f"{RECONCILED}/newest.json"
 def manifest_file(stage: str, name: str) -> str:
     """Return the file of the manifest of a stage run."""
     return f"{MANIFESTS}/{stage}/{name}.json"
+
+
+def work_file(name: str) -> str:
+    """Return the note of something that is being done."""
+    return f"{AT_WORK}/{name}.json"
 
 
 def summaries_file(stage: str, era: str) -> str:

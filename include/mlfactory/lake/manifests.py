@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mlfactory.lake.at_work import at_work, refuse_removed
 from mlfactory.lake.catalog import RUN, manifest_file, mark_of
 from mlfactory.lake.removal import refuse_half_removed
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
-from mlfactory.product.errors import ServiceError
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Manifest:
 
         Landed rows come with the mark.
         """
+        self.refuse_removed()
         run = self.id if mark_of(table) == RUN else None
         self.outputs[table] = lake.replace(table, rows, self.partition, run)
         self.written[table] = len(rows)
@@ -103,6 +105,14 @@ class Manifest:
                     remedy="run it again when that has ended",
                 )
 
+    def refuse_removed(self) -> None:
+        """Make sure that no reset has removed the product's data since this run began.
+
+        Raises:
+            UsageError: if one did.
+        """
+        refuse_removed(self.product, self.id, f"{self.stage} of {self.name}")
+
     def begin(self) -> None:
         """Remove the manifest of the run that this one replaces; nothing may be written before."""
         product_store(self.product).delete(manifest_file(self.stage, self.name))
@@ -120,10 +130,9 @@ def manifest(
             before it has written anything passes False and calls `begin` itself.
 
     Raises:
-        UsageError: if a removal of the product is under way, or was cut off.
+        UsageError: if a removal of the product is under way, was cut off, or came in between.
         ServiceError: at the end, if another run has replaced rows that this one wrote.
     """
-    refuse_half_removed(product.name)
     record = Manifest(
         id=secrets.token_hex(8),
         product=product.name,
@@ -138,12 +147,27 @@ def manifest(
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     start = time.perf_counter()
-    if begin:
-        record.begin()
-    yield record
-    record.refuse_replaced()
-    record.seconds = round(time.perf_counter() - start, 3)
-    write_json(product_store(product.name), manifest_file(stage, record.name), asdict(record))
+    # noted before it is asked for a removal, which is noted before it looks for work
+    with at_work(product.name, f"{stage} of {record.name}", name=record.id):
+        refuse_half_removed(product.name)
+        if begin:
+            record.begin()
+        yield record
+        record.refuse_removed()
+        record.refuse_replaced()
+        record.seconds = round(time.perf_counter() - start, 3)
+        _leave(record)
+
+
+def _leave(record: Manifest) -> None:
+    """Write the manifest, and take it back if all was removed in that moment."""
+    store, file = product_store(record.product), manifest_file(record.stage, record.name)
+    write_json(store, file, asdict(record))
+    try:
+        record.refuse_removed()
+    except UsageError:
+        store.delete(file)
+        raise
 
 
 def run_name(stage: str, name: str) -> str:

@@ -8,13 +8,17 @@ every stage from building on what is left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mlfactory.lake.catalog import LEDGER, MANIFESTS, REMOVAL, raw
+from mlfactory.lake.at_work import Work, under_way
+from mlfactory.lake.catalog import AT_WORK, LEDGER, MANIFESTS, REMOVAL, raw
+from mlfactory.lake.processes import described
 from mlfactory.lake.store import Store, find_json, product_store, write_json
 from mlfactory.product.errors import UsageError
 
 _FIRST = (MANIFESTS, LEDGER)
+_NOTES = (AT_WORK, REMOVAL)
+"""What is kept of work on a product, and not of the product."""
 _LOG = "_delta_log"
 
 
@@ -23,7 +27,7 @@ def held(product: str) -> dict[str, int]:
     found: dict[str, int] = {}
     for name in product_store(product).list():
         top = name.partition("/")[0]
-        if top != REMOVAL:
+        if top not in _NOTES:
             found[top] = found.get(top, 0) + 1
     return found
 
@@ -38,13 +42,48 @@ def removal_under_way(product: str) -> dict[str, bool] | None:
     return find_json(product_store(product), REMOVAL)
 
 
-def begin_removal(product: str, *, registry: bool) -> None:
+def begin_removal(product: str, *, registry: bool, force: bool = False) -> None:
     """Note that a product is being removed, before anything of it goes.
 
     Args:
         registry: whether what MLflow has of it goes as well.
+        force: also while work on it is under way, which is refused at its end.
+
+    Raises:
+        UsageError: if work is under way; nothing is noted then that was not before.
     """
-    write_json(product_store(product), REMOVAL, {"registry": registry})
+    store = product_store(product)
+    begun = removal_under_way(product)
+    write_json(store, REMOVAL, {"registry": registry})
+    # whatever begins from now on finds the note, and whatever began before has left its own
+    works = [] if force else under_way(product)
+    if not works:
+        return
+    if begun is None:
+        store.delete(REMOVAL)
+    else:
+        write_json(store, REMOVAL, begun)
+    raise _refused(product, works)
+
+
+def refuse_beneath_work(product: str) -> None:
+    """Make sure that no work on a product is under way.
+
+    Raises:
+        UsageError: if some is.
+    """
+    works = under_way(product)
+    if works:
+        raise _refused(product, works)
+
+
+def _refused(product: str, works: Sequence[Work]) -> UsageError:
+    """Return the error of a removal that would take away what some work stands on."""
+    told = "; ".join(f"{work.what}, {described(work.process)}" for work in works[:5])
+    return UsageError(
+        f"{product} is being worked on: {told}",
+        remedy="let it end; --force does it at once, and the work is refused at its end",
+    )
 
 
 def end_removal(product: str) -> None:
@@ -68,6 +107,8 @@ def refuse_half_removed(product: str) -> None:
 def remove_everything(product: str) -> Iterator[str]:
     """Remove all that the lake keeps of a product, and yield the name of each part when gone."""
     store = product_store(product)
+    # first: work that ends from now on finds that it was removed beneath it
+    _remove(store, AT_WORK)
     names = held(product)
     for name in sorted(names, key=lambda name: (name not in _FIRST, name)):
         _remove(store, name)
@@ -80,6 +121,7 @@ def remove_source(product: str, source: str) -> None:
     Whatever was made of it is stale from then on.
     """
     store = product_store(product)
+    _remove(store, AT_WORK)
     _remove(store, f"{MANIFESTS}/ingest")
     _remove(store, raw(source))
 

@@ -111,6 +111,7 @@ def settle(product: Product, training_id: str) -> SettleResult:
     with manifest(product, "settle", trained.pinned.partition, training_id) as record:
         decision = standing_decision(product.name, training_id, version)
         if decision is None or (decision.event == "promoted") != table.passed:
+            record.refuse_removed()
             decision = ledger.record(product.name, _decision(product, trained, table))
         aliases = move_aliases(product.name)
         record.facts = {"decision": decision.event, "version": version, "aliases": asdict(aliases)}

@@ -16,9 +16,6 @@ from mlfactory.reconcile.lacking import never_landed
 from mlfactory.reconcile.pace import hindering, next_try
 from mlfactory.scheduler.api import AirflowApi, DagRun
 
-_ON_SCHEDULE = "scheduled__"
-"""How Airflow begins the ids of the runs that it makes itself, tick after tick."""
-
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
@@ -65,10 +62,7 @@ class _Look:
     ) -> None:
         self.product, self.api, self.now = product, api, now
         self.known, self.paused = known, paused
-        self.scheduled = next(
-            (run for run in moving if _part(run) == DATA and run.run_id.startswith(_ON_SCHEDULE)),
-            None,
-        )
+        self.moving = moving
 
     def judged(self, gap: Gap) -> Gap:
         """Return the gap with what stands against mending it, if anything does."""
@@ -79,10 +73,9 @@ class _Look:
             return gap.hindered(f"Airflow has no DAG {dag_id}: mlfactory check {self.product.name}")
         if gap.part in self.paused:
             return gap.hindered(f"{dag_id} is paused")
-        late = self.scheduled
-        if gap.kind == MISSING and late is not None and _key(self.product, late) < gap.key:
-            # the schedule itself goes on with what waits behind a late partition
-            return gap.hindered(f"waits for {dag_id} {late.run_id}, which is under way")
+        before = self._run_before(gap)
+        if before is not None:
+            return gap.hindered(f"waits for {before.dag_id} {before.run_id}, which is under way")
         return self._paced(gap, dag_id)
 
     def runs(self, dag_id: str, key: str) -> list[DagRun]:
@@ -92,6 +85,17 @@ class _Look:
             found += self.api.runs([dag_id], None)
             found.sort(key=lambda run: run.queued_at or _LONG_AGO)
         return found
+
+    def _run_before(self, gap: Gap) -> DagRun | None:
+        """Return a run that a missing partition waits for, None if there is none.
+
+        Whatever is done about an older one comes first, its training too: this one stands on it.
+        Every run ends, at its DAG's timeout at last; those on a paused DAG are not waited for.
+        """
+        if gap.kind != MISSING:
+            return None
+        older = (run for run in self.moving if "" < _key(self.product, run) < gap.key)
+        return next(older, None)
 
     def _paced(self, gap: Gap, dag_id: str) -> Gap:
         """Return the gap hindered where its mending was tried too short a while ago."""

@@ -6,29 +6,16 @@ another. One that Airflow began goes on in another process, and is none of these
 
 from __future__ import annotations
 
-import os
-import platform
-from functools import lru_cache
-
-import psutil
 from mlflow.entities import ViewType
 
 from mlfactory.lake.catalog import OF_A_COMMAND
+from mlfactory.lake.processes import is_dead, this_process
 from mlfactory.registry.connection import client, guarded
 
 PROCESS = "mlfactory.process"
 """Tag of a run under way: the machine, the number and the start of the process it dies with."""
 
 _MOST = 1000
-_SAME_SECONDS = 2
-"""By so much a process may seem to have begun earlier or later, where the clock was set."""
-
-
-@lru_cache(maxsize=1)
-def this_process() -> str:
-    """Return the name of this process, which no other has."""
-    begun = psutil.Process().create_time()
-    return f"{platform.node()} {os.getpid()} {begun:.0f}"
 
 
 def dies_with_this_process(training_id: str) -> dict[str, str]:
@@ -53,18 +40,7 @@ def end_abandoned(product: str) -> int:
         ViewType.ACTIVE_ONLY,
         _MOST,
     )
-    dead = [run for run in under_way if _is_dead(run.data.tags.get(PROCESS, ""))]
+    dead = [run for run in under_way if is_dead(run.data.tags.get(PROCESS, ""))]
     for run in dead:
         server.set_terminated(run.info.run_id, "KILLED")
     return len(dead)
-
-
-def _is_dead(name: str) -> bool:
-    machine, _, rest = name.partition(" ")
-    if not rest or machine != platform.node():
-        return False
-    number, begun = (int(part) for part in rest.split())
-    try:
-        return abs(psutil.Process(number).create_time() - begun) > _SAME_SECONDS
-    except psutil.NoSuchProcess:
-        return True

@@ -20,9 +20,10 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
+from mlfactory.lake.processes import this_process
 from mlfactory.product.loader import Product
 from mlfactory.registry import artifacts
-from mlfactory.registry.abandoned import PROCESS, dies_with_this_process, this_process
+from mlfactory.registry.abandoned import PROCESS, dies_with_this_process
 from mlfactory.registry.claims import agreed
 from mlfactory.registry.connection import client, guarded
 from mlfactory.settings import settings

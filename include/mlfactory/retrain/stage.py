@@ -55,6 +55,7 @@ def run(product: Product, partition: Partition) -> RetrainResult:
             },
         )
         if is_news(entry, ledger.entries(product.name, *ledger.REQUESTS)):
+            record.refuse_removed()
             ledger.record(product.name, entry)
         record.counts = figures
         record.facts = {

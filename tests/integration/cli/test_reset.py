@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from mlfactory.cli.main import app
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake import removal
 from mlfactory.lake.removal import held, removal_under_way
-from mlfactory.lake.store import store_at
+from mlfactory.lake.store import product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.registry import removal as registry_removal
 from mlfactory.registry import runs
@@ -136,6 +137,68 @@ def test_it_waits_for_runs_that_are_under_way(shelf, monkeypatch: pytest.MonkeyP
     assert "ledger" in held("shelf")
     assert mlfactory("reset", "shelf", "--yes", "--force").exit_code == 0
     assert held("shelf") == {}
+
+
+SLOW = """
+import pathlib, time
+
+def build(sources):
+    here = pathlib.Path(__file__).parent
+    (here / "building").touch()
+    while not (here / "go_on").exists():
+        time.sleep(0.02)
+    bottles = sources["bottles"]
+    return bottles.assign(price=bottles["price"].astype(float))
+"""
+
+
+@pytest.fixture
+def at_prepare(shelf) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+    """Give a function that runs the product in another process, up to the middle of prepare."""
+    begun: list[subprocess.Popen[str]] = []
+
+    def run() -> subprocess.Popen[str]:
+        folder = shelf().folder
+        (folder / "features.py").write_text(SLOW)
+        command = [str(Path(sys.executable).parent / "mlfactory"), "run", "shelf"]
+        begun.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True))
+        while not (folder / "building").exists():
+            assert begun[-1].poll() is None, begun[-1].stderr
+            time.sleep(0.02)
+        return begun[-1]
+
+    yield run
+    for process in begun:
+        process.kill()
+        process.communicate()
+
+
+def test_a_run_in_another_process_is_not_reset_beneath(at_prepare) -> None:
+    process = at_prepare()
+    before = held("shelf")
+    for more in ((), ("--source", "bottles")):
+        done = mlfactory("reset", "shelf", "--yes", *more)
+        assert done.exit_code == 1
+        told = done.stderr.replace("\n", " ")
+        assert f"prepare of snapshot, process {process.pid} of" in told
+        assert f"mlfactory run of snapshot, process {process.pid}" in told
+    assert held("shelf") == before
+    # one that was killed holds nobody up
+    process.kill()
+    process.wait()
+    assert mlfactory("reset", "shelf", "--yes").exit_code == 0
+    assert product_store("shelf").list() == []
+
+
+def test_a_run_that_was_reset_beneath_by_force_leaves_nothing_and_says_so(at_prepare) -> None:
+    process = at_prepare()
+    assert mlfactory("reset", "shelf", "--yes", "--force").exit_code == 0
+    (settings().products / "shelf" / "go_on").touch()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "was removed by a reset while it was at work" in errors.replace("\n", " ")
+    assert "Traceback" not in errors
+    assert product_store("shelf").list() == []
 
 
 @pytest.mark.parametrize("cut", ["a part of the lake", "the model", "the runs"])

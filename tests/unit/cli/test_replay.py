@@ -8,6 +8,9 @@ from rich.console import Console
 
 from mlfactory.cli import replay as replaying
 from mlfactory.cli.replay import KeyOutcome, awaited, replay
+from mlfactory.lake.at_work import Work, under_way
+from mlfactory.lake.catalog import AT_WORK
+from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.scheduler.api import DagRun
@@ -100,6 +103,31 @@ def test_a_dead_scheduler_ends_the_replay_and_what_it_waits_for_is_told(
     with pytest.raises(ServiceError, match=r"scheduler .* has not been heard of for 600 s"):
         replay(rain, key, key, Dead(), Console(file=output, width=200))  # type: ignore[arg-type]
     assert "waiting for rain.data left_behind, which is queued" in output.getvalue()
+
+
+def test_a_replay_is_told_in_the_lake_while_it_goes_on_and_not_after_it(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between two of its runs Airflow does not know of it."""
+    seen: list[Work] = []
+
+    def silence(airflow: Dead) -> float:
+        told = under_way("rain")
+        seen.extend(told)
+        for work in product_store("rain").list(AT_WORK):
+            product_store("rain").delete(work)
+        return 0.0 if len(seen) < 2 else 600.0
+
+    monkeypatch.setattr(Dead, "scheduler_silence", silence)
+    monkeypatch.setattr(replaying, "_SECONDS_BETWEEN_HEARTBEATS", 0.0)
+    monkeypatch.setattr(replaying, "_POLL_SECONDS", 0.0)
+    first, last = (rain.calendar.parse(key) for key in ("2013-01-01", "2013-03-01"))
+    with pytest.raises(ServiceError, match="has not been heard of"):
+        replay(rain, first, last, Dead(), Console(file=io.StringIO()))  # type: ignore[arg-type]
+    # told anew, as often as the scheduler is asked
+    assert [work.what for work in seen] == ["mlfactory replay of 2013-01-01 to 2013-03-01"] * 2
+    assert {work.first for work in seen} == {"2013-01-01"}
+    assert under_way("rain") == []
 
 
 @pytest.mark.parametrize("cut", [KeyboardInterrupt(), ServiceError("Airflow does not answer")])

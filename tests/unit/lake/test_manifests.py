@@ -5,9 +5,18 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
+from mlfactory.lake import manifests
+from mlfactory.lake.at_work import under_way
 from mlfactory.lake.manifests import manifest, read_manifest, read_manifests, stands_on
+from mlfactory.lake.removal import (
+    begin_removal,
+    end_removal,
+    remove_everything,
+    remove_source,
+)
+from mlfactory.lake.store import Store, product_store, write_json
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ServiceError
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import REPOSITORY
 
@@ -87,6 +96,70 @@ def test_of_two_runs_at_once_the_one_whose_rows_are_gone_leaves_no_manifest(
             quick.write(lake, "features", rows.head(quick_rows))
     assert read_manifest(product.name, "prepare", KEY)["id"] == quick.id
     assert set(lake.read("features", [KEY])["_run"]) == ({quick.id} if quick_rows else set())
+
+
+def removed(product: Product) -> None:
+    begin_removal(product.name, registry=False, force=True)
+    list(remove_everything(product.name))
+    end_removal(product.name)
+
+
+def test_a_stage_beneath_which_all_was_removed_leaves_nothing(product: Product) -> None:
+    lake, rows = Lake(product.name), pd.DataFrame({"id": range(3)})
+    with (
+        pytest.raises(UsageError, match="what prepare of 2013-01-01 read or wrote was removed"),
+        manifest(product, "prepare", KEY) as record,
+    ):
+        record.write(lake, "features", rows)
+        removed(product)
+    assert product_store(product.name).list() == []
+    # nor does it write what comes after
+    with (
+        pytest.raises(UsageError, match="removed by a reset"),
+        manifest(product, "prepare", KEY) as record,
+    ):
+        removed(product)
+        record.write(lake, "features", rows)
+    assert product_store(product.name).list() == []
+
+
+def test_a_stage_beneath_which_its_source_was_removed_leaves_no_manifest(product: Product) -> None:
+    with (
+        pytest.raises(UsageError, match="removed by a reset"),
+        manifest(product, "ingest", KEY),
+    ):
+        remove_source(product.name, "flights")
+    assert read_manifest(product.name, "ingest", KEY) == {}
+
+
+def test_a_manifest_written_at_the_moment_of_a_removal_is_taken_back(
+    product: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(store: Store, name: str, content: object) -> None:
+        removed(product)
+        write_json(store, name, content)
+
+    with (
+        pytest.raises(UsageError, match="removed by a reset"),
+        manifest(product, "prepare", KEY),
+    ):
+        monkeypatch.setattr(manifests, "write_json", written)
+    assert product_store(product.name).list() == []
+
+
+def test_a_removal_does_not_begin_beneath_a_stage_nor_a_stage_beneath_a_removal(
+    product: Product,
+) -> None:
+    with (
+        manifest(product, "prepare", KEY),
+        pytest.raises(UsageError, match="is being worked on: prepare of 2013-01-01"),
+    ):
+        begin_removal(product.name, registry=False)
+    assert read_manifest(product.name, "prepare", KEY)
+    begin_removal(product.name, registry=False)
+    with pytest.raises(UsageError, match="removed in part"), manifest(product, "prepare", KEY):
+        pass
+    assert under_way(product.name) == []
 
 
 def test_a_reader_stands_on_what_it_read_until_that_is_made_again(product: Product) -> None:

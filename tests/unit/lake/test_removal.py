@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 
 from mlfactory.lake import removal
+from mlfactory.lake.at_work import at_work
 from mlfactory.lake.store import FolderStore, product_store, write_text
 from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -39,6 +41,23 @@ def test_a_source_goes_with_the_manifests_that_vouch_for_it() -> None:
     assert set(removal.held("shop")) == {"ledger", "raw_prices", "reports"}
 
 
+def test_it_does_not_begin_beneath_work_and_keeps_what_a_removal_noted_before() -> None:
+    fill("shop")
+    with at_work("shop", "score of 2026-01-01"):
+        for removing in (
+            lambda: removal.begin_removal("shop", registry=False),
+            lambda: removal.refuse_beneath_work("shop"),
+        ):
+            with pytest.raises(UsageError, match="worked on: score of 2026-01-01, process"):
+                removing()
+        assert removal.removal_under_way("shop") is None
+        removal.begin_removal("shop", registry=True, force=True)
+        with pytest.raises(UsageError, match="worked on"):
+            removal.begin_removal("shop", registry=False)
+        assert removal.removal_under_way("shop") == {"registry": True}
+    removal.begin_removal("shop", registry=False)
+
+
 def test_cut_off_anywhere_a_reader_finds_an_older_state_or_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -47,7 +66,7 @@ def test_cut_off_anywhere_a_reader_finds_an_older_state_or_none(
     for target in range(1, 100):
         for name in whole:
             monkeypatch.setattr(FolderStore, name, whole[name])
-        removal.remove_everything("shop")
+        list(removal.remove_everything("shop"))
         fill("shop")
         done = 0
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from tests.unit.reconcile.conftest import NOW, Ran
 
+from mlfactory.lake.at_work import at_work
 from mlfactory.lake.catalog import RECONCILED_PAGE
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
@@ -194,18 +195,56 @@ def test_what_waits_behind_a_late_partition_is_left_to_the_schedule(
     assert gap.hindrance == "waits for rain.data scheduled__1, which is under way"
 
 
-def test_what_no_schedule_will_come_to_does_not_wait_for_it(rain: Product, ran: Ran) -> None:
+@pytest.mark.parametrize("run_id", ["replay__1", "manual__1", "asset_triggered__1"])
+@pytest.mark.parametrize("part", ["data", "score", "monitor", "train"])
+def test_a_missing_partition_waits_for_whatever_is_done_about_an_older_one(
+    rain: Product, ran: Ran, part: str, run_id: str
+) -> None:
+    ran(*ALL, key="2026-03-08")
+    airflow = Airflow([dag_run(part, "2026-03-08", "running", run_id)])
+    (gap,) = look(rain, airflow)
+    assert airflow.triggered == []
+    assert gap.hindrance == f"waits for rain.{part} {run_id}, which is under way"
+
+
+def test_only_what_is_missing_waits_and_only_for_older_partitions(rain: Product, ran: Ran) -> None:
     ran(*ALL, key="2026-03-05")
     ran(*ALL[:1], key="2026-03-06")
     ran(*ALL, key="2026-03-07")
-    late = dag_run("data", "2026-03-08", "running", "replay__1")
-    airflow = Airflow([late])
+    airflow = Airflow([dag_run("data", "2026-03-09", "running", "replay__1")])
     look(rain, airflow)
-    assert airflow.triggered == [("rain.data", "2026-03-09"), ("rain.data", "2026-03-06")]
-    # a run on schedule is behind the partition that is stale, and no other comes to that
-    airflow = Airflow([dag_run("data", "2026-03-08", "running")])
+    assert airflow.triggered == [("rain.data", "2026-03-08"), ("rain.data", "2026-03-06")]
+    # the run is behind the partition that was not followed, and no other comes to that
+    airflow = Airflow([dag_run("data", "2026-03-08", "running", "replay__1")])
     look(rain, airflow)
     assert airflow.triggered == [("rain.data", "2026-03-06")]
+
+
+def test_nothing_waits_for_a_run_of_a_paused_dag(rain: Product, ran: Ran) -> None:
+    ran(*ALL, key="2026-03-08")
+    airflow = Airflow([dag_run("train", "2026-03-08", "queued")], paused=["rain.train"])
+    look(rain, airflow)
+    assert airflow.triggered == [("rain.data", "2026-03-09")]
+
+
+@pytest.mark.parametrize("with_airflow", [True, False])
+def test_between_two_runs_of_a_replay_nothing_is_started_in_it_or_behind_it(
+    rain: Product, ran: Ran, with_airflow: bool
+) -> None:
+    for key in ("2026-03-02", "2026-03-04", "2026-03-06"):
+        ran(*ALL, key=key)
+    airflow = Airflow()
+    with at_work("rain", "mlfactory replay of 2026-03-05 to 2026-03-08", first="2026-03-05"):
+        if with_airflow:
+            gaps = look(rain, airflow)
+            assert airflow.triggered == [("rain.data", "2026-03-03")]
+        else:
+            gaps = reconcile(rain, now=NOW)
+    hindered = {gap.key: gap.hindrance for gap in gaps if gap.hindrance}
+    told = "waits for mlfactory replay of 2026-03-05 to 2026-03-08"
+    assert hindered == dict.fromkeys(("2026-03-05", "2026-03-07", "2026-03-08", "2026-03-09"), told)
+    look(rain, airflow)
+    assert ("rain.data", "2026-03-05") in airflow.triggered
 
 
 def test_a_paused_dag_is_told_and_so_are_the_runs_that_wait_for_it(rain: Product, ran: Ran) -> None:
