@@ -143,9 +143,12 @@ def _stale(product: Product, done: Done) -> Iterator[Gap]:
             left.add(name)
             yield _stopped(product, run.key, "what was prepared before it still stands")
         else:
-            words = f"{run.stage} read {', '.join(because)} before it was run again"
-            # a landing that was begun anew and cut off took its manifest away: it is landed again
+            # a landing that was reset, or begun anew and cut off, took its manifest away: it is
+            # landed again
             landed = run.key in done["ingest"]
+            gone = run_name("ingest", run.key) in because and not landed
+            told = "what was landed then is there no more" if gone else "that was run again since"
+            words = f"{run.stage} read {', '.join(because)}, and {told}"
             yield Gap(STALE, run.key, _MENDED_BY[run.stage], words, landed=landed)
 
 

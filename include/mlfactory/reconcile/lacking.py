@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain
 
 from mlfactory.lake import ledger
 from mlfactory.lake.owed import owed_by
 from mlfactory.lake.requests import unanswered
+from mlfactory.lake.staleness import STAGES
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
 from mlfactory.reconcile.chain import (
@@ -17,6 +19,7 @@ from mlfactory.reconcile.chain import (
     broken_chains,
     built_with_other_code,
     ended_at,
+    keys_done,
 )
 from mlfactory.reconcile.gaps import DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
 
@@ -31,12 +34,10 @@ _SHOWN = 5
 def lacking(product: Product, now: datetime) -> list[Gap]:
     """Return what a product lacks at `now`, in the order in which it should be mended."""
     done = all_done(product)
-    missing = list(_missing(product, done, now))
-    # the run that lands a partition brings what comes after
-    landed_soon = {gap.key for gap in missing if gap.can_be_mended}
+    broken = broken_chains(product, done, now)
     return [
-        *missing,
-        *(gap for gap in broken_chains(product, done, now) if gap.key not in landed_soon),
+        *_after_what_is_landed_again(_missing(product, done, now), broken),
+        *broken,
         *built_with_other_code(product, done),
         *_untrained(product, now),
         *_unread(product, done, now),
@@ -54,15 +55,15 @@ def never_landed(product: Product, key: str, words: str, now: datetime) -> Gap:
 
 def _missing(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     calendar = product.calendar
-    keys = list(done["ingest"])
+    # of which any stage is done: what landed may have been removed since
+    keys = sorted(set(chain.from_iterable(done.values())))
     if calendar.is_snapshot or not keys:
         return
     oldest, newest = calendar.parse(keys[0]), _newest_expected(product, keys, now)
     if newest < oldest:
         return
     known = set(keys)
-    places = min(calendar.ordinal(newest) - calendar.ordinal(oldest) + 1, _MOST_MISSING)
-    absent = [one for one in calendar.back(newest, places) if one.key not in known]
+    absent = [one for one in _until(product, newest, oldest) if one.key not in known]
     mended_from = calendar.shift(newest, 1 - _MENDED_BACK[calendar.every])
     old = [one for one in absent if one < mended_from]
     if old:
@@ -74,6 +75,49 @@ def _missing(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
         yield Gap(MISSING, old[0].key, DATA, words, hindrance=hindrance, partitions=len(old))
     for one in absent[len(old) :]:
         yield Gap(MISSING, one.key, DATA, f"over since {one.end:%Y-%m-%d %H:%M} UTC, never run")
+
+
+def not_begun(product: Product, now: datetime) -> list[Gap]:
+    """Return what is due of a product that is switched on and of which nothing was ever done.
+
+    What began lately is mended from its start on. Of a longer past nobody has said how much of it
+    is wanted, and its newest partitions alone would be made of half a history; nor has anybody
+    said so of what has ended, which no schedule runs.
+    """
+    calendar, end = product.calendar, product.spec.partition.end
+    if calendar.is_snapshot:
+        return []
+    newest = calendar.newest_over(
+        now - PATIENCE if end is None else min(now - PATIENCE, as_utc(end))
+    )
+    due = calendar.back(newest, _MOST_MISSING)
+    if not due or any(keys_done(product, stage) for stage in STAGES):
+        return []
+    if len(due) <= _MENDED_BACK[calendar.every] and not _has_ended(product, now):
+        words = "over since {:%Y-%m-%d %H:%M} UTC, and nothing was ever landed"
+        return [Gap(MISSING, one.key, DATA, words.format(one.end)) for one in due]
+    words = f"{_count(len(due), 'partition')} of {due[0]} to {newest} due, and nothing ever landed"
+    remedy = f"run what you need of them: mlfactory replay {product.name} {due[0]} {newest}"
+    return [Gap(MISSING, due[0].key, DATA, words, hindrance=remedy, partitions=len(due))]
+
+
+def _after_what_is_landed_again(missing: Iterable[Gap], broken: Sequence[Gap]) -> Iterator[Gap]:
+    """Give what is missing, hindered where an older partition is landed again before.
+
+    The landings of a source that was reset are all gone: what was never run stands on them.
+    """
+    again = [gap.key for gap in broken if gap.part == DATA and not gap.landed and gap.can_be_mended]
+    for gap in missing:
+        if gap.can_be_mended and again and again[0] < gap.key:
+            yield gap.hindered(f"waits for {again[0]}, which is landed again before it")
+        else:
+            yield gap
+
+
+def _until(product: Product, newest: Partition, oldest: Partition) -> list[Partition]:
+    calendar = product.calendar
+    places = min(calendar.ordinal(newest) - calendar.ordinal(oldest) + 1, _MOST_MISSING)
+    return calendar.back(newest, places)
 
 
 def _newest_expected(product: Product, keys: list[str], now: datetime) -> Partition:
@@ -117,7 +161,7 @@ def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     """Give the alarm of data that is too old, whether or not any stage ran lately."""
     if product.spec.monitor.slo.freshness is None or _has_ended(product, now):
         return
-    if not done["ingest"]:
+    if not any(done.values()):
         return
     # it loads what draws reports, which no other gap needs
     from mlfactory import monitor

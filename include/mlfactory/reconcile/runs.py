@@ -12,7 +12,7 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import SNAPSHOT
 from mlfactory.reconcile.chain import keys_done
 from mlfactory.reconcile.gaps import DATA, MISSING, PARTS, WAITING, Gap
-from mlfactory.reconcile.lacking import never_landed
+from mlfactory.reconcile.lacking import never_landed, not_begun
 from mlfactory.reconcile.pace import hindering, next_try
 from mlfactory.scheduler.api import AirflowApi, DagRun
 
@@ -24,8 +24,9 @@ def seen_by_airflow(
 ) -> list[Gap]:
     """Return the gaps that Airflow does nothing about yet, with what stands against mending them.
 
-    Two kinds that only Airflow knows are added: partitions whose first landing failed, of which the
-    lake has nothing, and runs that are queued on a paused DAG, which wait for a person.
+    What only Airflow knows is added: partitions whose first landing failed, of which the lake has
+    nothing, what is due of a product that is switched on and never began, and runs that are queued
+    on a paused DAG, which wait for a person.
     """
     known = {part for part in PARTS if api.knows(_dag(product, part))}
     paused = {part for part in known if api.is_paused(_dag(product, part))}
@@ -34,7 +35,9 @@ def seen_by_airflow(
     under_way = {_key(product, run) for run in moving}
     look = _Look(product, api, known, paused, moving, now)
     found = [look.judged(gap) for gap in gaps if gap.key not in under_way]
-    missing = {gap.key for gap in gaps if gap.kind == MISSING} | under_way
+    begins = not_begun(product, now) if not gaps and look.is_on else []
+    found += [look.judged(gap) for gap in begins if gap.key not in under_way]
+    missing = {gap.key for gap in (*gaps, *begins) if gap.kind == MISSING} | under_way
     found += [look.judged(gap) for gap in _never_landed(look, missing)]
     return [*found, *_waiting(product, active, paused)]
 
@@ -63,6 +66,7 @@ class _Look:
         self.product, self.api, self.now = product, api, now
         self.known, self.paused = known, paused
         self.moving = moving
+        self.is_on = DATA in known and DATA not in paused
 
     def judged(self, gap: Gap) -> Gap:
         """Return the gap with what stands against mending it, if anything does."""

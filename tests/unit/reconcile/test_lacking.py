@@ -13,6 +13,7 @@ from mlfactory.cli.summary import summary
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import FEATURES, manifest_file
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.removal import remove_source
 from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
@@ -173,7 +174,7 @@ def test_a_landing_that_was_cut_off_is_landed_again_and_once(
 ) -> None:
     for day in ("2026-03-06", "2026-03-07", "2026-03-08", "2026-03-09"):
         ran(*ALL, key=day)
-    # the oldest of all, which by its key alone was never missing, and one within
+    # the oldest of all, and one within
     for day in ("2026-03-06", "2026-03-08"):
         product_store("rain").delete(manifest_file("ingest", day))
         for stage in set(ALL) - {"ingest", "validate", *later}:
@@ -181,10 +182,30 @@ def test_a_landing_that_was_cut_off_is_landed_again_and_once(
     first, second = sorted(lacking(rain, NOW), key=lambda gap: gap.key)
     kind = STALE if later else UNCONSUMED
     assert (first.kind, first.key, first.part) == (kind, "2026-03-06", DATA)
-    assert (second.kind, second.key, second.part) == (MISSING, "2026-03-08", DATA)
+    assert (second.kind, second.key, second.part) == (kind, "2026-03-08", DATA)
     assert first.can_be_mended
     assert not first.landed
     assert not second.landed
+
+
+def test_what_landed_of_a_source_that_was_reset_is_landed_again_before_what_was_never_run(
+    rain: Product, ran: Ran
+) -> None:
+    for day in ("2026-03-05", "2026-03-06", "2026-03-07"):
+        ran(*ALL, key=day)
+    remove_source("rain", "gauge")
+    gaps = {gap.key: gap for gap in lacking(rain, NOW)}
+    assert list(gaps) == [f"2026-03-0{day}" for day in (8, 9, 5, 6, 7)]
+    for day in (5, 6, 7):
+        gap = gaps[f"2026-03-0{day}"]
+        assert (gap.kind, gap.part, gap.landed, gap.can_be_mended) == (STALE, DATA, False, True)
+        assert gap.words.endswith(
+            f"read ingest/{gap.key}, and what was landed then is there no more"
+        )
+    for day in (8, 9):
+        gap = gaps[f"2026-03-0{day}"]
+        assert (gap.kind, gap.part) == (MISSING, DATA)
+        assert gap.hindrance == "waits for 2026-03-05, which is landed again before it"
 
 
 def test_a_stage_that_ended_just_now_is_not_missed_yet(rain: Product, ran: Ran) -> None:

@@ -154,12 +154,51 @@ def test_a_landing_that_failed_first_of_all_is_found_and_tried_again(rain: Produ
             dag_run("data", "2026-03-09", "failed", "first", long_ago),
         ]
     )
-    old, first = look(rain, airflow)
+    _, old, first = look(rain, airflow)
     assert airflow.triggered == [("rain.data", "2026-03-09")]
     assert (first.kind, first.key) == (MISSING, "2026-03-09")
     assert "its last run failed: http://airflow/dags/rain.data/runs/first" in first.words
     assert old.key == "2026-01-05"
     assert "mlfactory replay rain 2026-01-05" in old.hindrance
+
+
+def test_a_product_that_is_on_and_never_began_is_told_with_what_is_due_of_it(
+    rain: Product,
+) -> None:
+    airflow = Airflow()
+    (gap,) = look(rain, airflow)
+    assert airflow.triggered == []
+    assert (gap.kind, gap.key, gap.partitions) == (MISSING, "2026-01-01", 68)
+    assert gap.words == ("68 partitions of 2026-01-01 to 2026-03-09 due, and nothing ever landed")
+    assert "mlfactory replay rain 2026-01-01 2026-03-09" in gap.hindrance
+    # of one that is off, or of which something runs already, nothing is due yet
+    assert look(rain, Airflow(paused=["rain.data"])) == []
+    assert look(rain, Airflow([dag_run("data", "2026-01-01", "running")])) == []
+
+
+def test_a_product_that_began_lately_and_never_ran_is_run_from_its_start(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    young = make("{every: day, start: 2026-03-06}")
+    airflow = Airflow()
+    look(young, airflow)
+    assert airflow.triggered == [("rain.data", f"2026-03-0{day}") for day in (6, 7, 8)]
+
+
+def test_a_product_that_has_ended_and_never_ran_is_told_for_no_schedule_comes_to_it(
+    make: Callable[..., Product],
+) -> None:
+    airflow = Airflow()
+    (gap,) = look(make("{every: month, start: 2013-01-01, end: 2013-03-01}"), airflow)
+    assert "run what you need of them: mlfactory replay rain 2013-01-01 2013-02-01" in gap.hindrance
+    assert airflow.triggered == []
+
+
+@pytest.mark.parametrize("partition", ["{every: day, start: 2026-03-10}", "{every: snapshot}"])
+def test_of_a_product_that_begins_just_now_nothing_is_due(
+    make: Callable[..., Product], partition: str
+) -> None:
+    assert look(make(partition), Airflow()) == []
 
 
 def test_a_first_landing_that_failed_before_later_ones_is_found_too(
