@@ -44,4 +44,27 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
         else:
             end_reading(product, due.key)
             again.append(due.key)
+            _tell_of_registers(product, due)
     return {"again": again, "failed": failed}
+
+
+def _tell_of_registers(product: Product, due: Partition) -> None:
+    """Say which registers were kept as they were seen, where no label came: it may be in one."""
+    from mlfactory.lake.manifests import read_manifest
+
+    counts = read_manifest(product.name, "prepare", due.key).get("counts", {})
+    if not counts.get("rows") or counts["labelled"]:
+        return
+    sources = read_manifest(product.name, "ingest", due.key).get("facts", {}).get("sources", {})
+    kept = [name for name, facts in sources.items() if "kept_from" in facts]
+    if kept:
+        _log.warning(
+            "%s %s: none of its events has a label, though the last was due by now; %s: kept as "
+            "seen with the events. If labels come in one of these, name it in label.registers of "
+            "product.yaml, then: mlfactory run %s %s --renew --downstream",
+            product.name,
+            due,
+            ", ".join(kept),
+            product.name,
+            due.key,
+        )

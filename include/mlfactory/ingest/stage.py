@@ -133,8 +133,12 @@ def _land(
 
 
 def _has_labels(product: Product, lake: Lake, name: str) -> bool:
-    """Tell whether labels come in a source: it has a column of the label's name."""
-    return product.spec.label.column in kinds_of(lake.columns(raw(name)))
+    """Tell whether labels come in a source: it has a column of their name, or the spec says so.
+
+    What `build` makes a label of nobody can tell from the outside.
+    """
+    label = product.spec.label
+    return name in label.registers or label.column in kinds_of(lake.columns(raw(name)))
 
 
 def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Landed:

@@ -148,6 +148,11 @@ class Label(Strict):
     column: Name
     kind: LabelKind
     arrives_after: Duration = Field(timedelta(0), description="Time from the event to its label")
+    registers: tuple[Name, ...] = Field(
+        (),
+        description="Sources without event_time that labels come in, under another name than "
+        "column: they are read anew with the labels of a partition",
+    )
 
 
 class Search(Strict):

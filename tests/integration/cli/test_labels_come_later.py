@@ -158,6 +158,44 @@ def test_labels_that_come_in_a_register_are_read_and_no_other_register_is(
     assert set(Lake("shop").read("features", ["2026-01-01"])["price"]) == {1}
 
 
+TOLD_OF = """\
+def build(sources):
+    orders = sources["orders"].merge(sources["returns"], on="id", how="left")
+    return orders.assign(bad=(orders["returned"] == "yes").where(orders["returned"].notna()))
+"""
+RETURNS = """sources:
+  orders: {kind: csv, path: orders.csv, event_time: at, key: [id]}
+  returns: {kind: csv, path: returns.csv, key: [id]}
+features:"""
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_labels_made_of_a_register_are_read_where_the_spec_names_it_and_told_of_where_not(
+    mlflow_file: Path,
+    make_product: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    named: bool,
+) -> None:
+    monkeypatch.setattr(manifests, "datetime", Clock)
+    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
+    spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
+    product = make_product(
+        spec.replace("12 hours", "12 hours, registers: [returns]") if named else spec,
+        TOLD_OF,
+        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": "id,returned\n0-00,no\n"},
+    )
+    run(1)
+    assert labelled(product, 1) == 0
+    returns = [f"1-{hour:02},{'yes' if hour % 2 else 'no'}\n" for hour in range(ROWS)]
+    (product.folder / "returns.csv").write_text("id,returned\n" + "".join(returns))
+    run(2)
+    assert labelled(product, 1) == (ROWS if named else 0)
+    told = "name it in label.registers" in caplog.text
+    assert told is not named
+
+
 def test_labels_that_fell_due_while_nothing_ran_are_mended(shop: Product) -> None:
     sell(shop, days=1, labelled=0)
     run(1)

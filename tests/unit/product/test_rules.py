@@ -54,6 +54,16 @@ def gates(*found: dict[str, Any]) -> dict[str, Any]:
             "sources.gauge.key[1]",
             "'a' stands already in the key",
         ),
+        (
+            {"label": {"column": "wet", "kind": "binary", "registers": ["gauges"]}},
+            "label.registers[0]",
+            "there is no source 'gauges' (did you mean 'gauge'?)",
+        ),
+        (
+            {"label": {"column": "wet", "kind": "binary", "registers": ["gauge"]}},
+            "label.registers[0]",
+            "'gauge' has event times",
+        ),
         ({"sources": {"gauge": {**GAUGE, "delimiter": ";;"}}}, "sources.gauge.delimiter", "one"),
         ({"sources": {"gauge": {**GAUGE, "encoding": "utf8x"}}}, "sources.gauge.encoding", "name"),
         (
@@ -228,6 +238,14 @@ WARNED = [
         {"label": {"column": "wet", "kind": "binary", "arrives_after": "90 days"}},
         "label.arrives_after",
         "labels come later than a window of 84 days is long",
+    ),
+    (
+        {
+            "sources": {"gauge": GAUGE, "stations": {"kind": "csv", "path": "stations.csv"}},
+            "label": {"column": "wet", "kind": "binary", "registers": ["stations"]},
+        },
+        "label.registers",
+        "says nothing without label.arrives_after",
     ),
     (
         {"features": {**FEATURES, "history_required": True}},

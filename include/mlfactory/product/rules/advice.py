@@ -34,6 +34,7 @@ def _of_snapshots(spec: ProductSpec) -> Iterator[Found]:
         ("features", "history"): spec.features.history > timedelta(0),
         ("features", "history_required"): spec.features.history_required,
         ("label", "arrives_after"): spec.label.arrives_after > timedelta(0),
+        ("label", "registers"): bool(spec.label.registers),
         ("monitor", "slo", "freshness"): spec.monitor.slo.freshness is not None,
         ("monitor", "slo", "labels"): spec.monitor.slo.labels is not None,
     }
@@ -58,6 +59,11 @@ def _of_time(spec: ProductSpec) -> Iterator[Found]:
             f"{spec.holdout_partitions} {every}s held out are few to tell a better model from a "
             "lucky one: gates that compare find only what is much better, or answer 'cannot "
             f"tell'. The default is {usual.holdout}",
+        )
+    if spec.label.registers and not spec.label.arrives_after:
+        yield (
+            ("label", "registers"),
+            "says nothing without label.arrives_after: labels are read with their events, once",
         )
     first = spec.partition.calendar.first
     if first is None:

@@ -18,6 +18,7 @@ _A_MOMENT = datetime(2021, 11, 23, 14, 35, 56)
 def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
     """Yield every part of a source that does not fit the others."""
     yield from _names(spec)
+    yield from _registers(spec)
     for name, source in spec.sources.items():
         yield from _columns(name, source)
         times = {source.event_time: f"the event_time of {name}"} if source.event_time else {}
@@ -47,6 +48,19 @@ def _names(spec: ProductSpec) -> Iterator[Found]:
             )
         if name in Expect.model_fields:
             yield ("sources", name), f"the section expect has '{name}' for something else"
+
+
+def _registers(spec: ProductSpec) -> Iterator[Found]:
+    """Yield what is named as a register that labels come in, and is none."""
+    for position, name in enumerate(spec.label.registers):
+        place = ("label", "registers", position)
+        if name not in spec.sources:
+            yield place, f"there is no source '{name}'{nearest(name, spec.sources)}"
+        elif spec.sources[name].event_time:
+            yield (
+                place,
+                f"'{name}' has event times, and is read again for its labels anyway: remove it",
+            )
 
 
 def _columns(name: str, source: Source) -> Iterator[Found]:
