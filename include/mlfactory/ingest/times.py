@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlfactory.lake.kinds import times
+
 UTC_TIME = pa.timestamp("us", "UTC")
-
-_ISO = r"^\d"
-"""How a time in ISO 8601 begins."""
-
-_CLOCK = r"^(?i:now|today)$"
-"""What pandas takes for the time at which it is read."""
 
 _FINER = r"[.,]\d{6}0*[1-9]"
 """A fraction of a second that has more than microseconds."""
@@ -41,16 +36,8 @@ def as_times(column: pa.ChunkedArray, spelling: str | None = None) -> pa.Chunked
             return pc.cast(column, UTC_TIME)
         except pa.ArrowInvalid:
             pass  # a zone is missing or a value is wrong: slower, and value by value
-    told = pc.match_substring_regex(column, _ISO if spelling is None else _CLOCK)
-    if spelling is not None:
-        told = pc.invert(told)
-    times = pd.to_datetime(
-        pc.if_else(told, column, pa.scalar(None, kind)).to_pandas(),
-        utc=True,
-        format=spelling or "ISO8601",
-        errors="coerce",
-    )
-    return pa.chunked_array([pa.array(times.dt.floor("us"), UTC_TIME)])
+    found = times(column.to_pandas().astype("str"), spelling)
+    return pa.chunked_array([pa.array(found, UTC_TIME)])
 
 
 def shortened(column: pa.ChunkedArray) -> int:

@@ -1,13 +1,18 @@
-"""The two kinds of values that features have: numbers as float64, categories as text.
+"""The kinds of values that frames have: numbers as float64, categories as text, times in UTC.
 
 Said once, so that a value is the same in training, in a batch and in a single question.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pandas as pd
+
+_CLOCK = ("now", "today")
+"""What pandas takes for the clock of the machine."""
 
 
 def as_float(values: pd.Series) -> pd.Series:
@@ -27,6 +32,38 @@ def words(values: pd.Series) -> pd.Series:
     if values.dtype == "str":
         return values
     return values.astype(object).map(_word, na_action="ignore").astype("str")
+
+
+def times(values: pd.Series, spelling: str | None = None) -> pd.Series:
+    """Return a column as times in UTC, to the microsecond; null where a value is no time.
+
+    A time without a zone is taken to be UTC. Numbers are no times, as nothing says what they count;
+    nor are the words `now` and `today`, which pandas takes for the time at which they are read.
+
+    Args:
+        spelling: how text writes a time, as strptime has it; ISO 8601 by default.
+    """
+    if pd.api.types.is_datetime64_any_dtype(values):
+        found = pd.to_datetime(values, utc=True)
+    else:
+        given = values if values.dtype == "str" else values.astype(object)
+        possible = _may_be_times(given, spelled=spelling is not None)
+        found = pd.to_datetime(
+            given.where(possible), utc=True, errors="coerce", format=spelling or "ISO8601"
+        )
+    cut: pd.Series = found.dt.floor("us").astype("datetime64[us, UTC]")
+    return cut
+
+
+def _may_be_times(values: pd.Series, *, spelled: bool) -> pd.Series:
+    """Tell of values, text or anything, which may be read as a time."""
+    if values.dtype == "str":
+        # to pandas a sign makes a year before Christ
+        return ~values.str.lower().isin(_CLOCK) if spelled else values.str.match(r"\d", na=False)
+    said = values.map(lambda value: isinstance(value, str)).astype(bool)
+    moments = values.map(lambda value: isinstance(value, date | np.datetime64)).astype(bool)
+    texts = values.where(said).astype("str")
+    return moments | (said & _may_be_times(texts, spelled=spelled))
 
 
 def _word(value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlfactory.lake.kinds import as_float, words
+from mlfactory.lake.kinds import as_float, times, words
 from mlfactory.product.errors import BuildError
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.spec import Label, ProductSpec
@@ -68,16 +68,14 @@ def event_times(frame: pd.DataFrame, column: str, where: str) -> pd.Series:
             f"{where}: the event time '{column}' is {given.dtype}",
             remedy="return it as datetime, for instance with pd.to_datetime",
         )
-    spelling = None if pd.api.types.is_datetime64_any_dtype(given) else "ISO8601"
-    times = pd.to_datetime(given, utc=True, errors="coerce", format=spelling)
-    if times.isna().any():
-        place = int(np.flatnonzero(times.isna())[0])
+    found = times(given)
+    if found.isna().any():
+        place = int(np.flatnonzero(found.isna())[0])
         raise BuildError(
-            f"{where}: {int(times.isna().sum()):,} of {len(frame):,} rows have no event time in "
+            f"{where}: {int(found.isna().sum()):,} of {len(frame):,} rows have no event time in "
             f"'{column}'; the first has {_plain(given.iloc[place])!r}",
             remedy="every event needs its time: leave out rows without one, or mend the function",
         )
-    found: pd.Series = times.astype("datetime64[us, UTC]")
     return found
 
 

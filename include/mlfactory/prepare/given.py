@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mlfactory.lake.kinds import as_float, words
+from mlfactory.lake.kinds import as_float, times, words
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.frame import check_columns, numbers
 from mlfactory.product.loader import Product
@@ -58,9 +58,9 @@ def build_given(product: Product, sources: Mapping[str, pd.DataFrame]) -> Built:
         events[name] = frame[name]
         _note(reasons, frame[name].isna(), f"its key '{name}' is empty")
     if spec.event_time is not None:
-        times = _times(frame[spec.event_time])
-        events[spec.event_time] = times
-        _note(reasons, times.isna(), f"it has no time in '{spec.event_time}'")
+        found = times(frame[spec.event_time])
+        events[spec.event_time] = found
+        _note(reasons, found.isna(), f"it has no time in '{spec.event_time}'")
     features = {}
     for name in spec.numeric:
         found = as_float(frame[name])
@@ -90,15 +90,6 @@ def event_keys(product: Product, sources: Mapping[str, pd.DataFrame]) -> pd.Data
     frame = call_build(product, where, sources)
     check_columns(frame, product.spec, where, labelled=False)
     return frame[list(product.spec.features.key)]
-
-
-def _times(given: pd.Series) -> pd.Series:
-    spelling = None if pd.api.types.is_datetime64_any_dtype(given) else "ISO8601"
-    if pd.api.types.is_numeric_dtype(given):
-        return pd.Series(pd.NaT, index=given.index).astype("datetime64[us, UTC]")
-    times = pd.to_datetime(given, utc=True, errors="coerce", format=spelling)
-    found: pd.Series = times.astype("datetime64[us, UTC]")
-    return found
 
 
 def _note(reasons: dict[int, str], where: pd.Series, reason: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from mlfactory.lake.kinds import words
 from mlfactory.prepare.build import call_build
+from mlfactory.prepare.given import build_given
 from mlfactory.prepare.tables import Prepared, prepare
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product
@@ -129,6 +130,18 @@ def test_a_frame_that_breaks_its_promise_is_an_error_with_place_and_value(
         made(built(**changes))
     assert says in str(caught.value)
     assert "shop, partition 2026-01-02: " in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["now", "today"])
+def test_no_event_happens_at_the_time_of_the_machine(
+    make_product: MakeProduct, made: Make, word: str
+) -> None:
+    frame = built(at=["2026-01-02T10", word, "2026-01-01T10"])
+    with pytest.raises(BuildError, match=f"1 of 3 rows have no event time in 'at'.*'{word}'"):
+        made(frame)
+    product = make_product(SPEC.format(kind="binary"), "def build(given): return given['orders']")
+    asked = build_given(product, {"orders": frame})
+    assert asked.reasons == {1: "it has no time in 'at'"}
 
 
 def test_a_regression_label_must_be_finite(made: Make) -> None:
