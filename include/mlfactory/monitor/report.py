@@ -25,6 +25,7 @@ from mlfactory.monitor.picture import Picture, performance_in_words
 from mlfactory.monitor.reference import Reference, without_reference
 from mlfactory.product.metrics import metrics_for
 from mlfactory.registry.versions import version_url
+from mlfactory.report.drawing import drawn
 from mlfactory.report.monitor_plots import (
     Distribution,
     Measurement,
@@ -195,7 +196,7 @@ def _drift(page: Page, picture: Picture, reference: Reference) -> None:
         pairs = [
             Distribution(name, profile.features[name], picture.current[name]) for name in shown
         ]
-        page.figure(distributions(pairs), "The features furthest beyond their bounds")
+        page.figure(drawn(distributions(pairs)), "The features furthest beyond their bounds")
 
 
 def _unmatched(page: Page, picture: Picture) -> None:
@@ -234,13 +235,13 @@ def _predictions(page: Page, picture: Picture, reference: Reference) -> None:
     if before is None or not picture.drifted(PREDICTION_DRIFT):
         return
     page.figure(
-        scores(before, now, name=name, threshold=reference.threshold),
+        drawn(scores(before, now, name=name, threshold=reference.threshold)),
         "What the champion says now, and what it said about the rows that it was judged by",
     )
     if ANSWER in picture.answers and reference.answers is not None:
         chosen = reference.answers.features[ANSWER]
         pair = Distribution("chosen class", chosen, picture.answers[ANSWER])
-        page.figure(distributions([pair]), "How often each class is chosen")
+        page.figure(drawn(distributions([pair])), "How often each class is chosen")
 
 
 def _performance(
@@ -250,12 +251,14 @@ def _performance(
     bounds = spec.monitor.performance
     page.section("Performance")
     page.figure(
-        history(
-            measured,
-            in_shadow,
-            metric=spec.performance_metric,
-            warn=bounds.warn,
-            alert=bounds.alert,
+        drawn(
+            history(
+                measured,
+                in_shadow,
+                metric=spec.performance_metric,
+                warn=bounds.warn,
+                alert=bounds.alert,
+            )
         ),
         f"{spec.performance_metric} with its 95 % interval, by the partition it is about",
     )

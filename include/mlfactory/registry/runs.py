@@ -6,12 +6,11 @@ All machines agree on which run it is, so that a stage which is run again goes o
 from __future__ import annotations
 
 import getpass
-import io
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -27,9 +26,6 @@ from mlfactory.registry.abandoned import PROCESS, dies_with_this_process
 from mlfactory.registry.claims import agreed
 from mlfactory.registry.connection import client, guarded
 from mlfactory.settings import settings
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 _METRICS_A_BATCH = 1000
 _OTHERS_A_BATCH = 100
@@ -141,13 +137,6 @@ def log_bytes(run_id: str, content: bytes, artifact_file: str) -> None:
 def log_text(run_id: str, text: str, artifact_file: str) -> None:
     """Keep `text` with a run."""
     log_bytes(run_id, text.encode(), artifact_file)
-
-
-def log_figure(run_id: str, figure: Figure, artifact_file: str) -> None:
-    """Keep a plot with a run, as PNG."""
-    content = io.BytesIO()
-    figure.savefig(content, format="png")
-    log_bytes(run_id, content.getvalue(), artifact_file)
 
 
 @guarded()

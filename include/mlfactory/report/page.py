@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from mlfactory.report.drawing import Drawing
 from mlfactory.report.numbers import is_number, written, written_column
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 GOOD = frozenset({"ok", "pass", "passed", "promoted", "champion", "success"})
 DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger", "cannot_tell"})
 BAD = frozenset({"alert", "stop", "fail", "failed", "rejected", "critical", "error"})
-
-_LARGEST_SVG = 120_000
-"""Bytes above which a plot of many points is smaller and faster to show as pixels."""
-
-_PIXELS_PER_INCH = 200
 
 
 @dataclass(frozen=True)
@@ -122,9 +113,9 @@ class Page:
             rows=[list(zip(cells, figures, strict=True)) for cells in zip(*made, strict=True)],
         )
 
-    def figure(self, figure: Figure, caption: str = "") -> Self:
-        """Add a plot, as lines where these are few and else as pixels, for a small sharp page."""
-        return self._add("figure", source=_data_uri(figure), caption=caption)
+    def figure(self, plot: Drawing, caption: str = "") -> Self:
+        """Add a plot."""
+        return self._add("figure", source=plot.address, caption=caption)
 
     def render(self) -> str:
         """Return the page's HTML."""
@@ -156,26 +147,6 @@ def _cell(value: Any) -> _Cell:
 def _holds_figures(values: Sequence[Any]) -> bool:
     known = [value for value in values if value is not None]
     return bool(known) and all(is_number(value) for value in known)
-
-
-def _data_uri(figure: Figure) -> str:
-    # most pages are told in words, and who writes one need not load what draws
-    import matplotlib as mpl
-
-    # without a fixed salt the ids in the file are random, and the same page would differ each time
-    with mpl.rc_context({"svg.hashsalt": "mlfactory"}):
-        content, kind = _saved(figure, "svg", metadata={"Date": None}), "svg+xml"
-    if len(content) > _LARGEST_SVG:
-        content, kind = _saved(figure, "png", dpi=_PIXELS_PER_INCH), "png"
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _saved(figure: Figure, file_format: str, **options: Any) -> bytes:
-    buffer = io.BytesIO()
-    # a figure that has laid itself out need not be drawn once more to find its edges
-    edges = "tight" if figure.get_layout_engine() is None else None
-    figure.savefig(buffer, format=file_format, bbox_inches=edges, **options)
-    return buffer.getvalue()
 
 
 @lru_cache(maxsize=1)

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import merit
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.models import StoredModel
+from mlfactory.report.drawing import Drawing
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
 from mlfactory.statistics.noise import DAYS
@@ -112,7 +111,7 @@ def as_markdown(heading: str, parts: Sequence[Section]) -> str:
 
 
 def as_page(
-    heading: str, subtitle: str, parts: Sequence[Section], plots: Mapping[str, Figure]
+    heading: str, subtitle: str, parts: Sequence[Section], plots: Mapping[str, Drawing]
 ) -> str:
     """Write a card as a page, with the plots between what was measured and what limits it."""
     page = Page(heading, subtitle)

@@ -16,6 +16,7 @@ from mlfactory.product.spec import ProductSpec
 from mlfactory.registry import runs
 from mlfactory.registry.models import StoredModel, log_model
 from mlfactory.report import model_plots
+from mlfactory.report.drawing import drawn
 from mlfactory.train import card
 from mlfactory.train.card import some_of
 from mlfactory.train.dataset import Split
@@ -38,9 +39,9 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
         np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
     ).inputs
     stored = log_model(run_id, model, example)
-    plots = plots_of(subject, judged)
-    for name, figure in plots.items():
-        runs.log_figure(run_id, figure, f"plots/{name}.png")
+    plots = {name: drawn(figure) for name, figure in plots_of(subject, judged).items()}
+    for name, plot in plots.items():
+        runs.log_bytes(run_id, plot.content, f"plots/{name}.{plot.suffix}")
     heading, parts = card.title(subject), card.sections(subject, stored)
     subtitle = f"{subject.product.name}, training {subject.training.training_id}"
     runs.log_text(run_id, card.as_markdown(heading, parts), "model_card.md")

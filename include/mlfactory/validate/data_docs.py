@@ -10,6 +10,7 @@ import html
 import json
 import logging
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 
@@ -57,7 +58,7 @@ def write(
     run = RunIdentifier(run_name=partition.key, run_time=partition.start)
     for source, result in results.items():
         try:
-            content = DefaultJinjaPageView().render(
+            content = _view().render(
                 ValidationResultsPageRenderer().render(_slim(result, run)),
                 show_how_to_buttons=False,
             )
@@ -93,8 +94,16 @@ def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -
             for source, success in known[key].items()
         ]
     content = SiteIndexPageRenderer.render({"site_name": product.name, "validations_links": links})
-    page: str = DefaultJinjaIndexPageView().render(content, show_how_to_buttons=False)
+    page: str = _view().render(
+        content, DefaultJinjaIndexPageView._template, show_how_to_buttons=False
+    )
     return page
+
+
+@cache
+def _view() -> DefaultJinjaPageView:
+    # each has its own templates to compile, which takes longer than all else of a page
+    return DefaultJinjaPageView()
 
 
 def _known(

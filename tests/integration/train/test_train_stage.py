@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -69,7 +71,9 @@ def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, ki
     }
     expected = {"model_card.md", "model_card.html", "training.json", "spec", "plots"}
     assert expected <= artifacts(result.run_id)
-    assert artifacts(result.run_id, "plots") == {f"plots/{name}.png" for name in PLOTS[kind]}
+    plots = artifacts(result.run_id, "plots")
+    assert {Path(plot).stem for plot in plots} == PLOTS[kind]
+    assert {Path(plot).suffix for plot in plots} <= {".svg", ".png"}
     for stage, name in (("snapshot", "t1"), ("search", f"t1.{result.candidate}"), ("fit", "t1")):
         read = read_manifest(world.product.name, stage, name)["inputs"]
         assert read["features"] == world.lake.version("features")

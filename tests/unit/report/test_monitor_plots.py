@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from mlfactory.report.drawing import drawn
 from mlfactory.report.monitor_plots import (
     Distribution,
     Measurement,
@@ -54,7 +55,7 @@ def test_odd_values_can_be_drawn():
         "gone",
         "names",
     ]
-    assert "data:image" in Page("t").figure(figure).render()
+    assert "data:image" in Page("t").figure(drawn(figure)).render()
 
 
 def test_a_histogram_from_counts_is_that_of_the_rows():

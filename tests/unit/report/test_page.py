@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from mlfactory.report.drawing import drawn
 from mlfactory.report.page import Link, Page, State
 
 HOSTILE = "<script>alert('x')</script> & \"quoted\""
@@ -45,7 +46,7 @@ def test_everything_a_caller_writes_is_escaped():
         .states([(HOSTILE, HOSTILE, HOSTILE)])
         .facts({HOSTILE: HOSTILE, "link": Link(HOSTILE, "http://localhost/?a=\"><script>")})
         .table([HOSTILE, "state"], [[HOSTILE, HOSTILE]], state_column="state")
-        .figure(plot(3), HOSTILE)
+        .figure(drawn(plot(3)), HOSTILE)
     )  # fmt: skip
     seen = Seen(page.render())
     assert "script" not in {tag for tag, _ in seen.tags}
@@ -53,7 +54,7 @@ def test_everything_a_caller_writes_is_escaped():
 
 
 def test_a_page_needs_nothing_from_outside():
-    page = Page("t").figure(plot(3), "small").figure(plot(20_000), "large").render()
+    page = Page("t").figure(drawn(plot(3)), "small").figure(drawn(plot(20_000)), "large").render()
     assert page.startswith("<!doctype html>")
     loaded = [attrs.get("src") or attrs.get("href") for tag, attrs in Seen(page).tags if tag != "a"]
     assert all(source.startswith("data:image/") for source in loaded if source)
@@ -62,7 +63,7 @@ def test_a_page_needs_nothing_from_outside():
 
 
 def test_a_plot_of_few_lines_is_a_drawing_and_one_of_many_points_a_picture():
-    page = Page("t").figure(plot(3)).figure(plot(20_000)).render()
+    page = Page("t").figure(drawn(plot(3))).figure(drawn(plot(20_000))).render()
     kinds = re.findall(r'src="data:image/([a-z+]+);base64,([^"]+)"', page)
     assert [kind for kind, _ in kinds] == ["svg+xml", "png"]
     assert base64.b64decode(kinds[1][1]).startswith(b"\x89PNG")
@@ -71,7 +72,7 @@ def test_a_plot_of_few_lines_is_a_drawing_and_one_of_many_points_a_picture():
 
 def test_the_same_content_gives_the_same_page():
     def render() -> str:
-        return Page("t").table(["a"], [[1.5]]).figure(plot(5)).render()
+        return Page("t").table(["a"], [[1.5]]).figure(drawn(plot(5))).render()
 
     assert render() == render()
 
