@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -112,6 +113,16 @@ class Settings(BaseSettings):
     def local_mlflow(self) -> str:
         """Return the address at which the MLflow of the local stack answers."""
         return f"http://{self.host}:{self.mlflow_port}"
+
+    @property
+    def other_mlflow(self) -> str | None:
+        """Return the MLflow server in use, None where it is the local stack's to start."""
+        given = urlsplit(self.mlflow_uri or "")
+        if given.scheme not in ("http", "https"):
+            return None
+        here = (self.host, "127.0.0.1", "localhost")
+        is_ours = given.hostname in here and given.port == self.mlflow_port
+        return None if is_ours else self.mlflow_uri
 
     @property
     def airflow_url(self) -> str:

@@ -6,14 +6,14 @@ Each service lives and dies by itself, and is told of by itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from mlfactory.cli.local_files import read_json, write_json
 from mlfactory.cli.processes import Leader, members
-from mlfactory.cli.services import airflow_health, mlflow_answers
+from mlfactory.cli.services import airflow_health, mlflow_answers, server_answers
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Settings
 
@@ -30,12 +30,14 @@ class Running:
         leaders: the leading process of each service that was started; it may have died since.
         addresses: where each service answers on this machine.
         urls: where a person opens each.
+        others: what is used and was not started here, and where it answers.
     """
 
     id: str
     leaders: Mapping[str, Leader]
     addresses: Mapping[str, str]
     urls: Mapping[str, str]
+    others: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dead(self) -> list[str]:
@@ -92,10 +94,23 @@ def ailments(found: Running) -> list[Ailment]:
     if "airflow" not in dead and (told := _airflows_ailment(found.airflow_url)):
         problem = f"Airflow at {found.airflow_url} is unwell: {told}"
         wrong.append(Ailment("airflow", problem, _RESTART))
-    if "mlflow" not in dead and not mlflow_answers(found.addresses["mlflow"]):
-        problem = f"MLflow at {found.addresses['mlflow']} does not answer"
+    own = found.addresses.get("mlflow")
+    if own and "mlflow" not in dead and not mlflow_answers(own):
+        problem = f"MLflow at {own} does not answer"
         wrong.append(Ailment("mlflow", problem, _RESTART))
+    other = found.others.get("mlflow")
+    if other and not server_answers(other):
+        wrong.append(unanswered(other))
     return wrong
+
+
+def unanswered(other_mlflow: str) -> Ailment:
+    """Return what is wrong where the MLflow that the settings name does not answer."""
+    return Ailment(
+        "mlflow",
+        f"MLflow at {other_mlflow}, which MLFACTORY_MLFLOW_URI names, does not answer",
+        "start it there, or leave that out: mlfactory up then starts one of its own",
+    )
 
 
 def _airflows_ailment(url: str) -> str:
@@ -134,7 +149,9 @@ def recorded(settings: Settings) -> Running | None:
         if not content:
             return None
         leaders = {name: Leader(**told) for name, told in content["leaders"].items()}
-        return Running(content["id"], leaders, content["addresses"], content["urls"])
+        return Running(
+            content["id"], leaders, content["addresses"], content["urls"], content["others"]
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, error) from None
 

@@ -43,8 +43,12 @@ class Service:
 
 
 def services(settings: Settings) -> list[Service]:
-    """Return the services of the stack, in the order in which they start."""
-    return [_mlflow(settings), _airflow(settings)]
+    """Return the services of the stack, in the order in which they start.
+
+    MLflow is none of them where the settings name another server.
+    """
+    own = [] if settings.other_mlflow else [_mlflow(settings)]
+    return [*own, _airflow(settings)]
 
 
 def airflow_health(url: str) -> dict[str, dict[str, str | None]]:
@@ -61,6 +65,14 @@ def mlflow_answers(address: str) -> bool:
     try:
         return httpx.get(f"{address}/health", timeout=5).is_success
     except httpx.HTTPError:
+        return False
+
+
+def server_answers(address: str) -> bool:
+    """Tell whether a server that is not ours answers; what it may show us is its own affair."""
+    try:
+        return httpx.get(f"{address.rstrip('/')}/health", timeout=5).status_code < 500
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
@@ -118,6 +130,7 @@ def _mlflow_environment(settings: Settings) -> dict[str, str]:
     """
     database = settings.tracking_uri
     if database.startswith(("http://", "https://")):
+        # it is this very server that is named
         database = f"sqlite:///{settings.home / 'mlflow' / 'mlflow.db'}"
     return {
         **own_environment(*LET_IN),

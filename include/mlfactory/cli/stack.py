@@ -19,7 +19,7 @@ from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.local_files import claimed
 from mlfactory.cli.processes import MARK, described, end, leader_of, mark
 from mlfactory.cli.record import Running
-from mlfactory.cli.services import Service, services
+from mlfactory.cli.services import Service, server_answers, services
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
@@ -33,7 +33,8 @@ Say = Callable[[str], None]
 def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     """Start Airflow and MLflow, wait until both answer, and return where they are.
 
-    What is up already is left as it is: where one service has died, only that one is started.
+    An MLflow server that the settings name is used, and none is started then. What is up already is
+    left as it is: where one service has died, only that one is started.
 
     Args:
         say: told what is being waited for.
@@ -43,13 +44,14 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
 
     Raises:
         UsageError: if a port is taken, or another process is starting or stopping the stack.
-        ServiceError: if a service ends or does not answer in time, or the stack that is up is
-            unwell.
+        ServiceError: if a service ends or does not answer in time, the MLflow that the settings
+            name does not answer, or the stack that is up is unwell.
     """
     with _alone(settings):
         found = record.running(settings)
         if found is None or found.dead:
             wanted = services(settings)
+            _use_other(settings, say)
             kept = _kept(settings, found, wanted, say)
             return _start_missing(settings, kept, wanted, say), True
     _refuse_unwell(found)
@@ -65,16 +67,37 @@ def _kept(
     What lives stays as long as it is where the settings say; its tasks look for the others there.
     """
     addresses = {one.name: one.address for one in wanted}
-    urls = {one.name: one.url for one in wanted}
+    urls = {"mlflow": settings.mlflow_url} | {one.name: one.url for one in wanted}
+    others = {"mlflow": settings.other_mlflow} if settings.other_mlflow else {}
+    there = (addresses, others)
     if found is not None:
         say(found.obituary)
-    if found is None or found.addresses != addresses or set(found.dead) == set(addresses):
+    if (
+        found is None
+        or (found.addresses, found.others) != there
+        or set(found.dead) == set(addresses)
+    ):
         _stop(settings)
-        return Running(secrets.token_hex(8), {}, addresses, urls)
+        return Running(secrets.token_hex(8), {}, addresses, urls, others)
     for name in found.dead:
         _end(found, name)
     living = {name: found.leaders[name] for name in found.leaders if name not in found.dead}
-    return Running(found.id, living, addresses, urls)
+    return Running(found.id, living, addresses, urls, others)
+
+
+def _use_other(settings: Settings, say: Say) -> None:
+    """Say which MLflow is used, where that is another one than the stack's own.
+
+    Raises:
+        ServiceError: if it does not answer.
+    """
+    other = settings.other_mlflow
+    if other is None:
+        return
+    if not server_answers(other):
+        wrong = record.unanswered(other)
+        raise ServiceError(wrong.problem, remedy=wrong.remedy)
+    say(f"MLflow is the one at {other}, which MLFACTORY_MLFLOW_URI names; none is started")
 
 
 def _start_missing(
@@ -84,7 +107,8 @@ def _start_missing(
     for service in missing:
         _refuse_taken_port(settings, service)
     prepare_airflow_home(settings)
-    (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
+    if settings.other_mlflow is None:
+        (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
     started: dict[str, subprocess.Popen[bytes]] = {}
     leaders = dict(kept.leaders)
     stack = replace(kept, leaders=leaders)
@@ -117,17 +141,22 @@ def down(settings: Settings, say: Say) -> None:
         ServiceError: if something of it does not end.
     """
     with _alone(settings, wait=_STOP_SECONDS):
-        say("Airflow and MLflow are down" if _stop(settings) else "nothing is up")
+        found = _stop(settings)
+        if found is None:
+            say("nothing is up")
+        elif other := found.others.get("mlflow"):
+            say(f"Airflow is down; MLflow at {other} was not started by this, and is left alone")
+        else:
+            say("Airflow and MLflow are down")
 
 
-def _stop(settings: Settings) -> bool:
-    """Stop whatever the record of the stack names, and tell whether there is one."""
+def _stop(settings: Settings) -> Running | None:
+    """Stop whatever the record of the stack names, and return what that was, if there is one."""
     found = record.recorded(settings)
-    if found is None:
-        return False
-    _end(found)
-    record.forget(settings)
-    return True
+    if found is not None:
+        _end(found)
+        record.forget(settings)
+    return found
 
 
 def _end(stack: Running, service: str = "") -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pandas as pd
 import pytest
+from tests.http_server import Quiet, address_of, answering
 from tests.s3.server import S3Server
 
 from mlfactory.cycle.pace import heals_in_seconds
@@ -23,14 +22,14 @@ PARTITION = "2024-01-02"
 
 
 @contextmanager
-def answering(status: int, body: bytes, server: str) -> Iterator[str]:
+def in_trouble(status: int, body: bytes, server: str) -> Iterator[str]:
     """Serve what `server` does, but answer `status` to a PUT of the partition; give the address."""
 
-    class Between(BaseHTTPRequestHandler):
+    class Between(Quiet):
         protocol_version = "HTTP/1.1"
 
         def pass_on(self) -> None:
-            asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            asked = self.take()
             if self.command == "PUT" and PARTITION in self.path:
                 self.answer(status, {}, body)
                 return
@@ -52,17 +51,8 @@ def answering(status: int, body: bytes, server: str) -> Iterator[str]:
 
         do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = pass_on
 
-        def log_message(self, *_: object) -> None: ...
-
-    between = ThreadingHTTPServer(("127.0.0.1", 0), Between)
-    thread = threading.Thread(target=between.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{between.server_port}"
-    finally:
-        between.shutdown()
-        between.server_close()
-        thread.join()
+    with answering(Between) as between:
+        yield address_of(between)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +66,7 @@ def test_rows_that_s3_does_not_take_are_no_damage_of_the_table(
     kind: type[FactoryError],
 ) -> None:
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-    with answering(status, body, s3_server.environment["AWS_ENDPOINT_URL"]) as address:
+    with in_trouble(status, body, s3_server.environment["AWS_ENDPOINT_URL"]) as address:
         for name, value in (s3_server.environment | {"AWS_ENDPOINT_URL": address}).items():
             monkeypatch.setenv(name, value)
         s3._client.cache_clear()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import io
-import json
 import signal
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from rich.console import Console
+from tests.http_server import Quiet, address_of, answering
 from tests.unit.cli.conftest import Start
 
 from mlfactory.cli import record, reset
@@ -38,30 +36,20 @@ HEALTH: dict[str, Any] = {
 }
 
 
-class Airflow(BaseHTTPRequestHandler):
+class Airflow(Quiet):
     """An Airflow that is well: every DAG is paused, and one run is queued."""
 
     def do_GET(self) -> None:
         if self.path == "/api/v2/monitor/health":
-            self._send(HEALTH)
+            self.send(HEALTH)
         elif "/dagRuns" in self.path:
-            self._send({"dag_runs": [RUN], "total_entries": 1})
+            self.send({"dag_runs": [RUN], "total_entries": 1})
         else:
-            self._send({"is_paused": True})
+            self.send({"is_paused": True})
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self._send({"access_token": "t"})
-
-    def _send(self, content: Any) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        return
+        self.take()
+        self.send({"access_token": "t"})
 
 
 @pytest.fixture
@@ -69,13 +57,8 @@ def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Give the address of an Airflow that answers."""
     monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "secret")
     settings.cache_clear()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Airflow)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Airflow) as server:
+        yield address_of(server)
 
 
 def written(address: str, airflow: psutil.Process, mlflow: psutil.Process) -> record.Running:

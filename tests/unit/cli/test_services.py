@@ -31,11 +31,21 @@ def test_tasks_and_the_server_have_one_database(tmp_path: Path) -> None:
     assert not any("elsewhere" in word for word in mlflow(chosen).command)
 
 
-def test_the_server_beside_another_one_has_the_database_of_this_home(tmp_path: Path) -> None:
-    chosen = Settings(home=tmp_path, mlflow_uri="https://mlflow.example.com")
+@pytest.mark.parametrize("there", ["https://mlflow.example.com", "http://127.0.0.1:5999"])
+def test_no_server_is_started_beside_the_one_that_the_settings_name(
+    tmp_path: Path, there: str
+) -> None:
+    chosen = Settings(home=tmp_path, mlflow_uri=there)
+    assert [service.name for service in services(chosen)] == ["airflow"]
+    assert chosen.other_mlflow == there
+    assert airflow_environment(chosen)["MLFACTORY_MLFLOW_URI"] == there
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_server_that_is_named_where_ours_would_be_is_ours(tmp_path: Path, host: str) -> None:
+    chosen = Settings(home=tmp_path, mlflow_uri=f"http://{host}:5123/", mlflow_port=5123)
     ours = f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
     assert mlflow(chosen).environment["MLFLOW_BACKEND_STORE_URI"] == ours
-    assert airflow_environment(chosen)["MLFACTORY_MLFLOW_URI"] == "https://mlflow.example.com"
 
 
 @pytest.mark.parametrize(

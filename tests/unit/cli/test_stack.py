@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.http_server import Quiet, address_of, answering
 from tests.unit.cli.conftest import Start
 
 from mlfactory.cli import processes, record, stack
@@ -166,24 +167,25 @@ def test_a_record_of_another_revision_is_a_message(home: Path, text: str) -> Non
     assert (home / "stack.json").exists()
 
 
+def waiting(name: str) -> Service:
+    """Return a program that waits, and is ready as soon as it runs."""
+    return Service(
+        name=name,
+        title={"airflow": "Airflow", "mlflow": "MLflow"}[name],
+        command=("python", "-c", "import time; time.sleep(60)"),
+        environment=os.environ,
+        port=0,
+        port_setting="",
+        address="http://127.0.0.1:1",
+        url="http://127.0.0.1:1",
+        is_ready=lambda: True,
+        stop_signal=signal.SIGINT,
+    )
+
+
 @pytest.fixture
 def two_services(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the stack consist of two programs that wait, and are ready as soon as they run."""
-
-    def waiting(name: str) -> Service:
-        return Service(
-            name=name,
-            title={"airflow": "Airflow", "mlflow": "MLflow"}[name],
-            command=("python", "-c", "import time; time.sleep(60)"),
-            environment=os.environ,
-            port=0,
-            port_setting="",
-            address="http://127.0.0.1:1",
-            url="http://127.0.0.1:1",
-            is_ready=lambda: True,
-            stop_signal=signal.SIGINT,
-        )
-
+    """Let the stack consist of two programs that wait."""
     monkeypatch.setattr(stack, "services", lambda _: [waiting("mlflow"), waiting("airflow")])
     yield
     stack.down(settings(), lambda _: None)
@@ -210,6 +212,48 @@ def test_what_a_start_that_was_killed_has_begun_is_ended_by_the_next(
     found, is_new = stack.up(settings(), lambda _: None)
     assert is_new and found.id != "abc" and found.dead == []
     assert ended(begun)
+
+
+class Closed(Quiet):
+    """A server that is there and shows nothing to who does not say who he is."""
+
+    def do_GET(self) -> None:
+        self.send({}, 401)
+
+
+def test_the_mlflow_that_the_settings_name_is_used_and_looked_at_and_left_alone(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "services", lambda _: [waiting("airflow")])
+    said: list[str] = []
+    with answering(Closed) as server:
+        there = address_of(server)
+        monkeypatch.setenv("MLFACTORY_MLFLOW_URI", there)
+        settings.cache_clear()
+        found, is_new = stack.up(settings(), said.append)
+        assert is_new and list(found.leaders) == ["airflow"] and found.mlflow_url == there
+        assert said[0] == (
+            f"MLflow is the one at {there}, which MLFACTORY_MLFLOW_URI names; none is started"
+        )
+        assert record.running(settings()) == found
+        assert [ailment.service for ailment in record.ailments(found)] == ["airflow"]
+    told = {ailment.service: ailment.problem for ailment in record.ailments(found)}
+    assert told["mlflow"] == f"MLflow at {there}, which MLFACTORY_MLFLOW_URI names, does not answer"
+    stack.down(settings(), said.append)
+    assert said[-1] == (
+        f"Airflow is down; MLflow at {there} was not started by this, and is left alone"
+    )
+
+
+def test_nothing_is_started_where_the_mlflow_that_the_settings_name_does_not_answer(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "http://127.0.0.1:1")
+    settings.cache_clear()
+    with pytest.raises(ServiceError, match=r"names, does not answer(.|\n)*start it there"):
+        stack.up(settings(), lambda _: None)
+    assert record.recorded(settings()) is None
+    assert not (home / "airflow").exists()
 
 
 def test_another_airflows_settings_do_not_get_in(

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from tests.http_server import Quiet, address_of, answering
 
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.scheduler.api import AirflowApi, BrokenFile, log_lines
@@ -23,14 +22,14 @@ DAG_RUN = {
 }
 
 
-class Moody(BaseHTTPRequestHandler):
+class Moody(Quiet):
     """Answers as an Airflow does that is busy, or whose token has run out."""
 
     def do_GET(self) -> None:
         self._answer()
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
+        self.take()
         self._answer()
 
     def _answer(self) -> None:
@@ -39,40 +38,25 @@ class Moody(BaseHTTPRequestHandler):
         if self.path == "/auth/token":
             state["token"] += 1
             status = 201 if state["login"] else 401
-            self._send(status, {"access_token": f"t{state['token']}"})
+            self.send({"access_token": f"t{state['token']}"}, status)
         elif self.headers["Authorization"] in state["expired"]:
-            self._send(401, {"detail": "Token Expired"})
+            self.send({"detail": "Token Expired"}, 401)
         else:
             status, content = state["answers"].pop(0)
-            self._send(status, content)
-
-    def _send(self, status: int, content: Any) -> None:
-        body = json.dumps(content).encode()
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: Any) -> None:
-        return
+            self.send(content, status)
 
 
 @pytest.fixture
 def server() -> Iterator[ThreadingHTTPServer]:
-    found = ThreadingHTTPServer(("127.0.0.1", 0), Moody)
-    found.state = {  # type: ignore[attr-defined]
-        "asked": [],
-        "token": 0,
-        "login": True,
-        "expired": [],
-        "answers": [],
-    }
-    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield found
-    found.shutdown()
-    thread.join()
-    found.server_close()
+    with answering(Moody) as found:
+        found.state = {  # type: ignore[attr-defined]
+            "asked": [],
+            "token": 0,
+            "login": True,
+            "expired": [],
+            "answers": [],
+        }
+        yield found
 
 
 @pytest.fixture
@@ -83,7 +67,7 @@ def state(server: ThreadingHTTPServer) -> dict[str, Any]:
 
 @pytest.fixture
 def api(server: ThreadingHTTPServer) -> Iterator[AirflowApi]:
-    with AirflowApi(f"http://127.0.0.1:{server.server_port}", "admin", "secret") as found:
+    with AirflowApi(address_of(server), "admin", "secret") as found:
         yield found
 
 
