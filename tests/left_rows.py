@@ -6,8 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+from deltalake import write_deltalake
 
+from mlfactory.lake.catalog import PARTITION, RUN, manifest_file
+from mlfactory.lake.delta import find_table
 from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import WRITERS
 from mlfactory.product.loader import Product
@@ -33,3 +37,33 @@ def leave_rows(product: Product, key: str, **given: Rows) -> None:
             for table, made in rows.items():
                 if made is not None:
                     record.write(lake, table, made)
+
+
+def leave_history(product: Product, stage: str, **given: pd.DataFrame) -> None:
+    """Make rows those of tables in many partitions, as a run of each would leave them.
+
+    Each table is written in one commit, for a run of every hour of a month takes minutes.
+
+    Args:
+        given: all tables of the stage, with the column `partition`.
+    """
+    lake, store = Lake(product.name), product_store(product.name)
+    oldest, *later = sorted({key for rows in given.values() for key in rows[PARTITION]})
+    begun = [(name, rows[rows[PARTITION] == oldest]) for name, rows in given.items()]
+    leave_rows(product, oldest, **{name: rows.drop(columns=PARTITION) for name, rows in begun})
+    counts = {}
+    for name, rows in given.items():
+        rest = rows[rows[PARTITION] != oldest]
+        counts[name] = rest[PARTITION].value_counts()
+        table = find_table(lake.address(name))
+        assert table is not None
+        marked = rest.assign(**{RUN: f"{stage} of " + rest[PARTITION]})
+        schema = pa.schema(table.schema().to_arrow())
+        write_deltalake(
+            table, pa.Table.from_pandas(marked, schema, preserve_index=False), mode="append"
+        )
+    model = read_manifest(product.name, stage, oldest)
+    for key in later:
+        written = {name: int(counts[name].get(key, 0)) for name in given}
+        own = {"id": f"{stage} of {key}", "partition": key, "name": key, "written": written}
+        write_json(store, manifest_file(stage, key), {**model, **own})

@@ -28,6 +28,9 @@ DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS, LABELS_IN_TIME = (
 NAIVE = "naive"
 """How the best answer that looks at no feature fares, in the metric that counts."""
 
+HELD_OUT = "held_out"
+"""Why a figure is a warning that fell from what it was on the champion's held-out rows."""
+
 CHALLENGER = "challenger"
 """The slice of the challenger's figures."""
 

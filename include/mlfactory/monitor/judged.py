@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ class Judged:
 
     Attributes:
         since: key of the window's first partition.
+        until: the moment at which the window ends.
         predictions: how many predictions there are for the newest partition of the window, with a
             label or without; likewise `labelled`.
         rows: labelled predictions of the window, as they lie in the table.
@@ -40,6 +42,7 @@ class Judged:
 
     version: str
     since: str
+    until: datetime
     predictions: int
     labelled: int
     rows: pd.DataFrame
@@ -102,12 +105,13 @@ def outcome_of(product: Product, made: Judged, classes: tuple[str, ...] = ()) ->
     several = product.spec.label.kind == "multiclass"
     scores = np.stack(rows["probabilities"].to_list()) if several else rows["score"].to_numpy()
     event_time = product.spec.features.event_time
+    timed = event_time is not None and not product.calendar.is_snapshot
     return outcomes.outcome_of(
         product.spec,
         made.labels,
         Answers(scores, rows["prediction"].to_numpy()),
         known=classes,
-        blocks=days(rows[event_time]) if event_time and not product.calendar.is_snapshot else None,
+        blocks=days(rows[event_time], made.until) if timed else None,
         groups=made.groups,
     )
 
@@ -145,6 +149,7 @@ def _of_role(
     return Judged(
         version=version,
         since=str(made[PARTITION].min()),
+        until=slots[-1].end,
         predictions=int(is_newest.sum()),
         labelled=int((rows[PARTITION] == newest).sum()),
         rows=rows,

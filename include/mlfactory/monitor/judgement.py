@@ -18,7 +18,16 @@ from datetime import timedelta
 
 import numpy as np
 
-from mlfactory.monitor.findings import ALERT, INSUFFICIENT, NAIVE, OK, PERFORMANCE, WARN, Finding
+from mlfactory.monitor.findings import (
+    ALERT,
+    HELD_OUT,
+    INSUFFICIENT,
+    NAIVE,
+    OK,
+    PERFORMANCE,
+    WARN,
+    Finding,
+)
 from mlfactory.product.metrics import DEFAULT_METRIC, merit
 from mlfactory.product.spec import ProductSpec
 from mlfactory.statistics.comparison import paired_difference
@@ -30,6 +39,10 @@ from mlfactory.trainings.records import Fitted
 CONFIDENCE = 0.975
 """How sure it must be that a model is worse than the naive answer, over all windows together; an
 interval of 95 % leaves as much on either side."""
+
+CALM = 0.95
+"""How sure it must be that a model is better than the naive answer before four weeks are over: as
+sure as at a gate, for no training follows from it."""
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
@@ -86,7 +99,11 @@ def enough(outcome: Outcome, metric: str) -> bool:
 
 
 def summary_of(
-    spec: ProductSpec, watched: Finding, outcome: Outcome, known: Known, naive: Finding | None
+    spec: ProductSpec,
+    watched: Finding,
+    outcome: Outcome,
+    naive: Finding | None,
+    fall: Finding | None,
 ) -> Finding:
     """Return the watched figure with the worst of the states.
 
@@ -94,15 +111,14 @@ def summary_of(
         watched: the figure, with its interval.
         outcome: what it was measured on.
         naive: how the naive answer fares, see `naive_finding`.
+        fall: that the figure fell, see `fall_finding`; it stands instead of the figure where its
+            state is the worst.
     """
     summary = replace(_by_bounds(spec, watched, outcome), metric=PERFORMANCE)
     if naive is not None and naive.state is not None and _worse(naive.state, summary.state):
         summary = replace(summary, state=naive.state, bound=naive.value, why=NAIVE)
-    held_out = known.held_out
-    if held_out is None or not _worse(WARN, summary.state):
-        return summary
-    if enough(outcome, spec.performance_metric) and _fell(spec, outcome, held_out):
-        summary = replace(summary, state=WARN, bound=held_out.value, why="held_out")
+    if fall is not None and fall.state is not None and _worse(fall.state, summary.state):
+        return replace(fall, metric=PERFORMANCE)
     return summary
 
 
@@ -159,7 +175,7 @@ def _against_naive(
         return ALERT
     gained = paired_difference(outcome, constant, metric)
     if not long:
-        return OK if gained.at_least(CONFIDENCE) > 0 else INSUFFICIENT
+        return OK if gained.at_least(CALM) > 0 else INSUFFICIENT
     happened = paired_difference(
         replace(constant, blocks=None), replace(outcome, blocks=None), metric
     )
@@ -213,14 +229,33 @@ def _worse(state: str, than: str | None) -> bool:
     return than is None or _BY_WEIGHT.index(state) > _BY_WEIGHT.index(than)
 
 
-def _fell(spec: ProductSpec, outcome: Outcome, then: Estimate) -> bool:
-    """Tell whether the watched figure is worse than an independent earlier one beyond chance.
+def fall_finding(
+    spec: ProductSpec, blank: Finding, outcome: Outcome, then: Estimate
+) -> Finding | None:
+    """Return a warning where the watched figure fell from an independent earlier one.
+
+    It is asked once, over all the time that is looked back on: of a few days nearly every fall is
+    within chance, and asked of several windows chance would have as many tries.
+
+    Returns:
+        The figure, its interval, and what it fell from as `bound`; None if chance may explain it.
+    """
+    metric = spec.performance_metric
+    if not enough(outcome, metric):
+        return None
+    now = interval(outcome, metric)
+    if not _fell(metric, now, then):
+        return None
+    figure = replace(blank, metric=metric, value=now.value, low=now.low, high=now.high)
+    return replace(figure, state=WARN, bound=then.value, why=HELD_OUT)
+
+
+def _fell(metric: str, now: Estimate, then: Estimate) -> bool:
+    """Tell whether a figure is worse than an independent earlier one beyond chance.
 
     The interval of the difference follows from those of the figures, see Zou & Donner (2008),
     "Construction of confidence limits about effect measures", Statistics in Medicine 27(10).
     """
-    metric = spec.performance_metric
-    now = interval(outcome, metric)
     ends = (now.value, now.low, now.high, then.value, then.low, then.high)
     if not all(math.isfinite(end) for end in ends):
         return False

@@ -25,10 +25,11 @@ from mlfactory.monitor.judgement import (
     Known,
     enough,
     estimate_of,
+    fall_finding,
     naive_finding,
     summary_of,
 )
-from mlfactory.monitor.windows import windows_of
+from mlfactory.monitor.windows import performance_windows, windows_of
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import metrics_for
 from mlfactory.product.partitions import Partition
@@ -45,7 +46,8 @@ def performance_findings(
     as_of: Partition,
     made: Mapping[str, Judged],
     known: Mapping[str, Known],
-    naive: Finding | None,
+    naive: Finding | None = None,
+    fall: Finding | None = None,
 ) -> list[Finding]:
     """Return the figures of the predictions made for `about`, beginning with the summary.
 
@@ -54,6 +56,7 @@ def performance_findings(
         made: the predictions by role.
         known: of each version among them.
         naive: how the naive answer fares, see `against_naive`.
+        fall: how far the champion's figure fell, see `against_held_out`.
     """
     champion, challenger = made.get("champion"), made.get("challenger")
     blank = Finding(about.key, PERFORMANCE, as_of=as_of.key)
@@ -64,11 +67,10 @@ def performance_findings(
     if not champion.labelled or len(champion.rows) < MIN_LABELLED:
         state = INSUFFICIENT if champion.labelled else NO_LABELS
         return [replace(blank, state=state), coverage]
-    known_of_it = known[champion.version]
-    outcome = outcome_of(product, champion, known_of_it.classes)
+    outcome = outcome_of(product, champion, known[champion.version].classes)
     figures = list(_figures(product.spec, blank, outcome, intervals=True))
     watched = next(one for one in figures if one.metric == product.spec.performance_metric)
-    found = [summary_of(product.spec, watched, outcome, known_of_it, naive)]
+    found = [summary_of(product.spec, watched, outcome, naive, fall)]
     found += [naive] if naive is not None else []
     found += [coverage, *figures, *_slices(product.spec, blank, champion, outcome)]
     if challenger is not None and len(challenger.rows) >= MIN_LABELLED:
@@ -134,6 +136,32 @@ def against_naive(
 
     judged(answered, about, as_of, told)
     return found
+
+
+def against_held_out(
+    answered: Answered,
+    about: Partition,
+    as_of: Partition,
+    known: Mapping[str, Known],
+) -> Finding | None:
+    """Compare the champion with itself on its held-out rows, over the longest window.
+
+    Returns:
+        The figure about `about` that fell beyond chance; None where there is none.
+    """
+    product = answered.product
+    windows = list(performance_windows(product, about))
+    shortest = answered.over(windows[0], as_of).get("champion")
+    if shortest is None or not shortest.labelled:
+        return None
+    made = answered.over(windows[-1], as_of)["champion"]
+    held_out, classes = known[made.version].held_out, known[made.version].classes
+    if held_out is None:
+        return None
+    blank = Finding(
+        about.key, PERFORMANCE, model_version=made.version, since=made.since, as_of=as_of.key
+    )
+    return fall_finding(product.spec, blank, outcome_of(product, made, classes), held_out)
 
 
 def _figures(

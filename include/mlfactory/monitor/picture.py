@@ -11,6 +11,7 @@ from mlfactory.monitor.findings import (
     ALERT,
     DRIFT,
     FRESHNESS,
+    HELD_OUT,
     INSUFFICIENT,
     LABELS_IN_TIME,
     NAIVE,
@@ -141,6 +142,6 @@ def _bound_in_words(one: Finding) -> str:
     """Return what a figure is held against, such as `bound 0.58`."""
     if one.bound is None or math.isnan(one.bound):
         return "no bound is set"
-    if one.why == "held_out":
+    if one.why == HELD_OUT:
         return f"{one.bound:.4g} on the held-out rows"
     return f"bound {one.bound:g}"

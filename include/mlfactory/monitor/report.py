@@ -298,7 +298,8 @@ def _known_of(picture: Picture, about: str) -> str:
     """Return how much is known of a partition, and what the errors known so far have cost."""
     found, business = picture.about(about), picture.product.spec.business
     text = f"{about}, by the labels of {_value(found, 'coverage') or 0:.1%} of its predictions"
-    since = next((one.since for one in found if one.metric == PERFORMANCE and one.since), about)
+    watched = (picture.product.spec.performance_metric, "")
+    since = next((one.since for one in found if (one.metric, one.slice) == watched), None) or about
     text += "" if since == about else f" and of those since {since}"
     total, other = _value(found, "total_cost"), _value(found, "total_cost", CHALLENGER)
     if total is None or business is None:

@@ -31,7 +31,12 @@ from mlfactory.monitor.findings import (
 )
 from mlfactory.monitor.history import History, history_before
 from mlfactory.monitor.judged import Answered, Judged, judged
-from mlfactory.monitor.performance import against_naive, figure_tells, performance_findings
+from mlfactory.monitor.performance import (
+    against_held_out,
+    against_naive,
+    figure_tells,
+    performance_findings,
+)
 from mlfactory.monitor.picture import Picture
 from mlfactory.monitor.reference import (
     Reference,
@@ -158,7 +163,8 @@ def _performances(
             continue
         if made:
             naive = against_naive(answered, about, as_of, known)
-            found += performance_findings(product, about, as_of, made, known, naive)
+            fall = against_held_out(answered, about, as_of, known)
+            found += performance_findings(product, about, as_of, made, known, naive, fall)
         elif about == partition:
             seen = reference is None and len(tables.features([partition])) > 0
             absent = without_reference(product) if seen else NO_DATA

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -17,8 +19,15 @@ _HASH_KEY = "0123456789123456"
 _ABSENT = "\0absent"
 
 
-def days(times: pd.Series) -> Ints:
-    """Return (rows,) the number of the day of each row, in UTC, counted from 1970."""
+def days(times: pd.Series, until: datetime | None = None) -> Ints:
+    """Return (rows,) the number of the day of each row, in UTC, counted from 1970.
+
+    Args:
+        until: a moment at which a day ends; midnight by default. A window of hours that ends in the
+            morning would begin and end with a part of a day, which tells less than a whole one.
+    """
+    if until is not None:
+        times = times - (until - until.replace(hour=0, minute=0, second=0, microsecond=0))
     stamps = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     codes: Ints = stamps.astype("datetime64[D]").astype(np.intp)
     return codes

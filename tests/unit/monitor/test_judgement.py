@@ -10,8 +10,8 @@ import pytest
 
 from mlfactory.monitor.findings import Finding
 from mlfactory.monitor.judgement import (
-    Known,
     estimate_of,
+    fall_finding,
     metric_against_naive,
     naive_finding,
     summary_of,
@@ -44,11 +44,14 @@ def answers(
     return Outcome("binary", y, scores, said, costs=(60.0, 12.0), blocks=blocks)
 
 
-def judged(product, outcome: Outcome, known: Known | None = None, naive: Finding | None = None):
+def judged(
+    product, outcome: Outcome, naive: Finding | None = None, held_out: Estimate | None = None
+):
     metric = product.spec.performance_metric
     figure = estimate_of(outcome, metric)
     watched = replace(BLANK, metric=metric, value=figure.value, low=figure.low, high=figure.high)
-    return summary_of(product.spec, watched, outcome, known or Known(), naive)
+    fall = fall_finding(product.spec, BLANK, outcome, held_out) if held_out else None
+    return summary_of(product.spec, watched, outcome, naive, fall)
 
 
 def watching(metric: str, **bounds: float) -> dict[str, dict[str, object]]:
@@ -202,15 +205,16 @@ def test_a_model_as_good_as_none_is_no_alert_for_what_a_few_days_brought(product
 
 @pytest.mark.parametrize(("held_out", "state"), [(2.0, "warn"), (7.0, "ok")])
 def test_a_cost_that_rose_beyond_chance_is_a_warning_and_no_green_card(product_of, held_out, state):
-    known = Known(held_out=Estimate(held_out, held_out - 0.5, held_out + 0.5))
+    then = Estimate(held_out, held_out - 0.5, held_out + 0.5)
     product = product_of(**COSTS)
-    summary = judged(product, answers(3000, 0.3, hits=0.8, false_alarms=0.3), known)
+    outcome = answers(3000, 0.3, hits=0.8, false_alarms=0.3)
+    summary = judged(product, outcome, held_out=then)
     assert summary.value > 5
     assert summary.state == state
     assert (summary.why == "held_out") == (state == "warn")
 
 
 def test_a_difference_within_chance_of_the_held_out_figure_is_no_warning(product_of):
-    known = Known(held_out=Estimate(0.97, 0.7, 0.99))
-    summary = judged(product_of(), answers(300, 0.3, hits=0.9, false_alarms=0.1), known)
+    then = Estimate(0.97, 0.7, 0.99)
+    summary = judged(product_of(), answers(300, 0.3, hits=0.9, false_alarms=0.1), held_out=then)
     assert (summary.state, summary.value < 0.97) == ("ok", True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,8 @@ from mlfactory.monitor.judged import Judged, outcome_of
 from mlfactory.monitor.judgement import Known
 from mlfactory.monitor.performance import performance_findings
 from mlfactory.statistics.metrics import measure
+
+MAY = datetime(2013, 5, 1, tzinfo=UTC)
 
 
 def rides(labels: list[float]) -> pd.DataFrame:
@@ -21,6 +25,7 @@ def made_of(labels: list[float], predictions: int) -> Judged:
     return Judged(
         version="3",
         since="2013-04-01",
+        until=MAY,
         predictions=predictions,
         labelled=len(labels),
         rows=rides(labels),
@@ -32,7 +37,7 @@ def made_of(labels: list[float], predictions: int) -> Judged:
 def findings_of(product, labels: list[float], predictions: int):
     april = product.calendar.parse("2013-04-01")
     made = {"champion": made_of(labels, predictions)} if predictions else {}
-    found = performance_findings(product, april, april, made, {"3": Known()}, None)
+    found = performance_findings(product, april, april, made, {"3": Known()})
     return {(one.metric, one.slice): one for one in found}
 
 
@@ -79,8 +84,20 @@ def test_several_classes_are_matched_by_name_and_unseen_ones_count_as_wrong(prod
         }
     )
     labels = pd.Series(["bus", "tram", "ferry", "tram"])
-    made = Judged("1", "2013-04-01", 4, 4, rows, labels, pd.DataFrame())
+    made = Judged("1", "2013-04-01", MAY, 4, 4, rows, labels, pd.DataFrame())
     outcome = outcome_of(product, made, ("bus", "tram"))
     assert outcome.classes == ("bus", "tram", "ferry")
     assert measure(outcome, "accuracy") == 0.5
     assert measure(outcome, "log_loss") > 5
+
+
+def test_days_of_hours_end_with_the_window(product_of):
+    """Four days that ended in the morning were five, the first and the last of them a part."""
+    product = product_of(partition={"every": "hour", "start": "2013-01-01"})
+    until = datetime(2013, 4, 9, 7, tzinfo=UTC)
+    at = pd.date_range(end=until, periods=97, freq="h", unit="us")[:-1]
+    rows = pd.DataFrame({"at": at, "score": 0.5, "prediction": 1.0})
+    labels = pd.Series([0.0, 1.0] * 48)
+    made = Judged("1", "2013-04-05T07:00", until, 1, 1, rows, labels, pd.DataFrame())
+    blocks = outcome_of(product, made).blocks
+    assert np.unique(blocks, return_counts=True)[1].tolist() == [24] * 4
