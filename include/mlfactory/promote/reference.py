@@ -11,8 +11,8 @@ from mlfactory.product.loader import Product
 from mlfactory.registry.answers import Answers
 from mlfactory.registry.models import load_version
 from mlfactory.trainings.blocks import names
-from mlfactory.trainings.files import FIT_KEYS, find_training, load_frame
-from mlfactory.trainings.heldout import LABEL, HeldOut
+from mlfactory.trainings.files import FIT_KEYS, find_training
+from mlfactory.trainings.heldout import LABEL, HeldOut, kept_names
 from mlfactory.trainings.records import Training
 
 CONSTANT = "the best constant answer"
@@ -113,14 +113,14 @@ def seen_by(product: Product, training_id: str, trained: Training, held_out: Hel
     if not product.calendar.is_snapshot:
         seen = sorted(set(pinned.fit_partitions) & set(trained.holdout_partitions))
         return f"been fitted on the held-out {', '.join(seen)}" if seen else ""
-    key = list(product.spec.features.key)
     try:
-        known = load_frame(product.name, training_id, FIT_KEYS)
+        known = kept_names(product, training_id, FIT_KEYS)
     except Absent:
         return no_record
-    if not set(key) <= set(known.columns):
-        return f"been fitted on rows named by another key ({', '.join(map(str, known.columns))})"
-    rows = int(names(held_out.rows[key]).isin(names(known[key])).sum())
+    except ContractError:
+        return "been fitted on rows named by another key"
+    ours = names(held_out.rows[list(product.spec.features.key)])
+    rows = int(ours.isin(known).sum())
     return f"been fitted on {rows:,} of the held-out rows" if rows else ""
 
 

@@ -9,11 +9,10 @@ import pandas as pd
 
 from mlfactory.lake import ledger
 from mlfactory.lake.store import Absent
+from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import Terms
-from mlfactory.trainings.blocks import names
-from mlfactory.trainings.files import load_frame
-from mlfactory.trainings.heldout import HOLDOUT_ROWS
+from mlfactory.trainings.heldout import HOLDOUT_ROWS, kept_names
 from mlfactory.trainings.records import Training
 from mlfactory.trainings.split import least_of_the_rarest
 
@@ -64,18 +63,14 @@ def _tried(entry: ledger.Entry) -> bool:
 def _shared_rows(product: Product, other: str, ours: pd.Index | None) -> float:
     """Return the share of our held-out rows on which another training was judged."""
     theirs = _rows_of(product, other)
-    if ours is None or theirs is None or ours.names != theirs.names:
+    if ours is None or theirs is None:
         return 1.0  # who left no record may have been judged on all of them
     return float(np.mean(ours.isin(theirs))) if len(ours) else 0.0
 
 
 def _rows_of(product: Product, training_id: str) -> pd.Index | None:
-    """Return the keys of a training's held-out rows, None if it has left no record of them."""
-    key = list(product.spec.features.key)
+    """Return what names a training's held-out rows, None if no record of it can be compared."""
     try:
-        rows = load_frame(product.name, training_id, HOLDOUT_ROWS)
-    except Absent:
+        return kept_names(product, training_id, HOLDOUT_ROWS)
+    except (Absent, ContractError):
         return None
-    if not set(key) <= set(rows.columns):
-        return None
-    return names(rows[key])

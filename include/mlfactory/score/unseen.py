@@ -10,11 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.kinds import words
 from mlfactory.lake.ledger import Reign
 from mlfactory.product.loader import Product
-from mlfactory.trainings.files import FIT_KEYS, load_frame
-from mlfactory.trainings.heldout import load_held_out
+from mlfactory.trainings.blocks import names
+from mlfactory.trainings.files import FIT_KEYS
+from mlfactory.trainings.heldout import HOLDOUT_ROWS, kept_names
 
 Mask = npt.NDArray[np.bool_]
 
@@ -24,8 +24,9 @@ def fitted_rows(product: Product, reign: Reign, features: pd.DataFrame) -> Mask:
 
     Raises:
         Absent: the version's training left no record of its rows.
+        ContractError: they are named by another key than the spec has now.
     """
-    return _among(product, features, load_frame(product.name, reign.training_id, FIT_KEYS))
+    return _among(product, reign, features, FIT_KEYS)
 
 
 def held_out_rows(product: Product, reign: Reign, features: pd.DataFrame) -> Mask:
@@ -33,14 +34,12 @@ def held_out_rows(product: Product, reign: Reign, features: pd.DataFrame) -> Mas
 
     Raises:
         Absent: the version's training left no record of its rows.
+        ContractError: they are named by another key than the spec has now.
     """
-    return _among(product, features, load_held_out(product.name, reign.training_id).rows)
+    return _among(product, reign, features, HOLDOUT_ROWS)
 
 
-def _among(product: Product, features: pd.DataFrame, others: pd.DataFrame) -> Mask:
-    key = product.spec.features.key
-    known, wanted = (
-        pd.MultiIndex.from_frame(pd.DataFrame({name: words(frame[name]) for name in key}))
-        for frame in (features, others)
-    )
-    return np.asarray(known.isin(wanted), dtype=np.bool_)
+def _among(product: Product, reign: Reign, features: pd.DataFrame, file: str) -> Mask:
+    known = kept_names(product, reign.training_id, file)
+    ours = names(features[list(product.spec.features.key)])
+    return np.asarray(ours.isin(known), dtype=np.bool_)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from mlfactory.product.errors import IntegrityError
+from mlfactory.product.errors import ContractError, IntegrityError
+from mlfactory.product.loader import Product
 from mlfactory.product.spec import ProductSpec
 from mlfactory.registry.answers import Answers
 from mlfactory.statistics.statistic import Ints
+from mlfactory.trainings.blocks import names
 from mlfactory.trainings.files import load_frame, save_frame
 
 HOLDOUT_ROWS, HOLDOUT_ANSWERS = "holdout_rows.parquet", "holdout_answers.parquet"
@@ -107,6 +109,28 @@ def load_held_out(product: str, training_id: str) -> HeldOut:
             remedy="train again, under an id of its own",
         )
     return HeldOut(rows, answers)
+
+
+def kept_names(product: Product, training_id: str, file: str) -> pd.MultiIndex:
+    """Return what names the rows of a table kept with a training, to find them among others.
+
+    Args:
+        file: `HOLDOUT_ROWS`, or `FIT_KEYS` of what a snapshot's training was fitted on.
+
+    Raises:
+        Absent: it left no such table.
+        ContractError: its rows are named by another key than the spec has now.
+        IntegrityError: the table was damaged.
+    """
+    key = list(product.spec.features.key)
+    rows = load_frame(product.name, training_id, file)
+    if not set(key) <= set(rows.columns):
+        raise ContractError(
+            f"training {training_id} of {product.name} kept rows that are named by another key "
+            f"than ({', '.join(key)}); it has {list(rows.columns)}",
+            remedy="train again, or put features.key back in product.yaml",
+        )
+    return names(rows[key])
 
 
 def row_columns(spec: ProductSpec) -> list[str]:
