@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import ndtri, stdtrit
 from sklearn.model_selection import FixedThresholdClassifier
 
 from mlfactory.product.spec import Business
@@ -19,9 +20,8 @@ EVEN = 0.5
 
 _HALVINGS = 40
 _EVENLY, _IN_A_TAIL = 200, 150
-_FEWEST_UNITS = 20
 _STEPS = np.linspace(0.0, 1.0, 11)
-_RANGE = (5, 95)
+_TAIL = 0.05
 
 
 def chosen_threshold(
@@ -46,7 +46,11 @@ def chosen_threshold(
         y: (rows,) 0 or 1.
         scores: (rows,) probabilities of 1.
         weights: (rows,) how many rows each stands for; 1 by default.
-        units: (rows,) what belongs together, such as the day: never halved.
+        units: (rows,) what belongs together, such as the day: never halved, however few there are.
+
+    Returns:
+        The threshold with an interval of 90 %; of less than 2 units it is the costs' own, and could
+        be anything.
     """
     implied = implied_threshold(business)
     if business is None:
@@ -56,21 +60,27 @@ def chosen_threshold(
     rows = _Ranked(scores[order], np.asarray(y)[order] == 1, weight, business)
     levels = _levels(scores)
     whole = rows.cost_of(np.ones(len(y), dtype=np.bool_), levels)
+    cheapest = float(levels[int(np.argmin(whole))])
+    codes: Ints = np.arange(len(y))
+    if units is not None:
+        codes = np.unique(units[order], return_inverse=True)[1]
+    if codes.max(initial=0) < 1:
+        return Threshold(implied, implied, cheapest, 0.0, 1.0, len(y))
     found, regrets = [], []
-    for half in _halves(len(y), None if units is None else units[order], seed):
+    for half in _halves(codes, seed):
         one = levels[int(np.argmin(rows.cost_of(half, levels)))]
         found.append(one)
         regrets.append(rows.cost_of(~half, implied + _STEPS * (one - implied)))
     step = _STEPS[_nearest_of_the_best(np.array(regrets))]
     value = float(np.clip(implied + step * (np.mean(found) - implied), 0.0, 1.0))
     # by one and the same step all halves are shrunk: what they found tells how sure it is
-    low, high = np.percentile(found, _RANGE)
+    low, high = _interval(np.array(found), int(codes.max()) + 1)
     return Threshold(
         value=value,
         implied=implied,
-        cheapest=float(levels[int(np.argmin(whole))]),
-        low=min(float(low), value),
-        high=max(float(high), value),
+        cheapest=cheapest,
+        low=min(low, value),
+        high=max(high, value),
         rows=len(y),
     )
 
@@ -151,14 +161,25 @@ class _Ranked:
         return np.asarray(costs / max(float(missed[-1] + spared[-1]), 1e-300))
 
 
-def _halves(rows: int, units: Ints | None, seed: int) -> list[Mask]:
-    """Return many random halves of the rows; what belongs together stays together."""
-    codes: Ints = np.arange(rows)
-    if units is not None:
-        known, belongs = np.unique(units, return_inverse=True)
-        if len(known) >= _FEWEST_UNITS:
-            codes = belongs
-    count = int(codes.max()) + 1 if rows else 0
+def _interval(found: Floats, units: int) -> tuple[float, float]:
+    """Return between which thresholds the best one is, by what random halves of all found.
+
+    Halves of a few units are much alike, whatever others would be: the interval is widened as that
+    of Student's t is for so many.
+    """
+    middle, ends = found.mean(), np.quantile(found, (_TAIL, 1 - _TAIL))
+    wider = stdtrit(units - 1, 1 - _TAIL) / ndtri(1 - _TAIL)
+    low, high = np.clip(middle + wider * (ends - middle), 0.0, 1.0)
+    return float(low), float(high)
+
+
+def _halves(codes: Ints, seed: int) -> list[Mask]:
+    """Return many random halves of the rows; what belongs together stays together.
+
+    Args:
+        codes: (rows,) the number of the unit of each, from 0.
+    """
+    count = int(codes.max()) + 1
     generator = np.random.default_rng(seed)
     made = []
     for _ in range(_HALVINGS):
