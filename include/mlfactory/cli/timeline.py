@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import FEATURES, MANIFESTS, METRICS, PARTITION, QUARANTINE, REPORTS
+from mlfactory.lake.catalog import MANIFESTS, METRICS, REPORTS
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.staleness import STAGES
 from mlfactory.lake.store import parsed, product_store
@@ -26,7 +26,7 @@ class Row:
     """What became of one partition.
 
     Attributes:
-        rows: events in the table of features.
+        rows: events that were prepared.
         drift: state, with the feature that drifted most.
         value: of the product's performance metric; None until it is known.
         performance: state of that value.
@@ -68,22 +68,28 @@ def keys_run(product: Product) -> list[str]:
 def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
     """Return a row for each of the partitions, of all that a stage has completed by default."""
     from mlfactory.lake.tables import Lake
+    from mlfactory.lake.vouched import completed_rows
 
     keys = keys_run(product) if keys is None else keys
     if not keys:
         return []
     lake = Lake(product.name)
-    rows = _counts(lake.read(FEATURES, keys, columns=[PARTITION]))
-    quarantined = _counts(lake.read(QUARANTINE, keys, columns=[PARTITION]))
     # what is known of a partition was measured then or later
     measured = [key for key in lake.partitions(METRICS) if key >= keys[0]]
-    found = findings(lake.read(METRICS, measured))
+    found = findings(completed_rows(product.name, METRICS, measured))
+    # counts are those of the manifests: tables may hold what a run left that was cut off
+    rows, quarantined = Counter[str](), Counter[str]()
     seconds: dict[str, float] = defaultdict(float)
     answers: dict[str, Mapping[str, Any]] = {}
     for manifest in _manifests(product, keys):
-        seconds[str(manifest["partition"])] += float(manifest["seconds"])
-        if manifest["stage"] == "retrain":
-            answers[str(manifest["partition"])] = manifest["facts"]
+        key, stage = str(manifest["partition"]), manifest["stage"]
+        seconds[key] += float(manifest["seconds"])
+        if stage == "prepare":
+            rows[key] = manifest["counts"].get("rows", 0)
+        elif stage == "validate":
+            quarantined[key] = manifest["counts"].get("quarantined", 0)
+        elif stage == "retrain":
+            answers[key] = manifest["facts"]
     entries = ledger.entries(product.name)
     champions = _champions(keys, entries)
     built = []
@@ -179,10 +185,6 @@ def _manifests(product: Product, keys: Sequence[str]) -> list[Mapping[str, Any]]
     ]
     found = store.read_many(names)
     return [parsed(content, store.address(name)) for name, content in found.items()]
-
-
-def _counts(frame: pd.DataFrame) -> Counter[str]:
-    return Counter(frame["partition"].astype(str).tolist())
 
 
 def _champions(keys: Iterable[str], entries: Sequence[Entry]) -> dict[str, str]:

@@ -9,6 +9,7 @@ import pandas as pd
 from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.labels import overdue
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.vouched import completed_rows
 from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA, OK, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -85,7 +86,8 @@ def _newest_event(product: Product, partition: Partition) -> datetime | None:
     looked_at = {slot.key for slot in product.calendar.back(partition, _LOOKED_BACK)}
     # sorted, so that the last one with a row holds the newest event
     for key in reversed([key for key in lake.partitions(FEATURES) if key in looked_at]):
-        times = lake.read(FEATURES, [key], columns=[column])[column].dropna()
+        # rows that a run left which was cut off are no news
+        times = completed_rows(product.name, FEATURES, [key], columns=[column])[column].dropna()
         if len(times):
             return times.max().to_pydatetime()  # type: ignore[no-any-return]
     return None

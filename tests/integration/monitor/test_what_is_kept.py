@@ -167,3 +167,8 @@ def test_freshness_now_asks_the_lake_and_no_stage(served):
     assert found is not None
     assert (found.about, found.state, round(found.value or 0)) == ("2013-04-01", "alert", 722)
     assert monitor.freshness_now(served.product, served.month(3).end).state == "ok"  # type: ignore[union-attr]
+    # rows of a run that was cut off before it left its manifest are no news
+    rows = served.lake.read(FEATURES, ["2013-03-01"]).drop(columns=["partition", "_run"])
+    later = rows.assign(at=rows["at"] + pd.Timedelta("31 days"))
+    served.lake.replace(FEATURES, later, "2013-04-01", run="cut off")
+    assert monitor.freshness_now(served.product, now) == found

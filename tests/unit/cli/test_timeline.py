@@ -21,15 +21,24 @@ from mlfactory.product.loader import Product
 COLUMNS = ("about", "metric", "slice", "value", "bound", "state")
 
 
-def metrics(partition: str, *rows: tuple[str, str, str, float, float, str]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=list(COLUMNS)).assign(partition=partition)
+def metrics(*rows: tuple[str, str, str, float, float, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def leave_manifest(
-    product: Product, stage: str, partition: str, seconds: float, name: str = ""
+    product: Product,
+    stage: str,
+    partition: str,
+    seconds: float,
+    name: str = "",
+    measured: pd.DataFrame | None = None,
+    **counts: int,
 ) -> None:
-    with manifest(product, stage, partition, name):
-        pass
+    """Leave what a run leaves that took so many seconds, and the metrics that it wrote."""
+    with manifest(product, stage, partition, name) as record:
+        record.counts = counts
+        if measured is not None:
+            record.write(Lake(product.name), "metrics", measured)
     store, file = product_store(product.name), manifest_file(stage, name or partition)
     write_json(store, file, {**read_json(store, file), "seconds": seconds})
 
@@ -37,32 +46,32 @@ def leave_manifest(
 @pytest.fixture
 def lived(rain: Product) -> Product:
     """Return a product that lived three months: trained in the second, rejected in the third."""
-    lake = Lake(rain.name)
     for key, rows in (("2013-01-01", 5), ("2013-02-01", 4), ("2013-03-01", 3)):
         leave_manifest(rain, "ingest", key, 1.5)
-        leave_manifest(rain, "prepare", key, 0.5)
-        lake.replace("features", pd.DataFrame({"x": range(rows)}), key)
+        leave_manifest(rain, "prepare", key, 0.5, rows=rows)
     leave_manifest(rain, "search", "2013-02-01", 4.0, name="2013-02-01.cli-1.ridge")
-    lake.replace("quarantine", pd.DataFrame({"row": [1, 2]}), "2013-02-01")
-    lake.replace(
-        "metrics",
-        metrics(
-            "2013-02-01",
+    leave_manifest(rain, "validate", "2013-02-01", 0.0, quarantined=2)
+    leave_manifest(
+        rain,
+        "monitor",
+        "2013-02-01",
+        0.0,
+        measured=metrics(
             ("2013-02-01", "drift", "", math.nan, math.nan, "alert"),
             ("2013-02-01", "drift", "pressure", 0.30, 0.10, "alert"),
             ("2013-02-01", "drift", "humidity", 0.09, 0.02, "warn"),
             ("2013-02-01", "performance", "", math.nan, math.nan, "no_labels"),
         ),
-        "2013-02-01",
     )
-    lake.replace(
-        "metrics",
-        metrics(
-            "2013-03-01",
+    leave_manifest(
+        rain,
+        "monitor",
+        "2013-03-01",
+        0.0,
+        measured=metrics(
             ("2013-02-01", "performance", "", 0.64, 0.6, "ok"),
             ("2013-03-01", "drift", "", math.nan, math.nan, "ok"),
         ),
-        "2013-03-01",
     )
     for entry in (
         Entry("retrain_refused", "2013-01-01", "too few rows", details={"refusals": ["rows"]}),
@@ -104,6 +113,19 @@ def test_a_figure_measured_again_counts_as_it_was_measured_last(lived: Product) 
     ]
 
 
+def test_what_a_run_left_that_was_cut_off_is_not_in_the_timeline(lived: Product) -> None:
+    before = timeline(lived)
+    lake = Lake(lived.name)
+    for key in ("2013-03-01", "2013-04-01"):
+        worse = metrics((key, "drift", "", math.nan, math.nan, "alert"))
+        lake.replace("metrics", worse, key, run="cut off")
+        lake.replace("features", pd.DataFrame({"x": range(90)}), key, run="cut off")
+    after = timeline(lived)
+    assert [row.rows for row in after] == [row.rows for row in before] == [5, 4, 3]
+    # those of March are being replaced: what they said is not known for now
+    assert [row.drift for row in after] == ["", "alert", ""]
+
+
 def test_a_product_that_has_not_run_has_no_timeline(rain: Product) -> None:
     assert timeline(rain) == []
     assert last_report(rain) is None
@@ -112,13 +134,12 @@ def test_a_product_that_has_not_run_has_no_timeline(rain: Product) -> None:
 def test_the_biggest_drift_is_the_one_furthest_over_its_bound() -> None:
     found = findings(
         metrics(
-            "2013-02-01",
             ("2013-02-01", "drift", "", math.nan, math.nan, "alert"),
             ("2013-02-01", "drift", "large", 0.50, 0.40, "alert"),
             ("2013-02-01", "drift", "far_over", 0.20, 0.05, "alert"),
             ("2013-02-01", "drift", "only_a_warning", 0.09, 0.01, "warn"),
             ("2013-02-01", "drift", "calm", 0.04, 0.001, "ok"),
-        )
+        ).assign(partition="2013-02-01")
     )
     assert found["2013-02-01"].drift_feature == "far_over"
 

@@ -12,7 +12,7 @@ from tests.left_rows import leave_rows
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import rows_of_run, vouched_rows
+from mlfactory.lake.vouched import completed_rows, rows_of_run, vouched_rows
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.product.loader import Product
 
@@ -129,3 +129,18 @@ def test_a_table_of_an_older_revision_is_no_table_without_rows(product: Product)
         vouched_rows("shop", "features", [FIRST])
     with pytest.raises(ContractError, match="older revision"):
         rows_of_run("shop", "features", FIRST, read_manifest("shop", "prepare", FIRST))
+
+
+def test_a_picture_shows_the_rows_of_completed_runs_and_stops_for_no_others(
+    product: Product,
+) -> None:
+    keys = [FIRST, SECOND, "2026-01-05"]
+    assert len(completed_rows("shop", "features", keys)) == 4
+    killed(product, FIRST)
+    assert set(completed_rows("shop", "features", keys, columns=["partition"])["partition"]) == {
+        SECOND
+    }
+    made_by_an_older_revision(product, FIRST)
+    assert len(completed_rows("shop", "features", keys)) == 2
+    product_store("shop").delete_all("features")
+    assert completed_rows("shop", "features", keys, columns=["id"]).empty
