@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
 
 from mlfactory.lake.catalog import LABELS, PARTITION
+from mlfactory.lake.due import all_due, fell_due, landings_of
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
@@ -24,7 +25,6 @@ from mlfactory.product.partitions import Calendar, Partition
 LABEL, AVAILABLE_AT = "label", "available_at"
 
 _LANDED = "__landed"
-_TICK = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,6 @@ def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:
     return found
 
 
-def landing_of(product: Product, due: datetime) -> Partition:
-    """Return the partition in which a label lands that is told from later rows, and due then."""
-    return product.calendar.containing(due)
-
-
 def overdue(product: Product, partition: Partition) -> list[Overdue]:
     """Return the partitions whose labels became overdue within `partition`, with their figures.
 
@@ -135,41 +130,6 @@ def overdue(product: Product, partition: Partition) -> list[Overdue]:
         if labelled < rows:
             found.append(Overdue(slot.key, rows, labelled, all_due(product, slot)))
     return found
-
-
-def fell_due(product: Product, partition: Partition, patience: timedelta) -> list[Partition]:
-    """Return the earlier partitions whose last label was due, and patience over, in `partition`."""
-    delay = product.spec.label.arrives_after + patience
-    if product.calendar.is_snapshot or not delay:
-        return []
-    calendar = product.calendar
-    first = calendar.containing(partition.start - delay)
-    last = calendar.containing(partition.end - delay)
-    return [
-        slot
-        for slot in calendar.span(first, last)
-        if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
-    ]
-
-
-def all_due(product: Product, slot: Partition) -> datetime:
-    """Return when the last label of a partition is due."""
-    return slot.end + product.spec.label.arrives_after
-
-
-def landings_of(product: Product, keys: Sequence[str]) -> list[str]:
-    """Return the partitions in which labels of the events of `keys` may have landed."""
-    delay = product.spec.label.arrives_after
-    if product.calendar.is_snapshot or not delay or not product.spec.features.history:
-        return sorted(set(keys))
-    found = set(keys)
-    for slot in map(product.calendar.parse, keys):
-        last = landing_of(product, slot.end + delay - _TICK)
-        found.update(
-            each.key
-            for each in product.calendar.span(landing_of(product, slot.start + delay), last)
-        )
-    return sorted(found)
 
 
 def _count(manifest: Mapping[str, Any], name: str) -> int:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mlfactory.lake.catalog import LABELS_OWED, owed_file
-from mlfactory.lake.labels import all_due, fell_due
+from mlfactory.lake.due import all_due, fell_due
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product

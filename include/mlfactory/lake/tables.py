@@ -10,9 +10,8 @@ import logging
 import random
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
@@ -32,6 +31,9 @@ from mlfactory.lake.delta import (
 from mlfactory.lake.remedies import instead_of_table
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -130,6 +132,9 @@ class Lake:
         """
         rows = self.arrow(table, partitions, columns=columns, version=version)
         if rows is None:
+            # only who reads frames waits for it to be loaded
+            import pandas as pd
+
             return pd.DataFrame(columns=list(columns or self.columns(table, ours=True)))
         frame: pd.DataFrame = rows.to_pandas().sort_values(
             PARTITION, kind="stable", ignore_index=True
@@ -256,7 +261,7 @@ class Lake:
     def _as_arrow(
         self, table: str, frame: pd.DataFrame | pa.Table, partition: str, run: str | None
     ) -> pa.Table:
-        if isinstance(frame, pd.DataFrame):
+        if not isinstance(frame, pa.Table):
             try:
                 frame = pa.Table.from_pandas(frame, preserve_index=False)
             except (pa.ArrowInvalid, pa.ArrowTypeError) as error:

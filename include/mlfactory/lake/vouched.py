@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from mlfactory.lake.catalog import FEATURES, LABELS, METRICS, PARTITION, PREDICTIONS, RUN
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 

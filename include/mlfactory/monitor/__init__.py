@@ -1,6 +1,5 @@
 """Monitor: drift, late performance and freshness of a partition; metrics, a report and alerts."""
 
-from mlfactory.monitor.service_levels import freshness_now
 from mlfactory.monitor.stage import MonitorResult, run
 
-__all__ = ["MonitorResult", "freshness_now", "run"]
+__all__ = ["MonitorResult", "run"]

@@ -6,10 +6,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.labels import overdue
-from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import completed_rows
+from mlfactory.lake.newest import newest_event
 from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA, OK, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -17,9 +15,6 @@ from mlfactory.product.partitions import Partition
 LEAST_LABELLED = 0.8
 """Share of a partition's events whose label must have come once labels are overdue. Some events
 never get one, such as a flight that was cancelled."""
-
-_LOOKED_BACK = 400
-"""Partitions that are looked through for the newest event, where the newest ones have none."""
 
 
 def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> Finding | None:
@@ -37,20 +32,8 @@ def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> 
     if event_time in current and len(times := current[event_time].dropna()):
         newest = times.max().to_pydatetime()
     if newest is None:
-        newest = _newest_event(product, partition)
+        newest = newest_event(product, partition)
     return _aged(product, partition, newest)
-
-
-def freshness_now(product: Product, now: datetime) -> Finding | None:
-    """Return the age in hours of the newest event at the end of the newest partition over at `now`.
-
-    It asks the lake alone, and no stage of the chain that it watches: that partition may never
-    have been run. None for a snapshot. With nothing in the lake the state is `no_data`.
-    """
-    if product.calendar.is_snapshot or product.spec.features.event_time is None:
-        return None
-    partition = product.calendar.newest_over(now)
-    return _aged(product, partition, _newest_event(product, partition))
 
 
 def labels_in_time(product: Product, partition: Partition) -> list[Finding]:
@@ -79,15 +62,3 @@ def _aged(product: Product, partition: Partition, newest: datetime | None) -> Fi
     age = (partition.end - newest).total_seconds() / 3600
     state = None if bound is None else OK if age <= bound else ALERT
     return Finding(partition.key, FRESHNESS, value=age, bound=bound, state=state)
-
-
-def _newest_event(product: Product, partition: Partition) -> datetime | None:
-    lake, column = Lake(product.name), str(product.spec.features.event_time)
-    looked_at = {slot.key for slot in product.calendar.back(partition, _LOOKED_BACK)}
-    # sorted, so that the last one with a row holds the newest event
-    for key in reversed([key for key in lake.partitions(FEATURES) if key in looked_at]):
-        # rows that a run left which was cut off are no news
-        times = completed_rows(product.name, FEATURES, [key], columns=[column])[column].dropna()
-        if len(times):
-            return times.max().to_pydatetime()  # type: ignore[no-any-return]
-    return None

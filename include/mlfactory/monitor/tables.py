@@ -8,7 +8,8 @@ from datetime import datetime
 import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, PREDICTIONS
-from mlfactory.lake.labels import known_among, label_columns, landings_of
+from mlfactory.lake.due import landings_of
+from mlfactory.lake.labels import known_among, label_columns
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product

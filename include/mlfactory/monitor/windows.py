@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from mlfactory.lake.labels import landing_of
+from mlfactory.lake.due import landing_of
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.product.defaults import JUDGED_OVER
 from mlfactory.product.loader import Product

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from mlfactory.lake import ledger
+from mlfactory.lake.newest import newest_event
 from mlfactory.lake.owed import owed_by
 from mlfactory.lake.requests import unanswered
 from mlfactory.lake.staleness import STAGES
@@ -27,6 +28,7 @@ _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
 """How many of the newest partitions are run by themselves where they are missing. Older ones are
 told and left to a person: a product whose history was replayed in part is not run to its end."""
 
+_HOUR = timedelta(hours=1)
 _MOST_MISSING = 10_000
 _SHOWN = 5
 
@@ -159,21 +161,18 @@ def _unread(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
 
 def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     """Give the alarm of data that is too old, whether or not any stage ran lately."""
-    if product.spec.monitor.slo.freshness is None or _has_ended(product, now):
+    bound = product.spec.monitor.slo.freshness
+    if bound is None or _has_ended(product, now) or not any(done.values()):
         return
-    if not any(done.values()):
+    if product.calendar.is_snapshot or product.spec.features.event_time is None:
         return
-    # it loads what draws reports, which no other gap needs
-    from mlfactory import monitor
-
-    found = monitor.freshness_now(product, now - PATIENCE)
-    if found is None or found.state == "ok":
-        return
-    if found.value is None:
+    about = product.calendar.newest_over(now - PATIENCE)
+    newest = newest_event(product, about)
+    if newest is None:
         yield Gap(OLD, "", "", "no partition has an event")
-        return
-    words = f"the newest event is {found.value:,.0f} h older than the end of {found.about}"
-    yield Gap(OLD, "", "", f"{words}, bound {found.bound:,.0f} h")
+    elif about.end - newest > bound:
+        age = f"{(about.end - newest) / _HOUR:,.0f} h older than the end of {about}"
+        yield Gap(OLD, "", "", f"the newest event is {age}, bound {bound / _HOUR:,.0f} h")
 
 
 def _has_ended(product: Product, now: datetime) -> bool:

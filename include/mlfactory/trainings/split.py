@@ -15,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels, landings_of
+from mlfactory.lake.due import landings_of
+from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
 from mlfactory.lake.tables import Lake
 from mlfactory.product.gates import BeatsGate, SliceGate
 from mlfactory.product.loader import Product

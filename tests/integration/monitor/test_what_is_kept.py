@@ -13,6 +13,7 @@ from tests.left_rows import leave_rows
 from mlfactory import monitor, retrain
 from mlfactory.lake.catalog import FEATURES, PREDICTIONS, training_file
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.newest import newest_event
 from mlfactory.lake.store import product_store
 from mlfactory.product.loader import Product
 from mlfactory.registry.connection import client
@@ -160,15 +161,13 @@ def test_the_page_says_what_the_card_says_of_the_fitted_rows(served):
     assert f"2013-01-01 and 2013-02-01 ({fitted:,} rows)" in page
 
 
-def test_freshness_now_asks_the_lake_and_no_stage(served):
-    # nothing was ever run of April, and nobody has to run it for the alarm to come
-    now = pd.Timestamp("2013-05-01T00:00Z").to_pydatetime()
-    found = monitor.freshness_now(served.product, now)
-    assert found is not None
-    assert (found.about, found.state, round(found.value or 0)) == ("2013-04-01", "alert", 722)
-    assert monitor.freshness_now(served.product, served.month(3).end).state == "ok"  # type: ignore[union-attr]
+def test_the_newest_event_is_asked_of_the_lake_and_no_stage(served):
+    # nothing was ever run of April, and nobody has to run it
+    march = served.lake.read(FEATURES, ["2013-03-01"])[served.product.spec.features.event_time]
+    for month in (3, 4):
+        assert newest_event(served.product, served.month(month)) == march.max()
     # rows of a run that was cut off before it left its manifest are no news
     rows = served.lake.read(FEATURES, ["2013-03-01"]).drop(columns=["partition", "_run"])
     later = rows.assign(at=rows["at"] + pd.Timedelta("31 days"))
     served.lake.replace(FEATURES, later, "2013-04-01", run="cut off")
-    assert monitor.freshness_now(served.product, now) == found
+    assert newest_event(served.product, served.month(4)) == march.max()

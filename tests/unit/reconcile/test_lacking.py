@@ -7,11 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from tests.left_rows import leave_rows
 from tests.unit.reconcile.conftest import NOW, PROMISE, Ran
 
 from mlfactory.cli.summary import summary
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import FEATURES, manifest_file
+from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.removal import remove_source
 from mlfactory.lake.requests import REQUEST
@@ -291,7 +292,7 @@ def test_data_too_old_is_told_once_though_nothing_runs(
     assert words == "no partition has an event"
     # the last event came in the morning; the rest of its partition was silent
     events = {"station": ["a"], "at": [datetime(2026, 3, 6, 6, tzinfo=UTC)]}
-    Lake("rain").replace(FEATURES, pa.table(events), "2026-03-06")
+    leave_rows(rain, "2026-03-06", features=pa.table(events))
     ((words, first),) = old(NOW)
     assert words == "the newest event is 90 h older than the end of 2026-03-09, bound 72 h"
     assert old(NOW - timedelta(days=1)) == []
