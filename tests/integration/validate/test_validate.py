@@ -2,103 +2,35 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from tests.integration.validate.conftest import (
+    BETWEEN,
+    IN_SET,
+    SPEC,
+    VISITS,
+    Judged,
+    chips,
+    file,
+    html,
+    page,
+    quarantine,
+    verdict,
+)
 
 from mlfactory import ingest, validate
 from mlfactory.lake.catalog import DATA_DOCS, validation_page
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import product_store, write_json
-from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, SpecError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.validate.rules import Rule
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.verdict import Count, judge
 
-SPEC = """
-apiVersion: mlfactory/v1
-name: shop
-partition: {{every: day, start: 2026-01-01}}
-sources:
-  orders: {{kind: csv, path: orders.csv, event_time: at, key: [id]}}
-  visits: {{kind: csv, path: visits.csv, event_time: at}}
-expect:
-  quarantine_budget: {budget}%
-  orders: [{rules}]
-features: {{key: [id], event_time: at, numeric: [price]}}
-label: {{column: bad, kind: binary}}
-"""
-IN_SET = "{type: expect_column_values_to_be_in_set, column: colour, value_set: [red, blue]}"
-BETWEEN = "{type: expect_column_values_to_be_between, column: price, min_value: 0}"
-ROWS = [f"{i},2026-01-01T10:00:00Z,{'red' if i % 2 else 'blue'},{i},{i + 1}" for i in range(50)]
-VISITS = "at,pages\n" + "".join(f"2026-01-0{day}T10:00:00Z,{day}\n" for day in (1, 2))
-
-Judged = Callable[..., validate.ValidateResult]
-Change = dict[int, str]
-
 pytestmark = pytest.mark.usefixtures("home")
-
-
-@pytest.fixture
-def judged(make_product: Callable[..., Product]) -> Judged:
-    """Give a function that lands orders, some of their lines changed, and validates them."""
-
-    def run(
-        *rules: str,
-        change: Change | None = None,
-        more: tuple[str, ...] = (),
-        budget: float = 10,
-        key: str = "2026-01-01",
-    ) -> validate.ValidateResult:
-        rows = list(ROWS)
-        for place, line in (change or {}).items():
-            rows[place] = line
-        text = "\n".join(["id,at,colour,price,paid", *rows, *more]) + "\n"
-        spec = SPEC.format(budget=budget, rules=", ".join(rules))
-        product = make_product(spec, files={"orders.csv": text, "visits.csv": VISITS})
-        partition = product.calendar.parse(key)
-        ingest.run(product, partition)
-        return validate.run(product, partition)
-
-    return run
-
-
-def quarantine() -> pd.DataFrame:
-    rows = Lake("shop").read("quarantine").sort_values(["partition", "source", "row"])
-    return rows.reset_index(drop=True)
-
-
-def reasons() -> dict[int, list[str]]:
-    return {
-        row: list(why)
-        for row, why in zip(quarantine()["row"], quarantine()["reasons"], strict=True)
-    }
-
-
-def file(name: str) -> str:
-    return product_store("shop").read(name).decode()
-
-
-def html() -> list[str]:
-    return [name for name in product_store("shop").list() if name.endswith(".html")]
-
-
-def page() -> str:
-    return file(validation_page("2026-01-01"))
-
-
-def chips() -> list[str]:
-    """Return the states that the page shows: the verdict, then that of each rule."""
-    return re.findall(r'class="chip[^>]*>\s*([\w ]+?)\s*<', page())
-
-
-def verdict() -> str:
-    """Return the verdict that the page shows."""
-    return chips()[0]
 
 
 def test_good_rows_pass_and_leave_page_docs_and_manifest(judged: Judged) -> None:
@@ -118,46 +50,6 @@ def test_the_page_needs_nothing_from_outside(judged: Judged) -> None:
     judged(IN_SET)
     assert "http://" not in page()
     assert "https://" not in page()
-
-
-def test_an_unknown_category_is_quarantined_with_column_value_and_rule(judged: Judged) -> None:
-    result = judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,<pink>,3,4"})
-    assert (result.verdict, result.quarantined) == ("pass_with_quarantine", 1)
-    [why] = reasons()[3]
-    assert why.startswith("colour='<pink>' breaks expect_column_values_to_be_in_set(")
-    record = json.loads(quarantine()["record"][0])
-    assert record == {
-        "id": 3,
-        "at": "2026-01-01T10:00:00+00:00",
-        "colour": "<pink>",
-        "price": 3,
-        "paid": 4,
-    }
-    assert "&lt;pink&gt;" in page()
-
-
-def test_a_cell_of_the_wrong_type_is_quarantined_with_its_text(judged: Judged) -> None:
-    judged(change={3: "3,2026-01-01T10:00:00Z,red,free,4"})
-    assert reasons() == {3: ["price='free' cannot be read as a number"]}
-    assert json.loads(quarantine()["record"][0])["price"] == "free"
-
-
-def test_an_infinite_number_is_quarantined_with_its_text(judged: Judged) -> None:
-    judged(change={3: "3,2026-01-01T10:00:00Z,red,2.5,4", 5: "5,2026-01-01T10:00:00Z,red,inf,4"})
-    assert reasons() == {5: ["price='inf' cannot be read as a number"]}
-    assert json.loads(quarantine()["record"][0])["price"] == "inf"
-
-
-def test_the_digest_of_a_row_is_of_that_row_alone(judged: Judged) -> None:
-    bad = {3: "3,2026-01-01T10:00:00Z,pink,3,4"}
-    judged(IN_SET, change=bad)
-    before = quarantine()
-    # another row has gaps in columns of whole numbers, which pandas makes floats
-    judged(IN_SET, change={**bad, 9: "9,2026-01-01T10:00:00Z,red,,"})
-    after = quarantine()
-    assert json.loads(after["record"][0])["price"] == 3
-    assert list(after["record"]) == list(before["record"])
-    assert list(after["digest"]) == list(before["digest"])
 
 
 def test_a_column_of_the_wrong_type_stops_the_partition(judged: Judged) -> None:
@@ -182,52 +74,6 @@ def test_cells_over_budget_are_told_by_column_with_the_type_they_need(
     assert "1 cells of 'paid' cannot be read as a whole number, such as 'x'" in said
     assert f"declare sources.orders.types: {{price: {kind}}} and land it anew" in said
     assert "(mlfactory reset shop --source orders)" in said
-
-
-def test_repeated_keys_over_budget_are_counted_with_their_columns(judged: Judged) -> None:
-    again = tuple(f"{i},2026-01-01T11:00:00Z,red,{i},4" for i in range(10))
-    with pytest.raises(ContractError, match=r"; 10 have the key \(id\) of another row") as caught:
-        judged(more=again)
-    assert "declare" not in str(caught.value)
-
-
-def test_of_rows_with_the_same_key_the_first_good_one_stays(judged: Judged) -> None:
-    bad_first = "3,2026-01-01T10:00:00Z,pink,3,4"
-    good_second = "3,2026-01-01T11:00:00Z,red,3,4"
-    good_third = "3,2026-01-01T12:00:00Z,red,3,4"
-    judged(IN_SET, change={3: bad_first}, more=(good_second, good_third))
-    found = reasons()
-    assert sorted(found) == [3, 51]
-    assert found[51] == ["id=3 is the key of another row as well"]
-    assert len(found[3]) == 2
-
-
-def test_every_reason_of_a_row_is_kept(judged: Judged) -> None:
-    judged(IN_SET, BETWEEN, change={3: "4,2026-01-01T10:00:00Z,pink,-1,x"})
-    found = reasons()
-    assert [why.split("=")[0] for why in found[3]] == ["paid", "colour", "price", "id"]
-
-
-def test_rules_about_several_columns_quarantine_rows(judged: Judged) -> None:
-    pair = (
-        "{type: expect_column_pair_values_a_to_be_greater_than_b, column_A: paid, column_B: price}"
-    )
-    compound = "{type: expect_compound_columns_to_be_unique, column_list: [price, paid]}"
-    judged(
-        pair,
-        compound,
-        change={3: "3,2026-01-01T10:00:00Z,red,9,3", 5: "5,2026-01-01T10:00:00Z,red,7,8"},
-    )
-    found = reasons()
-    assert sorted(found) == [3, 5, 7]
-    assert found[3][0].startswith("paid=3, price=9 breaks expect_column_pair")
-    assert found[5][0].startswith("price=7, paid=8 breaks expect_compound")
-
-
-def test_rows_that_a_rule_tolerates_are_not_quarantined(judged: Judged) -> None:
-    tolerant = IN_SET.replace("}", ", mostly: 0.9}")
-    result = judged(tolerant, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
-    assert (result.verdict, result.quarantined) == ("pass", 0)
 
 
 def test_rules_that_are_not_critical_are_reported_and_keep_their_rows(
@@ -409,25 +255,6 @@ def test_the_index_is_made_of_one_file_and_lists_the_partitions_before(judged: J
     assert set(json.loads(file(kept))) == {"2026-01-01", "2026-01-02"}
     index = file(f"{DATA_DOCS}/index.html")
     assert "2026-01-01" in index and "2026-01-02" in index
-
-
-def test_rows_without_a_time_count_against_the_budget(judged: Judged) -> None:
-    late = {i: f"{i},01/02/2026,red,{i},{i + 1}" for i in range(1, 50)}
-    with pytest.raises(ContractError, match=r"49 of 50 rows .* are bad") as caught:
-        judged(IN_SET, change=late)
-    assert "49 have no event time that can be read" in str(caught.value)
-    found = quarantine().set_index("row")
-    assert found.loc[1, "reasons"][0] == "at='01/02/2026' cannot be read as a time"
-    assert found.loc[1, "key"] == '{"id": 1}'
-    assert len(set(found["digest"])) == 49
-
-
-def test_a_row_without_a_time_is_quarantined_even_where_the_rule_is_a_warning(
-    judged: Judged,
-) -> None:
-    rule = "{type: expect_column_values_to_not_be_null, column: at, severity: warning}"
-    judged(rule, change={3: "3,,red,3,4"})
-    assert reasons() == {3: ["has no at"]}
 
 
 def test_what_was_not_ingested_to_the_end_is_not_judged(
