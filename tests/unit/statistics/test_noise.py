@@ -110,6 +110,22 @@ def test_a_few_groups_cannot_tell() -> None:
     assert not found.tells and found.needed == ENOUGH
 
 
+@pytest.mark.parametrize(("memory", "of_days"), [(0.0, 0.5), (0.8, 0.5), (0.0, 0.0)])
+def test_equals_pass_as_often_as_promised_where_customers_have_days(
+    memory: float, of_days: float
+) -> None:
+    """They passed in 1 % of cases: two cosines of days were all the freedom that there was."""
+    rng = np.random.default_rng(6)
+    day, passed = np.repeat(np.arange(30), 10), 0
+    for _ in range(2 * RUNS):
+        customer = rng.integers(40, size=len(day))
+        of_both = rng.normal(size=40)[customer] / 2 + of_days * series(rng, 30, memory)[day]
+        values = of_both + rng.normal(size=len(day))
+        found = noise((values - values.mean()) / len(day), day, customer)
+        passed += values.mean() > found.reach(0.05)
+    assert 0.025 <= passed / (2 * RUNS) <= 0.1
+
+
 def test_two_days_and_what_is_undefined_tell_nothing() -> None:
     for found in (
         chance_of(np.array([1.0, 2.0]), np.arange(2)),
