@@ -13,7 +13,8 @@ from mlfactory.statistics.noise import noise
 
 RUNS = 2000
 LEVEL = 0.05
-DAYS = (5, 14, 21, 30, 60, 168, 336)
+DAYS = (5, 14, 21, 28, 60, 168, 336)
+STORMS, LOSS = 1 / 20, 10.0
 WEEK = np.array([0.6, 0.6, 0.6, 0.6, 0.6, -1.5, -1.5])
 
 WORLDS = {
@@ -24,6 +25,7 @@ WORLDS = {
     "a weekly cycle": (0.0, 0.0),
     "rare large gains": (0.0, 0.0),
     "rare large losses": (0.0, 0.0),
+    "storm days": (0.0, 0.0),
     "0.5 sd better": (0.0, 0.5),
     "1 sd better": (0.0, 1.0),
     "2 sd better": (0.0, 2.0),
@@ -39,7 +41,9 @@ def sections() -> list[Section]:
             f"How often a mean of days is found above 0 ({RUNS:,} series), in %. Its truth is 0 "
             "but in the last three columns, where it is a share of the standard deviation of a "
             "day. With fewer than 14 days a gate that does not pass cannot tell. Weeks are five "
-            "good days and two bad; skew days are exponential ones (skewness 2).",
+            "good days and two bad; rare gains and losses are exponential days (skewness 2). Of "
+            f"storm days one in {1 / STORMS:.0f} loses {LOSS:.0f} standard deviations of the "
+            "others: a hold-out without one cannot know of it.",
             ("days", *WORLDS),
             tuple(
                 ((str(days),), tuple(partial(passing, days, name) for name in WORLDS))
@@ -66,6 +70,8 @@ def _values(name: str, days: int, rng: np.random.Generator) -> npt.NDArray[np.fl
     if name.startswith("rare"):
         skew = rng.exponential(size=days) - 1
         return skew if name.endswith("gains") else -skew
+    if name == "storm days":
+        return rng.normal(size=days) - LOSS * ((rng.random(days) < STORMS) - STORMS)
     shocks = rng.normal(size=days)
     shocks[1:] *= np.sqrt(1 - memory**2)
     values = mean + lfilter([1.0], [1.0, -memory], shocks)

@@ -37,8 +37,8 @@ class Case:
 CASES = (
     Case("hour", "h", 504, 24, 20),
     Case("hour, one week learned", "h", 168, 24, 20),
-    Case("day", "D", 42, 1, 100),
-    Case("day, 14 days", "D", 42, 14, 24),
+    Case("day", "D", 56, 1, 100),
+    Case("day, 28 days", "D", 56, 28, 24),
     Case("week", "D", 154, 7, 40),
     Case("month", "D", 150, 30, 20),
     Case("month, two learned", "D", 60, 30, 20),

@@ -33,6 +33,7 @@ KINDS = {
     "days of unequal size": {"effect": EFFECT, "uneven": True},
     "memory 0.5": {"effect": EFFECT, "memory": 0.5},
     "memory 0.8": {"effect": EFFECT, "memory": 0.8},
+    "days and 40 customers": {"effect": EFFECT, "customers": 40},
 }
 SNAPSHOTS = {
     "independent rows": World(rows=600),
@@ -138,7 +139,7 @@ def covers(metrics: tuple[str, ...], world: World) -> tuple[str, ...]:
     rng = np.random.default_rng(13)
     long = World(rows=200_000) if not world.days else replace(world, days=10_000, rows=20)
     if world.customers:
-        long = replace(world, rows=200_000, customers=10_000, uneven=False)
+        long = replace(long, customers=10_000, uneven=False)
     endless = pair(long, _kind(metrics), np.random.default_rng(1))[0]
     truth = {metric: measure(endless, metric) for metric in metrics}
     held, defined = (dict.fromkeys(metrics, 0) for _ in range(2))

@@ -26,7 +26,8 @@ class World:
         rows: of a day, or all of a snapshot.
         effect: standard deviation of the effect of a day, or of a customer.
         memory: correlation of the effects of neighbouring days.
-        customers: who the rows of a snapshot belong to; 0 is each to itself.
+        customers: who the rows belong to, by whom the models differ as well where there are days;
+            0 is each to itself.
         uneven: whether some days or customers have many more rows than others.
     """
 
@@ -42,6 +43,8 @@ def pair(world: World, kind: str, rng: np.random.Generator, gain: float = 0.0) -
     """Return two models' answers; the first is better by `gain`, a share of error or of skill."""
     unit, blocks, groups = _units(world, rng)
     effects = _effects(world, int(unit.max()) + 1, rng)[unit]
+    if blocks is not None and groups is not None:
+        effects = effects + rng.normal(0, world.effect, world.customers)[groups]
     made = []
     if kind == "regression":
         y = rng.normal(0, 1, len(unit))
@@ -66,7 +69,8 @@ def _units(world: World, rng: np.random.Generator):
         if world.uneven:
             sizes = np.maximum(1, rng.gamma(0.7, world.rows / 0.7, world.days)).astype(int)
         day = np.repeat(np.arange(world.days), sizes)
-        return day, day, None
+        groups = rng.integers(world.customers, size=len(day)) if world.customers else None
+        return day, day, groups
     if not world.customers:
         return np.arange(world.rows), None, None
     weights = rng.gamma(0.7, 1, world.customers) if world.uneven else np.ones(world.customers)
