@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -29,6 +30,23 @@ def test_what_is_done_in_time_is_left_alone() -> None:
         assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.setitimer(signal.ITIMER_REAL, *timer) == (0, 0)
+
+
+def test_it_is_out_of_time_also_where_what_was_raised_became_another_error() -> None:
+    with pytest.raises(OutOfTime), cut_off_after(0.05):
+        try:
+            time.sleep(5)
+        except BaseException as error:
+            raise ValueError("made of it, as numpy does within its C") from error
+
+
+def test_what_was_raised_and_forgotten_is_raised_again() -> None:
+    began = time.perf_counter()
+    with pytest.raises(OutOfTime), cut_off_after(0.05):
+        with suppress(BaseException):
+            time.sleep(5)
+        time.sleep(20)
+    assert time.perf_counter() - began < 5
 
 
 def test_an_error_of_ones_own_stays_what_it_is() -> None:

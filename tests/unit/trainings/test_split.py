@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from tests.left_rows import leave_rows
+from tests.left_rows import leave_history, leave_rows
 from tests.unit.train.conftest import Parcels, snapshot_spec
 
 from mlfactory.lake.catalog import manifest_file
@@ -72,12 +72,18 @@ def test_days_with_late_labels_can_be_trained_with_the_defaults(home, make_produ
     product = make_product(DEFAULTS.format(delay=delay))
     calendar = product.calendar
     first = calendar.parse("2026-01-01")
-    for day in calendar.span(first, calendar.shift(first, 91)):
-        times = pd.date_range(day.start, periods=24, freq="h", unit="us")
-        rows = pd.DataFrame({"parcel": [f"{day.key}/{hour}" for hour in range(24)], "at": times})
-        known = times + product.spec.label.arrives_after
-        truth = rows.assign(label=[0.0, 1.0] * 12, available_at=known)
-        leave_rows(product, day.key, features=rows.assign(weight=1.0), labels=truth)
+    day = calendar.shift(first, 91)
+    times = pd.date_range(first.start, day.end, freq="h", unit="us", inclusive="left")
+    keys = times.strftime("%Y-%m-%d")
+    rows = pd.DataFrame({"parcel": times.strftime("%Y-%m-%d/%H"), "at": times, "partition": keys})
+    truth = pd.DataFrame({"label": np.arange(len(rows)) % 2.0})
+    truth["available_at"] = times + product.spec.label.arrives_after
+    leave_history(
+        product,
+        "prepare",
+        features=rows.assign(weight=1.0),
+        labels=pd.concat([rows, truth], axis=1),
+    )
     found = plan(product, day)
     assert found.problem == ""
     # of two weeks held out hardly a better model is told from a lucky one
