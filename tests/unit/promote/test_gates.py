@@ -5,80 +5,23 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from tests.unit.promote.evidences import (
+    OF_VALUES,
+    ROWS,
+    TERMS,
+    WITH_COSTS,
+    answers,
+    built_in,
+    made,
+    noisy,
+    only,
+)
 
 from mlfactory.product.gates import BeatsGate, BoundGate, SliceGate
-from mlfactory.product.metrics import metrics_for
-from mlfactory.promote.comparing import slices, spent
-from mlfactory.promote.evidence import Evidence, GateResult, Terms
+from mlfactory.promote.comparing import spent
 from mlfactory.promote.gates import BUILT_IN, judged
-from mlfactory.promote.latency import Latency
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.statistics.metrics import Outcome
-from mlfactory.statistics.naive import naive_of, naive_outcome
-
-ROWS = 400
-TERMS = Terms("day", "roc_auc", min_holdout=100, least_of_a_class=20)
-OF_VALUES = replace(TERMS, main_metric="mae")
-WITH_COSTS = replace(TERMS, main_metric="cost")
-
-
-def answers(skill: float, seed: int = 0) -> Outcome:
-    """Return 400 rows of 20 days, scored by a model that mixes truth and noise."""
-    random = np.random.default_rng(seed)
-    y = random.permutation(np.arange(ROWS) % 2).astype(float)
-    noise = np.random.default_rng(1).random(ROWS)
-    scores = skill * y + (1 - skill) * noise
-    decisions = (scores >= 0.5).astype(float)
-    blocks = np.arange(ROWS, dtype=np.intp) // 20
-    return Outcome("binary", y, scores, decisions, costs=(60.0, 12.0), blocks=blocks)
-
-
-def noisy(by: float) -> Outcome:
-    """Return answers that are little better than those of skill 0.1, if at all."""
-    near = answers(0.11)
-    return replace(near, scores=near.scores + np.random.default_rng(4).normal(0, by, ROWS))
-
-
-def constants(of: Outcome) -> dict[str, Outcome]:
-    """Return the same rows answered by the best constant of each metric."""
-    known = naive_of(of.y, of.kind)
-    metrics = metrics_for(of.kind, costs=of.costs is not None)
-    return {metric: naive_outcome(of, metric, known) for metric in metrics}
-
-
-def made(candidate: Outcome, reference: Outcome | None = None) -> Evidence:
-    return Evidence(
-        candidate=candidate,
-        reference=reference,
-        constant=constants(candidate),
-        reference_name="champion 1" if reference else "the naive answer",
-        unfair="",
-        slices={},
-        latency=None,
-        trouble="",
-        cutoff="2024-01-03",
-        champion_cutoff="2024-01-02",
-    )
-
-
-@pytest.fixture
-def evidence() -> Evidence:
-    regions = np.tile(np.repeat(["north", "south", "east"], [10, 9, 1]), 20)
-    return replace(
-        made(answers(0.3), answers(0.1)),
-        slices={"region": pd.Series(regions)},
-        latency=Latency(2.0, 9.0, 200),
-    )
-
-
-def only(
-    gate: BoundGate | BeatsGate | SliceGate, evidence: Evidence, terms: Terms = TERMS
-) -> GateResult:
-    return judged((gate,), evidence, terms)[-1]
-
-
-def built_in(name: str, evidence: Evidence, terms: Terms = TERMS) -> GateResult:
-    return judged((), evidence, terms)[BUILT_IN.index(name)]
 
 
 def test_a_bound_is_kept_or_broken_by_the_figure_itself(evidence):
@@ -219,93 +162,6 @@ def test_all_later_tries_on_the_same_rows_share_half_as_much_again():
     assert shares[0] == 0.05 and shares[1] == pytest.approx(0.0125)
     assert sum(shares) < 0.075
     assert spent(0.05, 0.2) == 0.05 > spent(0.05, 0.7)
-
-
-def test_a_slice_that_is_worse_beyond_chance_stops_and_small_ones_are_named(evidence):
-    south = np.asarray(evidence.slices["region"] == "south")
-    scores = np.where(south, 1 - evidence.candidate.scores, evidence.candidate.scores)
-    broken = replace(evidence, candidate=replace(evidence.candidate, scores=scores))
-    gate = SliceGate(metric="roc_auc", slice="region", drop_at_most=0.03)
-    result = only(gate, broken)
-    assert result.state == "failed" and result.figure > 0.03
-    assert "region=south fares worst of 2 slices: it loses" in result.why
-    assert (
-        "1 cannot be judged (under 50 rows or 20 of a class, of one day, or undefined): east"
-        in result.why
-    )
-    assert result.low <= result.figure <= result.high
-    assert only(gate, evidence).passed
-    assert "it gains" in only(gate, evidence).why
-
-
-def test_an_equal_model_is_rarely_stopped_however_many_slices():
-    stopped = []
-    for seed in range(24):
-        rng = np.random.default_rng(seed)
-        y, names = rng.normal(size=600), pd.Series(np.arange(600) % 12).astype(str)
-        ours, theirs = (
-            Outcome("regression", y, y + error, y + error) for error in rng.normal(size=(2, 600))
-        )
-        evidence = replace(made(ours, theirs), slices={"shop": names})
-        gate = SliceGate(metric="mae", slice="shop", drop_at_most=0.0)
-        stopped.append(slices(gate, evidence, 1).state == "failed")
-    # were each judged as if it were alone, 12 of them would stop 46 %
-    assert np.mean(stopped) <= 0.2
-
-
-def test_the_chance_of_a_wrong_stop_is_shared_among_all_gates_of_slices(evidence):
-    gate = SliceGate(metric="roc_auc", slice="region", drop_at_most=0.0)
-    other = SliceGate(metric="brier", slice="region", drop_at_most=0.0)
-    alone, one, two = only(gate, evidence), *judged((gate, other), evidence, TERMS)[-2:]
-    # less is shared out to each, so each is less sure of its slices
-    assert one.low < alone.low and one.high > alone.high
-    assert [slices(each, evidence, 2) for each in (gate, other)] == [one, two]
-
-
-def test_a_slice_that_is_much_worse_is_found_among_twenty():
-    rng = np.random.default_rng(0)
-    y, names = rng.normal(size=2000), np.repeat(np.arange(20), 100)
-    ours, theirs = rng.normal(size=(2, 2000)) * np.where(names == 7, [[2.0], [1.0]], 1.0) + y
-    evidence = replace(
-        made(*(Outcome("regression", y, guess, guess) for guess in (ours, theirs))),
-        slices={"shop": pd.Series(names.astype(str))},
-    )
-    result = only(SliceGate(metric="mae", slice="shop", drop_at_most=0.1), evidence, OF_VALUES)
-    assert result.state == "failed" and "shop=7 fares worst of 20 slices" in result.why
-
-
-@pytest.mark.parametrize("metric", ["roc_auc", "recall", "average_precision"])
-def test_slices_with_a_handful_of_a_class_stop_nobody_and_are_named(metric):
-    names = np.repeat(np.arange(10), 200).astype(str)
-    states = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        y = (rng.random(2000) < 0.02).astype(float)
-        base = 1.5 * y + rng.normal(size=2000)
-        ours, theirs = (
-            Outcome("binary", y, 1 / (1 + np.exp(-scores)), (scores > 1.2).astype(float))
-            for scores in base + 0.7 * rng.normal(size=(2, 2000))
-        )
-        evidence = replace(made(ours, theirs), slices={"shop": pd.Series(names)})
-        result = slices(SliceGate(metric=metric, slice="shop", drop_at_most=0.0), evidence, 1)
-        states.append(result.state)
-    assert "failed" not in states
-    assert "10 cannot be judged (under 50 rows or 20 of a class" in result.why
-
-
-def test_a_slice_needs_rows_that_both_said_to_be_1_for_a_precision(evidence):
-    silent = replace(evidence.reference, decisions=np.arange(ROWS) % 40 == 0)
-    gate = SliceGate(metric="precision", slice="region", drop_at_most=0.0)
-    assert only(gate, evidence).state != "cannot_tell"
-    assert only(gate, replace(evidence, reference=silent)).state == "cannot_tell"
-
-
-def test_where_every_slice_is_small_nothing_can_be_told(evidence):
-    few = replace(evidence, slices={"region": pd.Series(np.arange(ROWS).astype(str))})
-    result = only(SliceGate(metric="roc_auc", slice="region", drop_at_most=0.0), few)
-    assert (result.state, result.figure, result.compared) == ("cannot_tell", None, False)
-    assert result.why.startswith("no slice of region can be judged; 400 cannot be judged")
-    assert result.why.endswith(", ...")
 
 
 def test_the_built_in_gates_are_always_there(evidence):
