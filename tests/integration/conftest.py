@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,15 +20,18 @@ def home(
     lake_place: str,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
-) -> Path:
+) -> Iterator[Path]:
     """Give an empty folder for all state of the test, whose lake may lie on S3."""
-    if lake_place == "s3":
-        server = request.getfixturevalue("s3_server")
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setenv("MLFACTORY_LAKE", f"s3://{server.bucket}/{uuid4().hex}")
-        settings.cache_clear()
-    return home
+    if lake_place != "s3":
+        yield home
+        return
+    server, prefix = request.getfixturevalue("s3_server"), uuid4().hex
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("MLFACTORY_LAKE", f"s3://{server.bucket}/{prefix}")
+    settings.cache_clear()
+    yield home
+    server.clear(prefix)
 
 
 @pytest.fixture

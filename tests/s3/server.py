@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
+
 KINDS = ("moto", "radosgw")
 
 
@@ -18,6 +20,21 @@ class S3Server:
 
     bucket: str
     environment: dict[str, str]
+
+    def clear(self, prefix: str) -> None:
+        """Delete all below a prefix: moto looks through every key of a bucket to list a few."""
+        client = boto3.client(
+            "s3",
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            region_name=self.environment["AWS_REGION"],
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+        )
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+        for page in pages:
+            keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
+            if keys:
+                client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
 
 
 @contextmanager
