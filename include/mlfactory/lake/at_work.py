@@ -5,12 +5,15 @@ takes those away first that it was told not to care about: work that does not fi
 end knows that what it made is gone. Who goes through a span of partitions notes where that begins,
 for the partitions behind it are on their way though no run of them is there yet.
 
-A note holds nobody up for ever: one of this machine ends with its process, and one of another
-machine is believed until the moment that it names.
+A note holds nobody up for ever: it ends with its process where that can be looked for, and is
+believed until the moment that it names where it cannot, as in another container or on another
+machine. Who looks leaves it where it is: only its owner and a removal take notes away, for a
+missing note is what tells of a removal.
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,9 +21,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlfactory.lake.catalog import AT_WORK, work_file
-from mlfactory.lake.processes import is_dead, is_of_this_machine, this_process
-from mlfactory.lake.store import parsed, product_store, write_json
-from mlfactory.product.errors import UsageError
+from mlfactory.lake.processes import Process, from_json, has_ended, this_process
+from mlfactory.lake.store import Store, parsed, product_store, write_json
+from mlfactory.product.errors import FactoryError, UsageError
+
+_LOG = logging.getLogger(__name__)
 
 _LONGEST = timedelta(hours=36)
 """No work takes longer: it is what a run of the longest training may take."""
@@ -38,7 +43,7 @@ class Work:
     """
 
     what: str
-    process: str
+    process: Process
     until: str
     first: str = ""
 
@@ -48,6 +53,8 @@ def at_work(
     product: str, what: str, *, name: str = "", first: str = "", believed: timedelta = _LONGEST
 ) -> Iterator[Callable[[], None]]:
     """Note that something is being done, while it is.
+
+    A note that cannot be taken away in the end is left: what was done is done, or has failed.
 
     Args:
         name: of the note, for who asks `refuse_removed`; one of its own by default.
@@ -67,20 +74,27 @@ def at_work(
     try:
         yield tell
     finally:
-        store.delete(file)
+        _take_away(store, file)
 
 
 def under_way(product: str) -> list[Work]:
-    """Return what is being done to a product; notes of what was killed are cleared away."""
+    """Return what is being done to a product; what is known to be killed is left out.
+
+    Raises:
+        IntegrityError: if a note is none.
+    """
     store = product_store(product)
-    now, found = datetime.now(UTC), []
-    for file, content in store.read_many(store.list(AT_WORK)).items():
-        work = Work(**parsed(content, store.address(file)))
-        if is_dead(work.process):
-            store.delete(file)
-        elif is_of_this_machine(work.process) or datetime.fromisoformat(work.until) > now:
-            found.append(work)
-    return found
+    found = store.read_many(store.list(AT_WORK))
+    works = [_work(content, store.address(file)) for file, content in found.items()]
+    return [work for work in works if goes_on(work.process, work.until)]
+
+
+def goes_on(process: Process, until: str) -> bool:
+    """Tell whether a process lives, or is believed to until a moment where nobody can tell."""
+    ended = has_ended(process)
+    if ended is None:
+        return datetime.fromisoformat(until) > datetime.now(UTC)
+    return not ended
 
 
 def refuse_removed(product: str, name: str, what: str) -> None:
@@ -98,3 +112,15 @@ def refuse_removed(product: str, name: str, what: str) -> None:
             f"{product}: what {what} read or wrote was removed by a reset while it was at work",
             remedy="run it again, from the first stage on",
         )
+
+
+def _work(content: bytes, address: str) -> Work:
+    fields = parsed(content, address)
+    return Work(**{**fields, "process": from_json(fields.get("process"), address)})
+
+
+def _take_away(store: Store, file: str) -> None:
+    try:
+        store.delete(file)
+    except (FactoryError, OSError) as error:
+        _LOG.warning("the note of ended work %s cannot be deleted: %s", store.address(file), error)

@@ -19,7 +19,7 @@ from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag, ViewType
 from mlflow.exceptions import MlflowException
 
-from mlfactory.lake.processes import this_process
+from mlfactory.lake.processes import as_text, this_process
 from mlfactory.product.loader import Product
 from mlfactory.registry import artifacts
 from mlfactory.registry.abandoned import PROCESS, dies_with_this_process
@@ -237,9 +237,10 @@ def _running(run_id: str) -> str:
     run = client().get_run(run_id)
     if run.info.status != "RUNNING":
         client().update_run(run_id, status="RUNNING")
-    if run.data.tags.get(PROCESS, this_process()) != this_process():
+    here = as_text(this_process())
+    if run.data.tags.get(PROCESS, here) != here:
         # it was begun by a process that has ended, and goes on in this one
-        client().set_tag(run_id, PROCESS, this_process())
+        client().set_tag(run_id, PROCESS, here)
     return run_id
 
 

@@ -2,34 +2,26 @@
 
 from __future__ import annotations
 
-import platform
-import subprocess
-import sys
-from collections.abc import Iterator
+import logging
+from dataclasses import asdict, replace
 from datetime import timedelta
 
 import pytest
 
 from mlfactory.lake.at_work import Work, at_work, refuse_removed, under_way
 from mlfactory.lake.catalog import work_file
-from mlfactory.lake.processes import described, is_dead, this_process
-from mlfactory.lake.store import product_store, read_json, write_json
-from mlfactory.product.errors import UsageError
+from mlfactory.lake.processes import Process, this_process
+from mlfactory.lake.store import FolderStore, product_store, read_json, write_json
+from mlfactory.product.errors import ContractError, IntegrityError, ServiceError, UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
 
 SECOND = timedelta(seconds=1)
+ANOTHER = Process("another", 1, 1, boot="another start")
 
 
-@pytest.fixture
-def dead() -> Iterator[str]:
-    """Give the name of a process that has ended."""
-    code = "from mlfactory.lake.processes import this_process; print(this_process())"
-    yield subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
-
-
-def left_by(process: str, until: str = "2999-01-01T00:00:00+00:00") -> None:
-    content = {"what": "ingest", "process": process.strip(), "until": until, "first": ""}
+def left_by(process: Process, until: str = "2999-01-01T00:00:00+00:00") -> None:
+    content = {"what": "ingest", "process": asdict(process), "until": until, "first": ""}
     write_json(product_store("shop"), work_file("left"), content)
 
 
@@ -37,7 +29,7 @@ def test_work_is_under_way_until_it_ends_well_or_not() -> None:
     with pytest.raises(RuntimeError), at_work("shop", "ingest of 2026-01-01", first="2026-01-01"):
         (work,) = under_way("shop")
         assert (work.what, work.first) == ("ingest of 2026-01-01", "2026-01-01")
-        assert described(work.process).endswith(f" of {platform.node()}")
+        assert work.process == this_process()
         raise RuntimeError
     assert under_way("shop") == []
     assert product_store("shop").list() == []
@@ -48,23 +40,29 @@ def test_two_works_at_once_are_two() -> None:
         assert {work.what for work in under_way("shop")} == {"one", "other"}
 
 
-def test_the_note_of_a_process_that_was_killed_is_cleared_away(dead: str) -> None:
-    left_by(dead)
+def test_the_note_of_a_process_that_was_killed_says_nothing() -> None:
+    left_by(replace(this_process(), begun=1))
     assert under_way("shop") == []
-    assert product_store("shop").list() == []
 
 
-def test_the_number_of_a_dead_process_may_be_that_of_another_one_by_now() -> None:
-    machine, number, begun = this_process().split()
-    assert not is_dead(f"{machine} {number} {begun}")
-    assert is_dead(f"{machine} {number} {int(begun) - 1000}")
-    assert not is_dead(f"another {number} {int(begun) - 1000}")
+@pytest.mark.parametrize("until", ["2026-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00"])
+@pytest.mark.parametrize(
+    "process",
+    [this_process(), replace(this_process(), begun=1), ANOTHER],
+    ids=["alive", "dead", "unknown"],
+)
+def test_who_looks_takes_no_note_away_for_the_work_may_live_all_the_same(
+    process: Process, until: str
+) -> None:
+    left_by(process, until)
+    under_way("shop")
+    refuse_removed("shop", "left", "ingest")
 
 
 def test_of_another_machine_it_is_believed_until_the_moment_it_names() -> None:
-    left_by("another 1 1", until="2999-01-01T00:00:00+00:00")
+    left_by(ANOTHER, until="2999-01-01T00:00:00+00:00")
     assert [work.what for work in under_way("shop")] == ["ingest"]
-    left_by("another 1 1", until="2026-01-01T00:00:00+00:00")
+    left_by(ANOTHER, until="2026-01-01T00:00:00+00:00")
     assert under_way("shop") == []
 
 
@@ -76,6 +74,27 @@ def test_what_takes_longer_than_it_is_believed_says_so_anew() -> None:
         tell()
         again = Work(**read_json(product_store("shop"), file))
     assert again.process == first.process and again.until >= first.until
+
+
+def test_a_note_that_is_none_is_told_by_its_file() -> None:
+    write_json(product_store("shop"), work_file("mine"), {"what": "ingest", "process": "a 1 2"})
+    with pytest.raises(IntegrityError, match=r"at_work/mine.json names no process: 'a 1 2'"):
+        under_way("shop")
+
+
+@pytest.mark.parametrize("trouble", [ServiceError("S3 is away"), PermissionError("read-only")])
+def test_a_note_that_cannot_be_deleted_neither_fails_the_work_nor_hides_why_it_failed(
+    trouble: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refused(store: FolderStore, name: str) -> None:
+        raise trouble
+
+    monkeypatch.setattr(FolderStore, "delete", refused)
+    with caplog.at_level(logging.WARNING), at_work("shop", "ingest", name="mine"):
+        pass
+    assert "at_work/mine.json cannot be deleted" in caplog.text
+    with pytest.raises(ContractError, match="the file is odd"), at_work("shop", "ingest"):
+        raise ContractError("the file is odd")
 
 
 def test_work_whose_note_is_gone_knows_that_all_was_removed() -> None:
