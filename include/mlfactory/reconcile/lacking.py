@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import chain
 
@@ -36,10 +36,9 @@ _SHOWN = 5
 def lacking(product: Product, now: datetime) -> list[Gap]:
     """Return what a product lacks at `now`, in the order in which it should be mended."""
     done = all_done(product)
-    broken = broken_chains(product, done, now)
     return [
-        *_after_what_is_landed_again(_missing(product, done, now), broken),
-        *broken,
+        *_missing(product, done, now),
+        *broken_chains(product, done, now),
         *built_with_other_code(product, done),
         *_untrained(product, now),
         *_unread(product, done, now),
@@ -101,19 +100,6 @@ def not_begun(product: Product, now: datetime) -> list[Gap]:
     words = f"{_count(len(due), 'partition')} of {due[0]} to {newest} due, and nothing ever landed"
     remedy = f"run what you need of them: mlfactory replay {product.name} {due[0]} {newest}"
     return [Gap(MISSING, due[0].key, DATA, words, hindrance=remedy, partitions=len(due))]
-
-
-def _after_what_is_landed_again(missing: Iterable[Gap], broken: Sequence[Gap]) -> Iterator[Gap]:
-    """Give what is missing, hindered where an older partition is landed again before.
-
-    The landings of a source that was reset are all gone: what was never run stands on them.
-    """
-    again = [gap.key for gap in broken if gap.part == DATA and not gap.landed and gap.can_be_mended]
-    for gap in missing:
-        if gap.can_be_mended and again and again[0] < gap.key:
-            yield gap.hindered(f"waits for {again[0]}, which is landed again before it")
-        else:
-            yield gap
 
 
 def _until(product: Product, newest: Partition, oldest: Partition) -> list[Partition]:

@@ -36,20 +36,28 @@ def tell(product: Product, gaps: Sequence[Gap], now: datetime) -> None:
     )
 
 
+def failures(product: Product, gaps: Sequence[Gap]) -> list[str]:
+    """Return the identities of the gaps whose mending failed when it was tried, oldest first.
+
+    Those of this process are written down from look to look; of its own runs Airflow tells.
+    """
+    last = find_json(product_store(product.name), RECONCILED_FILE) or {}
+    return _failed(last.get("failed", []), gaps)
+
+
 def failed_last(product: Product, gaps: Sequence[Gap]) -> list[Gap]:
     """Return the gaps in the order in which to try them.
 
     What was tried and failed comes after what was not, what failed longest ago first: so few are
     tried at a time that what nobody can mend would keep all others waiting for good.
     """
-    last = find_json(product_store(product.name), RECONCILED_FILE) or {}
-    place = {identity: place for place, identity in enumerate(last.get("failed", []))}
+    place = {identity: place for place, identity in enumerate(failures(product, gaps))}
     return sorted(gaps, key=lambda gap: place.get(gap.identity, -1))
 
 
 def _failed(before: Sequence[str], gaps: Sequence[Gap]) -> list[str]:
     """Return which gaps failed to be mended and are still there, what failed last at the end."""
-    now = [gap.identity for gap in gaps if gap.failed]
+    now = [gap.identity for gap in gaps if gap.failed and not gap.mended]
     still = {gap.identity for gap in gaps if not gap.mended}.difference(now)
     return [*(identity for identity in before if identity in still), *now]
 

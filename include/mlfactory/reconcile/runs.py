@@ -109,7 +109,7 @@ class _Look:
         last = tries[-1]
         where = f"{self.api.url}/dags/{dag_id}/runs/{last.run_id}"
         why = "its last run failed" if last.state == "failed" else "a run did not mend it"
-        told = gap.with_words(f"{why}: {where}")
+        told = replace(gap.with_words(f"{why}: {where}"), failed=True)
         again = next_try(tries)
         if again is None or again <= self.now:
             return told

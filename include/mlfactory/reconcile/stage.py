@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from mlfactory.lake.at_work import Work, under_way
+from mlfactory.lake.at_work import under_way
 from mlfactory.lake.owed import begin_reading
 from mlfactory.product.loader import Product
-from mlfactory.reconcile.gaps import MISSING, Gap
+from mlfactory.reconcile.gaps import Gap
 from mlfactory.reconcile.here import mend as mend_here
 from mlfactory.reconcile.lacking import lacking
-from mlfactory.reconcile.page import failed_last, tell
+from mlfactory.reconcile.order import after_what_is_landed_again, behind
+from mlfactory.reconcile.page import failed_last, failures, tell
 from mlfactory.reconcile.runs import seen_by_airflow, trigger
 from mlfactory.scheduler.api import AirflowApi
 
@@ -42,24 +42,13 @@ def reconcile(
     gaps = lacking(product, moment)
     if api is not None:
         gaps = seen_by_airflow(product, gaps, api, moment)
-    gaps = _behind(gaps, under_way(product.name))
+    gaps = behind(gaps, under_way(product.name))
+    # last: only what is about to be tried is waited for
+    gaps = after_what_is_landed_again(gaps, failures(product, gaps))
     if mend:
         gaps = _mended(product, gaps, api)
     tell(product, gaps, moment)
     return gaps
-
-
-def _behind(gaps: Sequence[Gap], works: Sequence[Work]) -> list[Gap]:
-    """Return the gaps, those hindered that a replay or another command will come to, or stands on.
-
-    A partition that is made before its older ones are there is made of half a history.
-    """
-    found = []
-    for gap in gaps:
-        before = [work for work in works if work.first and work.first <= gap.key]
-        waits = before and gap.kind == MISSING and gap.can_be_mended
-        found.append(gap.hindered(f"waits for {before[0].what}") if waits else gap)
-    return found
 
 
 def _mended(product: Product, gaps: list[Gap], api: AirflowApi | None) -> list[Gap]:
