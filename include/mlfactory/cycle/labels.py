@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     for due in due_again(product, partition):
         begin_reading(product, due.key)
         try:
+            before = _labels(product, due)
             # landed first and judged then, a day that passed could be left stopped
             ingest.run(product, due, again=partial(validate.refuse_stopped, product, due))
             validate.run(product, due)
@@ -44,26 +48,51 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
         else:
             end_reading(product, due.key)
             again.append(due.key)
-            _tell_of_registers(product, due)
+            _tell_of_registers(product, due, before)
     return {"again": again, "failed": failed}
 
 
-def _tell_of_registers(product: Product, due: Partition) -> None:
-    """Say which registers were kept as they were seen, where no label came: it may be in one."""
+def _labels(product: Product, due: Partition) -> pd.Series:
+    """Return the labels that landed in a partition, in the order of their events."""
+    from mlfactory.lake.catalog import LABELS
+    from mlfactory.lake.labels import LABEL, label_columns
+    from mlfactory.lake.vouched import completed_rows
+
+    columns = label_columns(product)
+    rows = completed_rows(product.name, LABELS, [due.key]).reindex(columns=columns)
+    found: pd.Series = rows.sort_values(columns[: columns.index(LABEL)], ignore_index=True)[LABEL]
+    return found
+
+
+def _tell_of_registers(product: Product, due: Partition, before: pd.Series) -> None:
+    """Say which registers were kept as they were seen, where no label came: it may be in one.
+
+    A label that `build` makes of a list of what happened is there from the first, and wrong: that
+    none of a partition's labels became another one is told as well.
+    """
     from mlfactory.lake.manifests import read_manifest
 
     counts = read_manifest(product.name, "prepare", due.key).get("counts", {})
-    if not counts.get("rows") or counts["labelled"]:
+    if not counts.get("rows"):
         return
     sources = read_manifest(product.name, "ingest", due.key).get("facts", {}).get("sources", {})
+    registers = {name for name, one in product.spec.sources.items() if one.event_time is None}
     kept = [name for name, facts in sources.items() if "kept_from" in facts]
+    all_kept = registers == set(kept) and counts["labelled"] == counts["rows"]
+    if not counts["labelled"]:
+        found = "none of its events has a label"
+    elif all_kept and _labels(product, due).equals(before):
+        found = "every label is what it was when its events were read"
+    else:
+        return
     if kept:
         _log.warning(
-            "%s %s: none of its events has a label, though the last was due by now; %s: kept as "
-            "seen with the events. If labels come in one of these, name it in label.registers of "
-            "product.yaml, then: mlfactory run %s %s --renew --downstream",
+            "%s %s: %s, though the last was due by now; %s: kept as seen with the events. If "
+            "labels come in one of these, name it in label.registers of product.yaml, then: "
+            "mlfactory run %s %s --renew --downstream",
             product.name,
             due,
+            found,
             ", ".join(kept),
             product.name,
             due.key,

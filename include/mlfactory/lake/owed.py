@@ -26,10 +26,10 @@ Manifests = Mapping[str, Mapping[str, Any]]
 def due_again(product: Product, partition: Partition) -> list[Partition]:
     """Return the partitions to read again before `partition`, as their labels have come since.
 
-    The last label of these fell due within `partition`, their own rows were read (by the clock on
-    the wall) before that, and some have no label. Before them come those that fell due earlier and
-    could not be read, a few at a time and in turns. A backfill reads everything late, and names
-    none.
+    The last label of these fell due within `partition`, and their own rows were read (by the clock
+    on the wall) before that: what was read as a label until then is provisional. Before them come
+    those that fell due earlier and could not be read, a few at a time and in turns. A backfill
+    reads everything late, and names none.
     """
     new = {slot.key for slot in fell_due(product, partition, timedelta(0))}
     marked = _marked(product)
@@ -86,9 +86,11 @@ def _marked(product: Product) -> set[str]:
 def _owed(
     product: Product, keys: Iterable[str], landed: Manifests, built: Manifests, marked: set[str]
 ) -> set[str]:
-    """Return the partitions whose labels came after their rows were read, and have no label.
+    """Return the partitions whose rows were read before their labels were due.
 
-    One that is marked is owed as well where its reading was cut off, which took manifests away.
+    How many of the rows had a label then says nothing: what is made of a list of what happened
+    ("was it returned?") is False where nothing has happened yet, and never missing. One that is
+    marked is owed as well where its reading was cut off, which took manifests away.
     """
     owed = set()
     for key in keys:
@@ -99,9 +101,8 @@ def _owed(
             # its labels may lie in the lake, but nothing has been made of them
             is_owed = key in marked
         else:
-            counts = prepare["counts"]
             was_early = _started(ingest) < all_due(product, product.calendar.parse(key))
-            is_owed = was_early and counts["labelled"] < counts["rows"]
+            is_owed = was_early and prepare["counts"]["rows"] > 0
         if is_owed:
             owed.add(key)
     return owed

@@ -158,10 +158,11 @@ def test_labels_that_come_in_a_register_are_read_and_no_other_register_is(
     assert set(Lake("shop").read("features", ["2026-01-01"])["price"]) == {1}
 
 
-TOLD_OF = """\
+NULL_UNTIL_KNOWN = '(orders["returned"] == "yes").where(orders["returned"].notna())'
+BUILD = """\
 def build(sources):
     orders = sources["orders"].merge(sources["returns"], on="id", how="left")
-    return orders.assign(bad=(orders["returned"] == "yes").where(orders["returned"].notna()))
+    return orders.assign(bad={label})
 """
 RETURNS = """sources:
   orders: {kind: csv, path: orders.csv, event_time: at, key: [id]}
@@ -170,30 +171,72 @@ features:"""
 
 
 @pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(
+    ("label", "seen_first", "listed"),
+    [
+        (NULL_UNTIL_KNOWN, "0-00,no", range(ROWS)),
+        # of a list of what happened: an order is in it, or not, and never has no label
+        ('orders["returned"].notna()', "1-01,yes", range(1, ROWS, 2)),
+    ],
+    ids=["null until known", "of what happened"],
+)
 def test_labels_made_of_a_register_are_read_where_the_spec_names_it_and_told_of_where_not(
     mlflow_file: Path,
     make_product: Callable[..., Product],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
     *,
+    label: str,
+    seen_first: str,
+    listed: range,
     named: bool,
 ) -> None:
     monkeypatch.setattr(manifests, "datetime", Clock)
     orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
     spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
+    head = "id,returned\n"
     product = make_product(
         spec.replace("12 hours", "12 hours, registers: [returns]") if named else spec,
-        TOLD_OF,
-        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": "id,returned\n0-00,no\n"},
+        BUILD.format(label=label),
+        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": f"{head}{seen_first}\n"},
     )
     run(1)
-    assert labelled(product, 1) == 0
-    returns = [f"1-{hour:02},{'yes' if hour % 2 else 'no'}\n" for hour in range(ROWS)]
-    (product.folder / "returns.csv").write_text("id,returned\n" + "".join(returns))
-    run(2)
-    assert labelled(product, 1) == (ROWS if named else 0)
+    before = true_labels(product, 1)
+    assert before <= 1
+    returns = [f"1-{hour:02},{'yes' if hour % 2 else 'no'}\n" for hour in listed]
+    (product.folder / "returns.csv").write_text(head + "".join(returns))
+    assert "again 2026-01-01" in run(2)
+    assert true_labels(product, 1) == (ROWS // 2 if named else before)
     told = "name it in label.registers" in caplog.text
     assert told is not named
+
+
+def test_no_register_is_told_of_where_some_labels_came(
+    mlflow_file: Path,
+    make_product: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(manifests, "datetime", Clock)
+    product = make_product(
+        SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1],
+        'def build(sources): return sources["orders"]\n',
+        {"orders.csv": "", "returns.csv": "id,returned\n0-00,no\n"},
+    )
+    sell(product, days=1, labelled=0)
+    run(1)
+    sell(product, days=2, labelled=1)
+    file = product.folder / "orders.csv"
+    file.write_text(file.read_text().replace("T05:30Z,5,1", "T05:30Z,5,"))
+    assert "again 2026-01-01" in run(2)
+    assert labelled(product, 1) == ROWS - 1
+    assert "label.registers" not in caplog.text
+
+
+def true_labels(product: Product, day: int) -> int:
+    partition = product.calendar.parse(f"2026-01-{day:02}")
+    labels = known_labels(product, [partition.key], partition.end.replace(year=2027))["label"]
+    return int(labels.astype(bool).sum())
 
 
 def test_labels_that_fell_due_while_nothing_ran_are_mended(shop: Product) -> None:

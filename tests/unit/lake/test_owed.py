@@ -71,14 +71,25 @@ def test_a_partition_read_before_its_labels_is_read_again_once(make: Make) -> No
     assert due_again(shop, second) == []
 
 
-def test_what_is_labelled_or_was_never_built_is_not_read_again(make: Make) -> None:
+def test_what_was_never_built_or_has_no_row_is_not_read_again(make: Make) -> None:
     shop = make()
     second = shop.calendar.parse("2026-01-02")
     assert due_again(shop, second) == []
     started(shop, "2026-01-01", "2026-01-02T00:05:00+00:00")
     assert due_again(shop, second) == []
-    ran(shop, "prepare", "2026-01-01", rows=10, labelled=10)
+    ran(shop, "prepare", "2026-01-01", rows=0, labelled=0)
     assert due_again(shop, second) == []
+
+
+def test_labels_read_before_they_were_due_are_provisional_though_every_row_has_one(
+    make: Make,
+) -> None:
+    shop = make()
+    ran(shop, "prepare", "2026-01-01", rows=10, labelled=10)
+    started(shop, "2026-01-01", "2026-01-02T00:05:00+00:00")
+    assert due(shop, 2) == owed(shop, 2) == [1]
+    started(shop, "2026-01-01", "2026-01-03T00:05:00+00:00")
+    assert due(shop, 2) == owed(shop, 2) == []
 
 
 @pytest.mark.parametrize(("delay", "day"), [("1 day", 2), ("36 hours", 3), ("3 days", 4)])
@@ -143,5 +154,6 @@ def test_partitions_whose_labels_fell_due_while_nothing_ran_are_owed(make: Make)
     assert due(shop, 9) == []
     assert owed(shop, 9) == [1, 2, 3]
     assert owed(shop, 5) == [1, 2]
+    started(shop, "2026-01-02", "2026-01-09T00:05:00+00:00")
     ran(shop, "prepare", "2026-01-02", rows=10, labelled=10)
     assert owed(shop, 9) == [1, 3]
