@@ -80,8 +80,7 @@ def known_of(spec: ProductSpec, fitted: Fitted | None, classes: tuple[str, ...])
         return Known(classes)
     figures = fitted.metrics.get(spec.performance_metric, {})
     ends = [figures.get(name) for name in ("value", "low", "high")]
-    value, low, high = (math.nan if end is None else float(end) for end in ends)
-    return Known(classes, fitted.naive, Estimate(value, low, high))
+    return Known(classes, fitted.naive, Estimate(*(float(_or_nan(end)) for end in ends)))
 
 
 def enough(outcome: Outcome, metric: str) -> bool:
@@ -198,10 +197,10 @@ def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding
     ]
     nearest = asked[-1][1] if asked else None
     found = replace(watched, bound=nearest, why="bound" if asked else "")
-    value = math.nan if watched.value is None else watched.value
+    value = _or_nan(watched.value)
     if not math.isfinite(value) or not enough(outcome, metric):
         return replace(found, state=INSUFFICIENT)
-    best = _best_end(metric, watched)
+    best = _best_end(metric, Estimate(value, _or_nan(watched.low), _or_nan(watched.high)))
     for state, bound in asked:
         if best < merit(metric, bound):
             return replace(found, state=state, bound=bound)
@@ -211,18 +210,20 @@ def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding
     return replace(found, state=OK)
 
 
-def _best_end(metric: str, figure: Finding) -> float:
-    """Return the merit of the better end of a figure's interval.
+def _best_end(metric: str, figure: Estimate) -> float:
+    """Return the merit of the better end of a figure's interval; of the figure, if it has none.
 
-    A figure at the end of its scale has none, such as a recall of 0: of rows enough it is what it
-    seems.
+    The best bias is that of 0, wherever an interval holds it.
     """
-    low, high = figure.low, figure.high
-    if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
-        return merit(metric, figure.value or 0.0)
-    if metric == "bias" and low < 0 < high:
-        return 0.0
-    return max(merit(metric, low), merit(metric, high))
+    if not (math.isfinite(figure.low) and math.isfinite(figure.high)):
+        return merit(metric, figure.value)
+    if metric == "bias" and figure.low < 0 < figure.high:
+        return merit(metric, 0.0)
+    return max(merit(metric, figure.low), merit(metric, figure.high))
+
+
+def _or_nan(figure: float | None) -> float:
+    return math.nan if figure is None else figure
 
 
 def _worse(state: str, than: str | None) -> bool:
@@ -255,11 +256,12 @@ def _fell(metric: str, now: Estimate, then: Estimate) -> bool:
 
     The interval of the difference follows from those of the figures, see Zou & Donner (2008),
     "Construction of confidence limits about effect measures", Statistics in Medicine 27(10).
+    Where what chance does to one of them is not known, nothing is told.
     """
     ends = (now.value, now.low, now.high, then.value, then.low, then.high)
     if not all(math.isfinite(end) for end in ends):
         return False
-    current, best = merit(metric, now.value), max(merit(metric, now.low), merit(metric, now.high))
+    current, best = merit(metric, now.value), _best_end(metric, now)
     before = merit(metric, then.value)
     worst = min(merit(metric, then.low), merit(metric, then.high))
     return before - current > math.hypot(before - worst, best - current)

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlfactory.statistics.metrics import Outcome, made_of, measure, statistic
+from mlfactory.statistics.metrics import Outcome, fewest, made_of, measure, statistic
 from mlfactory.statistics.noise import noise
+
+_ROUNDING = 1e-12
+"""Share of its largest value by which a figure at the end of its scale may be off."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,41 @@ def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Esti
     rows, tail = made_of(outcome, metric), (1 - confidence) / 2
     chance = noise(influences, outcome.blocks, outcome.groups, rows)
     below, above = chance.reach(tail), chance.reach_above(tail)
+    if not (np.isfinite(below) and np.isfinite(above)):
+        return Estimate(value, np.nan, np.nan)
+    most = _most(outcome, metric)
+    if most and not _ROUNDING < value / most < 1 - _ROUNDING:
+        return _at_its_end(outcome, metric, value, most, tail)
     scale = _SCALES.get(metric, _SHARE)
-    if not (0 < below < np.inf and 0 < above < np.inf and scale.holds(value)):
+    if not scale.holds(value):
         return Estimate(value, np.nan, np.nan)
     there, slope = scale.there(value), scale.slope(value)
     return Estimate(value, scale.back(there - below * slope), scale.back(there + above * slope))
+
+
+def _most(outcome: Outcome, metric: str) -> float | None:
+    """Return the largest value of a metric whose smallest is 0; None where there is no such."""
+    if metric == "cost":
+        return max(outcome.costs) if outcome.costs is not None else None
+    if metric == "log_loss":
+        return float(-np.log(np.finfo(np.float64).eps))
+    return 1.0 if metric not in _SCALES else None
+
+
+def _at_its_end(outcome: Outcome, metric: str, value: float, most: float, tail: float) -> Estimate:
+    """Return a figure at an end of its scale with what its rows, all alike, leave possible.
+
+    If a share of rows were of the other end, none of n would be seen with the probability
+    (1 - share)^n: the "rule of three", see Hanley & Lippman-Hand (1983), "If nothing goes wrong,
+    is everything all right?", JAMA 249(13). Rows are those of the rarest kind that the figure is
+    made of, and customers where rows have them. What days would do cannot be seen on such rows.
+    """
+    kind = "balanced_accuracy" if metric == "f1_macro" else metric
+    alike = noise(np.zeros(outcome.rows), None, outcome.groups, made_of(outcome, metric))
+    share = 1 - tail ** (1 / max(min(float(fewest(outcome, kind)), alike.effective), 1.0))
+    if value < most / 2:
+        return Estimate(value, 0.0, most * share)
+    return Estimate(value, most * (1 - share), max(value, most))
 
 
 @dataclass(frozen=True)

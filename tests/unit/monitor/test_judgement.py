@@ -101,7 +101,7 @@ def test_an_unchanged_model_with_few_positives_is_not_in_alert_for_ever(product_
     assert states.count("ok") > 50
 
 
-def test_a_recall_of_nothing_at_all_is_an_alert_though_it_has_no_interval(product_of):
+def test_a_recall_of_nothing_at_all_is_an_alert(product_of):
     product = product_of(monitor=watching("recall", alert=0.5))
     assert judged(product, answers(300, 0.2, hits=0.0, false_alarms=0.1)).state == "alert"
 

@@ -213,10 +213,49 @@ def test_an_interval_stays_where_the_metric_can_be() -> None:
         assert 0 < found.low < found.value < found.high < 1
 
 
-def test_a_figure_at_the_end_of_its_scale_has_no_interval() -> None:
+OF_BINARY = sorted(name for kind, name in KINDS_AND_METRICS if kind == "binary")
+
+
+@pytest.mark.parametrize("metric", OF_BINARY)
+def test_a_perfect_figure_is_as_sure_as_its_rows_are_many(metric: str) -> None:
+    """It had no interval, so that nothing could be told to have fallen from there."""
+    most = {"cost": 60.0, "log_loss": -np.log(np.finfo(float).eps)}.get(metric, 1.0)
+    for rows in (40, 4000):
+        of_all, of_half = (1 - 0.025 ** (1 / count) for count in (rows, rows / 2))
+        y, day = np.arange(rows) % 2.0, np.arange(rows) * 20 // rows
+        for blocks in (day, None):
+            perfect = Outcome("binary", y, y, y, costs=(60.0, 12.0), blocks=blocks)
+            found = interval(perfect, metric)
+            assert found.low <= found.value <= found.high
+            assert 0.999 * of_all < (found.high - found.low) / most < 1.001 * of_half
+        # the rows of ten customers are ten
+        of_ten = interval(replace(perfect, groups=np.arange(rows) * 10 // rows), metric)
+        assert (of_ten.high - of_ten.low) / most == pytest.approx(1 - 0.025**0.1)
+
+
+def test_a_figure_that_could_not_be_worse_has_an_interval_too() -> None:
     y = np.arange(40) % 2.0
-    found = interval(Outcome("binary", y, y, y), "accuracy")
-    assert found.value == 1 and np.isnan([found.low, found.high]).all()
+    wrong = Outcome("binary", y, 1 - y, 1 - y)
+    for metric, ends in {"recall": (0, 0.168), "roc_auc": (0, 0.168), "brier": (0.912, 1)}.items():
+        found = interval(wrong, metric)
+        assert (found.low, found.high) == pytest.approx(ends, abs=0.001)
+    several = Outcome("multiclass", y.astype(int), np.eye(2)[y.astype(int)], y.astype(int))
+    for metric in ("balanced_accuracy", "f1_macro"):
+        found = interval(several, metric)
+        assert (found.low, found.high) == pytest.approx((0.832, 1), abs=0.001)
+
+
+def test_what_says_the_same_of_every_row_leaves_nothing_to_chance() -> None:
+    y = np.arange(40) % 2.0
+    found = interval(Outcome("binary", y, np.full(40, 0.3), y), "roc_auc")
+    assert found.low == found.value == found.high == 0.5
+
+
+def test_an_error_of_nothing_that_has_no_largest_value_has_no_interval() -> None:
+    y = np.arange(40.0)
+    for metric in ("mae", "median_absolute_error", "r2"):
+        found = interval(Outcome("regression", y, y, y), metric)
+        assert np.isnan([found.low, found.high]).all()
 
 
 def test_an_undefined_metric_has_an_undefined_interval(outcome: Make) -> None:
