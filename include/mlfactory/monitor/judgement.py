@@ -41,8 +41,8 @@ CONFIDENCE = 0.975
 interval of 95 % leaves as much on either side."""
 
 CALM = 0.95
-"""How sure it must be that a model is better than the naive answer before four weeks are over: as
-sure as at a gate, for no training follows from it."""
+"""How sure it must be that a model is better than the naive answer before four weeks are over, over
+all windows together: as sure as at a gate, for no training follows from it."""
 
 MIN_LABELLED = 50
 """With fewer labelled predictions than this, a figure would be told more by luck than the model."""
@@ -139,7 +139,8 @@ def naive_finding(
 
     Args:
         span: the time that the rows are from.
-        windows: how many may be asked the same until one tells; they share the chance of an alert.
+        windows: how many may be asked the same until one tells; they share the chance of an
+            alert, and that of an early ok.
 
     Returns:
         The naive answer's figure as `value` and the model's as `bound`, named by `why`. The state
@@ -151,8 +152,8 @@ def naive_finding(
     ours, theirs = measure(outcome, metric), measure(constant, metric)
     state = INSUFFICIENT
     if math.isfinite(ours) and math.isfinite(theirs) and enough(outcome, metric):
-        sure = 1 - (1 - CONFIDENCE) / windows
-        state = _against_naive(outcome, constant, metric, sure, long=span >= FOUR_WEEKS)
+        long = span >= FOUR_WEEKS
+        state = _against_naive(outcome, constant, metric, long=long, windows=windows)
     return replace(blank, metric=NAIVE, value=theirs, bound=ours, state=state, why=metric)
 
 
@@ -168,19 +169,24 @@ def metric_against_naive(spec: ProductSpec) -> str:
 
 
 def _against_naive(
-    outcome: Outcome, constant: Outcome, metric: str, sure: float, *, long: bool
+    outcome: Outcome, constant: Outcome, metric: str, *, long: bool, windows: int
 ) -> str:
-    if paired_difference(constant, outcome, metric).at_least(sure) > 0:
+    if paired_difference(constant, outcome, metric).at_least(_of_each(CONFIDENCE, windows)) > 0:
         return ALERT
     gained = paired_difference(outcome, constant, metric)
     if not long:
-        return OK if gained.at_least(CALM) > 0 else INSUFFICIENT
+        return OK if gained.at_least(_of_each(CALM, windows)) > 0 else INSUFFICIENT
     happened = paired_difference(
         replace(constant, blocks=None), replace(outcome, blocks=None), metric
     )
     if happened.at_least(CONFIDENCE) > 0:
         return WARN
     return OK if gained.value >= 0 else INSUFFICIENT
+
+
+def _of_each(confidence: float, windows: int) -> float:
+    """Return how sure each of several windows must be, that all together are (Bonferroni)."""
+    return 1 - (1 - confidence) / windows
 
 
 def _by_bounds(spec: ProductSpec, watched: Finding, outcome: Outcome) -> Finding:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 
 from mlfactory.monitor.findings import Finding
 from mlfactory.monitor.judgement import (
@@ -16,9 +17,10 @@ from mlfactory.monitor.judgement import (
     naive_finding,
     summary_of,
 )
+from mlfactory.statistics.comparison import paired_difference
 from mlfactory.statistics.estimate import Estimate
 from mlfactory.statistics.metrics import Outcome, measure
-from mlfactory.statistics.naive import Naive, naive_of
+from mlfactory.statistics.naive import Naive, naive_of, naive_outcome
 
 COSTS = {"business": {"false_negative": 60, "false_positive": 12}}
 BLANK = Finding("2013-04-01", "performance")
@@ -201,6 +203,41 @@ def test_a_model_as_good_as_none_is_no_alert_for_what_a_few_days_brought(product
     assert 10 <= sum(found[-1] == "warn" for found in equal) <= 30
     assert not any("warn" in found[:-1] for found in equal)
     assert all("alert" in states(-1.5, seed) for seed in range(10))
+
+
+def better_by_chance(chance: float, days: int = 16) -> Outcome:
+    """Return errors so much smaller than those of the naive answer that chance does it so often."""
+    equal = of_days(days, 0.0, 3)
+    constant = naive_outcome(equal, "mae", Naive())
+
+    def moved(gain: float) -> Outcome:
+        said = equal.scores - gain
+        return replace(equal, scores=said, decisions=said)
+
+    def excess(gain: float) -> float:
+        return paired_difference(moved(gain), constant, "mae").chance_of(0.0) - chance
+
+    return moved(brentq(excess, -2.5, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("windows", "chance", "state"),
+    [
+        (1, 0.045, "ok"),
+        (1, 0.055, "insufficient"),
+        (4, 0.0115, "ok"),
+        (4, 0.0135, "insufficient"),
+    ],
+)
+def test_before_four_weeks_are_over_windows_share_what_chance_may_call_ok(
+    product_of, windows, chance, state
+):
+    """Each of three windows had 5 %: a model as good as none was ok in up to 17 % of cases."""
+    label = {"column": "minutes", "kind": "regression"}
+    product = product_of(label=label, monitor=watching("mae"))
+    outcome = better_by_chance(chance)
+    found = naive_finding(product.spec, BLANK, outcome, Naive(), 16 * DAY, windows=windows)
+    assert found.state == state
 
 
 @pytest.mark.parametrize(("held_out", "state"), [(2.0, "warn"), (7.0, "ok")])
