@@ -141,10 +141,7 @@ def passes(gain: float, world: World) -> tuple[str]:
 def covers(metrics: tuple[str, ...], world: World) -> tuple[str, ...]:
     """Return how often an interval of 95 % holds what a very long hold-out shows."""
     rng = np.random.default_rng(13)
-    long = World(rows=200_000) if not world.days else replace(world, days=10_000, rows=20)
-    if world.customers:
-        long = replace(long, customers=10_000, uneven=False)
-    endless = pair(long, _kind(metrics), np.random.default_rng(1))[0]
+    endless = pair(endless_of(world), _kind(metrics), np.random.default_rng(1))[0]
     truth = {metric: measure(endless, metric) for metric in metrics}
     held, defined = (dict.fromkeys(metrics, 0) for _ in range(2))
     for _ in range(RUNS // 4):
@@ -154,6 +151,13 @@ def covers(metrics: tuple[str, ...], world: World) -> tuple[str, ...]:
             defined[metric] += np.isfinite(found.low)
             held[metric] += found.low <= truth[metric] <= found.high
     return tuple(_percent(held[metric], max(defined[metric], 1)) for metric in metrics)
+
+
+def endless_of(world: World) -> World:
+    """Return the same world with rows and customers enough that a figure is the truth."""
+    size = {"days": 10_000, "rows": 20} if world.days else {"rows": 200_000}
+    long = replace(world, **size)
+    return replace(long, customers=10_000, uneven=False) if world.customers else long
 
 
 def stops(count: int, rows: int, bad: float) -> tuple[str]:

@@ -6,6 +6,7 @@ import importlib
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,27 @@ def sections(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
     yield [one for name in MODULES[2:] for one in importlib.import_module(name).sections()]
     for name in MODULES:
         sys.modules.pop(name, None)
+
+
+def test_the_truth_of_an_interval_is_that_of_the_same_world(sections):
+    """Worlds of customers without days lost what customers differ by: their truth was another's."""
+    gates = importlib.import_module("gates")
+    worlds = [
+        one for cell in covering(sections) for one in cell.args if isinstance(one, gates.World)
+    ]
+    assert {world.customers > 0 for world in worlds if not world.days} == {True, False}
+    for world in worlds:
+        endless = gates.endless_of(world)
+        size = {"days": 0, "rows": 0, "customers": 0, "uneven": False}
+        assert replace(endless, **size) == replace(world, **size)
+        for part in ("days", "customers"):
+            assert bool(getattr(endless, part)) == bool(getattr(world, part))
+        assert endless.rows * max(endless.days, 1) >= 200_000
+
+
+def covering(sections: list[Any]) -> list[Any]:
+    rows = next(one.rows for one in sections if one.title == "Intervals of 95 %")
+    return [cell for _, row in rows for cell in row]
 
 
 def cells(line: str) -> tuple[str, ...]:
