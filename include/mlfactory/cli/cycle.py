@@ -36,6 +36,7 @@ def run_partitions(
     console: Console,
     *,
     renew: bool = False,
+    downstream: bool = False,
 ) -> None:
     """Run the given stages of each partition, the whole cycle if none are given.
 
@@ -43,6 +44,7 @@ def run_partitions(
 
     Args:
         renew: read registers anew instead of keeping them as they were seen.
+        downstream: then run again what is stale, see `run_stale`.
 
     Raises:
         UsageError: if there is no such stage or candidate, no training to promote, or registers are
@@ -64,6 +66,8 @@ def run_partitions(
     with at_work(product.name, what, first=partitions[0].key):
         for partition in partitions:
             _run_partition(product, partition, stages, budget, console, renew=renew)
+        if downstream:
+            run_stale(product, console)
 
 
 def _run_partition(
@@ -89,7 +93,8 @@ def _run_partition(
 def run_stale(product: Product, console: Console) -> None:
     """Run again every stage run that read something which has been replaced since.
 
-    A partition whose stage fails is left there; the others are run all the same.
+    Nothing else begins one of them meanwhile, for it is noted where the oldest of them is. A
+    partition whose stage fails is left there; the others are run all the same.
 
     Raises:
         FactoryError: in the end, with every stage that failed.
@@ -101,15 +106,17 @@ def run_stale(product: Product, console: Console) -> None:
         for run in stale_runs(product)
         if (run.stage, run.key) not in again and run.key not in failed
     ]:
-        for run in stale:
-            again.add((run.stage, run.key))
-            if run.key in failed:
-                continue
-            try:
-                _run(Job(product, product.calendar.parse(run.key)), [run.stage], console)
-            except FactoryError as error:
-                failed[run.key] = f"{run.key} {run.stage}: {error}"
-                say(console, failed[run.key], "red")
+        oldest = min(run.key for run in stale)
+        with at_work(product.name, f"mlfactory run of what is stale from {oldest}", first=oldest):
+            for run in stale:
+                again.add((run.stage, run.key))
+                if run.key in failed:
+                    continue
+                try:
+                    _run(Job(product, product.calendar.parse(run.key)), [run.stage], console)
+                except FactoryError as error:
+                    failed[run.key] = f"{run.key} {run.stage}: {error}"
+                    say(console, failed[run.key], "red")
     if failed:
         raise FactoryError(
             f"{product.name}: {len(failed)} of {len({key for _, key in again})} stale partitions "

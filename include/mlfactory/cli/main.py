@@ -158,7 +158,7 @@ def run(
     that the DAGs call.
     """
     from mlfactory.cli.check import tell_warnings
-    from mlfactory.cli.cycle import run_partitions, run_stale
+    from mlfactory.cli.cycle import run_partitions
     from mlfactory.cycle.job import Budget
     from mlfactory.product.loader import load_product
 
@@ -171,9 +171,8 @@ def run(
         Budget(trials, seconds, tuple(candidates) if candidates else None),
         Console(),
         renew=renew,
+        downstream=downstream,
     )
-    if downstream:
-        run_stale(found, Console())
 
 
 @app.command()

@@ -149,9 +149,9 @@ def recorded(settings: Settings) -> Running | None:
         if not content:
             return None
         leaders = {name: Leader(**told) for name, told in content["leaders"].items()}
-        return Running(
-            content["id"], leaders, content["addresses"], content["urls"], content["others"]
-        )
+        # written before another MLflow could be used, it names none: what it tells of can be ended
+        others = content.get("others", {})
+        return Running(content["id"], leaders, content["addresses"], content["urls"], others)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(path, error) from None
 

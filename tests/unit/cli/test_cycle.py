@@ -9,6 +9,7 @@ from rich.console import Console
 from mlfactory.cli.cycle import figures, newest_training, run_partitions, run_stale
 from mlfactory.cycle.job import Budget, Done, Job
 from mlfactory.cycle.steps import STEPS
+from mlfactory.lake.at_work import under_way
 from mlfactory.lake.catalog import manifest_file, training_file
 from mlfactory.lake.staleness import StaleRun
 from mlfactory.lake.store import product_store, write_json
@@ -100,6 +101,34 @@ def test_a_stopped_partition_keeps_no_other_from_being_run_again_and_is_told_in_
     assert "1 of 3 stale partitions" in str(raised.value)
     assert "2013-02-01 prepare: 7 of 9 rows are bad" in str(raised.value)
     assert "mlfactory run rain 2013-02-01 --downstream" in str(raised.value)
+
+
+def test_what_is_stale_is_run_while_the_command_is_told_from_the_oldest_of_it_on(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stale: list[StaleRun] = []
+    told: dict[str, str] = {}
+
+    def ingest(job: Job) -> Done:
+        stale.append(StaleRun("score", "2013-02-01", ()))
+        return Done({})
+
+    def score(job: Job) -> Done:
+        told.update({work.first: work.what for work in under_way("rain")})
+        stale.clear()
+        return Done({})
+
+    monkeypatch.setitem(STEPS, "ingest", ingest)
+    monkeypatch.setitem(STEPS, "score", score)
+    monkeypatch.setattr("mlfactory.cli.cycle.stale_runs", lambda product: list(stale))
+    march = rain.calendar.parse("2013-03-01")
+    console = Console(file=io.StringIO())
+    run_partitions(rain, [march], ["ingest"], Budget(), console, downstream=True)
+    assert told == {
+        "2013-03-01": "mlfactory run of 2013-03-01",
+        "2013-02-01": "mlfactory run of what is stale from 2013-02-01",
+    }
+    assert under_way("rain") == []
 
 
 def test_a_training_by_hand_has_a_reason_of_its_own(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -62,6 +63,20 @@ def test_a_process_that_has_the_number_of_an_old_stack_is_left_alone(
     stack.down(settings(), lambda _: None)
     assert not ended(bystander)
     assert not (home / "stack.json").exists()
+
+
+def test_a_stack_that_was_up_before_others_were_written_down_is_seen_and_stopped(
+    home: Path, start: Start
+) -> None:
+    leader = start("sleep", "60")
+    recorded(leader, started=leader.create_time())
+    written = json.loads((home / "stack.json").read_text())
+    del written["others"]
+    (home / "stack.json").write_text(json.dumps(written))
+    found = record.running(settings())
+    assert found is not None and found.others == {}
+    stack.down(settings(), lambda _: None)
+    assert ended(leader)
 
 
 def test_what_was_started_is_stopped(home: Path, start: Start) -> None:
