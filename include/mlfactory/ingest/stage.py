@@ -18,6 +18,7 @@ from mlfactory.ingest.landing import (
     settled_types,
     spellings_of,
 )
+from mlfactory.ingest.losses import refuse_loss
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
@@ -25,7 +26,6 @@ from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, as_stored, kinds_of
-from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -66,8 +66,8 @@ def run(
     Args:
         renew: read sources without event times anew, instead of keeping them as they were seen.
         again: the partition is read again only for labels that have come since, and so is a
-            register that has them. Rows with event times that are gone from their source since
-            then are an error; so is what this function raises, which is given the rows that would
+            register that has them. Rows that are gone from either since then are an error
+            (`refuse_loss`); so is what this function raises, which is given the rows that would
             be landed, by source. Either way the lake stays as it was.
 
     Raises:
@@ -79,23 +79,18 @@ def run(
     lake = Lake(product.name)
     now = datetime.now(UTC)
     with manifest(product, "ingest", partition.key, begin=False) as record:
+        sources = product.spec.sources
+        anew = {name for name in sources if again is not None and _has_labels(product, lake, name)}
         found = {
-            name: _land(
-                product,
-                lake,
-                name,
-                partition,
-                now,
-                renew=renew or (again is not None and _has_labels(product, lake, name)),
-            )
-            for name in product.spec.sources
+            name: _land(product, lake, name, partition, now, renew=renew or name in anew)
+            for name in sources
         }
         rows = {name: each.landing.rows.num_rows for name, each in found.items()}
         landed = {
             name: marked(each.landing.rows, record.id, each.seen_at) for name, each in found.items()
         }
         if again is not None:
-            _refuse_loss(product, partition, rows)
+            refuse_loss(product, partition, rows, anew)
             again(landed)
         record.begin()
         for name, table in landed.items():
@@ -223,19 +218,6 @@ def _tell_of_empty_columns(where: str, rows: pa.Table) -> None:
             where,
             empty,
         )
-
-
-def _refuse_loss(product: Product, partition: Partition, rows: Mapping[str, int]) -> None:
-    """Make sure that reading again finds what was found before."""
-    before = read_manifest(product.name, "ingest", partition.key).get("counts", {})
-    for name, count in rows.items():
-        if product.spec.sources[name].event_time and count < before.get(name, 0):
-            raise ContractError(
-                f"{product.name}.{name}, partition {partition}: it was read again for its labels, "
-                f"and its source has {count:,} of the {before[name]:,} rows that it had",
-                remedy="its labels stay unknown; if the rows are meant to be gone, run the stage "
-                "ingest of this partition by hand",
-            )
 
 
 def _has_data(product: Product, rows: dict[str, int]) -> bool:
