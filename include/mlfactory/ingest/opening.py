@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.origin import identity_of
+from mlfactory.ingest.origin import Listing, listing_of
 from mlfactory.ingest.outages import is_absent, is_disk_away
 from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
@@ -21,33 +21,38 @@ _LONGEST_QUOTE = 300
 
 
 @contextmanager
-def unchanged(request: Request, file: Path) -> Iterator[None]:
-    """Make sure that a file or folder is opened several times and is the same every time.
+def unchanged(request: Request, file: Path) -> Iterator[Listing]:
+    """Give what there is of a file or folder, and make sure that it is the same to the end.
+
+    What comes into a folder meanwhile is not of it: a folder that is fed all the time could never
+    be read. A file that is written on is another one, for what it began with may be as well.
 
     Raises:
         ServiceError: if it is another one than at first, whatever was found wrong with it.
     """
-    before = _identity(request, file)
+    with explained(request, file):
+        found = listing_of(file)
     try:
-        yield
+        yield found
     except ContractError as error:
-        if _identity(request, file) == before:
+        if _is_same(request, found):
             raise
         raise _changed(request, file) from error
-    if _identity(request, file) != before:
+    if not _is_same(request, found):
         raise _changed(request, file)
 
 
-def _identity(request: Request, file: Path) -> object:
-    with explained(request, file):
-        return identity_of(file)
+def _is_same(request: Request, found: Listing) -> bool:
+    with explained(request, found.path):
+        return found.identity_now() == found.identity()
 
 
 def _changed(request: Request, file: Path) -> ServiceError:
     return ServiceError(
         f"{request.where}: {file} changed while it was read; nothing of it was landed",
         remedy="run it again when it is complete; whoever delivers it had best write it under "
-        "another name, and then rename it",
+        "another name, and then rename it; what never rests is best a folder of Parquet files, "
+        "into which more may come while it is read",
     )
 
 

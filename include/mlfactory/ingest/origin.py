@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,56 +18,93 @@ _HIDDEN = (".", "_")
 """How the names begin that pyarrow leaves out of a dataset, such as files still being written."""
 
 
-def origin_of(file: Path) -> dict[str, Any]:
+Identity = tuple[tuple[str | int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A file or folder as it was found when its reading began.
+
+    Attributes:
+        path: of the file or folder.
+        is_folder: whether it is a folder.
+        files: what is read as data: the file itself; of a folder its files, sorted by name.
+        stats: of each of these, as it was then.
+    """
+
+    path: Path
+    is_folder: bool
+    files: tuple[Path, ...]
+    stats: tuple[os.stat_result, ...]
+
+    def identity(self) -> Identity:
+        """Return what is another one as soon as one of the files is replaced or written to."""
+        return tuple(map(_identity, self.files, self.stats))
+
+    def identity_now(self) -> Identity:
+        """Return the `identity` of the same files as they are now, whatever came beside them.
+
+        Raises:
+            FileNotFoundError: if one of them is gone.
+        """
+        return tuple(_identity(file, file.stat()) for file in self.files)
+
+
+def listing_of(path: Path) -> Listing:
+    """Return what there is of a file or folder; it is walked once, for all that follows.
+
+    Hidden files of a folder are not read as data.
+    """
+    if not path.is_dir():
+        return Listing(path, is_folder=False, files=(path,), stats=(path.stat(),))
+    names = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
+    shown = (name for name in names if not any(part.startswith(_HIDDEN) for part in name.parts))
+    files = tuple(path / name for name in sorted(shown, key=Path.as_posix))
+    stats = tuple(file.stat() for file in files)
+    return Listing(path, is_folder=True, files=files, stats=stats)
+
+
+def origin_of(found: Listing) -> dict[str, Any]:
     """Return path, bytes, time of change (UTC) and digest (SHA-256) of a file or folder.
 
     `digest_of` says what the digest covers: `content`; `size and ends` (its first and last
     mebibyte) of a file above 64 MiB; `listing` (names, sizes and times) of a folder.
     """
-    if file.is_dir():
-        return _folder(file)
-    size = file.stat().st_size
-    whole = size <= _WHOLE
+    if found.is_folder:
+        return _folder(found)
+    (file,), (stat,) = found.files, found.stats
+    whole = stat.st_size <= _WHOLE
     return {
         "path": str(file),
-        "bytes": size,
-        "changed_at": _time(file.stat().st_mtime),
-        "digest": _digest(file, size, whole=whole),
+        "bytes": stat.st_size,
+        "changed_at": _time(stat.st_mtime),
+        "digest": _digest(file, stat.st_size, whole=whole),
         "digest_of": "content" if whole else "size and ends",
     }
 
 
-def identity_of(file: Path) -> tuple[tuple[str | int, ...], ...]:
-    """Return what is another one as soon as a file or folder is replaced or written to.
+def _identity(file: Path, stat: os.stat_result) -> tuple[str | int, ...]:
+    """Return of a file its inode, size, and times of change.
 
-    Of each file the inode, size, and times of change: of its content, and of the inode, which no
-    copying program sets back.
+    That of its content, and that of the inode, which no copying program sets back.
     """
-    found = _files(file) if file.is_dir() else [("", file.stat())]
-    return tuple(
-        (name, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-        for name, stat in found
+    return (
+        *(str(file), stat.st_dev, stat.st_ino, stat.st_size),
+        *(stat.st_mtime_ns, stat.st_ctime_ns),
     )
 
 
-def _files(folder: Path) -> list[tuple[str, os.stat_result]]:
-    """Return the files of a folder that are read as data, by name; hidden ones are not."""
-    names = sorted(path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return [
-        (name.as_posix(), (folder / name).stat())
-        for name in names
-        if not any(part.startswith(_HIDDEN) for part in name.parts)
-    ]
-
-
-def _folder(folder: Path) -> dict[str, Any]:
-    stats = _files(folder)
-    listing = "\n".join(f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}" for name, stat in stats)
+def _folder(found: Listing) -> dict[str, Any]:
+    names = [file.relative_to(found.path).as_posix() for file in found.files]
+    listing = "\n".join(
+        f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}"
+        for name, stat in zip(names, found.stats, strict=True)
+    )
     return {
-        "path": str(folder),
-        "files": len(stats),
-        "bytes": sum(stat.st_size for _, stat in stats),
-        "changed_at": _time(max((stat.st_mtime for _, stat in stats), default=0.0)),
+        "path": str(found.path),
+        "files": len(names),
+        "bytes": sum(stat.st_size for stat in found.stats),
+        "changed_at": _time(max((stat.st_mtime for stat in found.stats), default=0.0)),
         "digest": hashlib.sha256(listing.encode()).hexdigest(),
         "digest_of": "listing",
     }

@@ -21,7 +21,7 @@ import pyarrow.dataset
 
 from mlfactory.ingest.kinds import plain_schema
 from mlfactory.ingest.opening import explained, opened, unchanged
-from mlfactory.ingest.origin import origin_of
+from mlfactory.ingest.origin import Listing, origin_of
 from mlfactory.ingest.outages import is_absent, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
@@ -79,13 +79,13 @@ def receive(request: Request) -> Received:
     if isinstance(source, PythonSource):
         return _from_function(request, source)
     file = locate(request.product, source.path, request.partition)
-    with unchanged(request, file):
+    with unchanged(request, file) as found:
         if isinstance(source, ParquetSource):
-            received = _from_parquet(request, file)
+            received = _from_parquet(request, found)
         else:
             received = _from_csv(request, source, file)
         with explained(request, file):
-            return replace(received, origin=origin_of(file))
+            return replace(received, origin=origin_of(found))
 
 
 def _from_csv(request: Request, source: CsvSource, file: Path) -> Received:
@@ -142,16 +142,16 @@ def _csv_pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterat
             raise
 
 
-def _from_parquet(request: Request, file: Path) -> Received:
-    source = request.source
+def _from_parquet(request: Request, found: Listing) -> Received:
+    source, file = request.source, found.path
     of_one = isinstance(source, ParquetSource) and PER_PARTITION in source.path
     with explained(request, file):
-        rows = _dataset(file)
-        if not rows.files:
+        if not found.files:
             raise LateSourceError(
                 f"{request.where}: the folder {file} has no Parquet file",
                 remedy="run it again when the files have arrived",
             )
+        rows = _dataset(found)
         request.check(rows.schema.names, str(file))
         column = source.event_time
         kind = rows.schema.field(column).type if column else None
@@ -163,12 +163,16 @@ def _from_parquet(request: Request, file: Path) -> Received:
     return _received(request, received, str(file))
 
 
-def _dataset(file: Path, schema: pa.Schema | None = None) -> Any:
+def _dataset(found: Listing, schema: pa.Schema | None = None) -> Any:
     rows = pyarrow.dataset.dataset(
-        file, schema, format="parquet", partitioning="hive" if file.is_dir() else None
+        [str(file) for file in found.files],
+        schema,
+        format="parquet",
+        partitioning="hive" if found.is_folder else None,
+        partition_base_dir=str(found.path) if found.is_folder else None,
     )
     plain = plain_schema(rows.schema)
-    return rows if plain == rows.schema else _dataset(file, plain)
+    return rows if plain == rows.schema else _dataset(found, plain)
 
 
 def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:

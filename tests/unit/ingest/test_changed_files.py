@@ -11,6 +11,7 @@ import pytest
 from tests.unit.ingest.test_readers import CSV, PARQUET, ROWS, SPEC, ids, request
 
 from mlfactory.ingest import readers
+from mlfactory.ingest.origin import listing_of
 from mlfactory.ingest.readers import receive
 from mlfactory.product.errors import LateSourceError, ServiceError
 from mlfactory.product.loader import Product
@@ -85,17 +86,80 @@ def test_the_digest_is_of_the_file_that_the_rows_are_from(shop: Product) -> None
     assert received.origin["digest"] == hashlib.sha256(ROWS.encode()).hexdigest()
 
 
-def test_a_folder_that_a_file_comes_into_while_it_is_read_is_an_error_a_hidden_file_is_none(
-    make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def folder(shop: Product, make_product: Callable[..., Product]) -> Path:
+    """Make the shop's orders a folder of Parquet files with one file."""
+    make_product(SPEC.format(source=PARQUET))
+    made = shop.folder / "orders.parquet"
+    made.mkdir()
+    order(1).to_parquet(made / "a.parquet")
+    return made
+
+
+def order(number: int) -> pd.DataFrame:
+    at = pd.to_datetime(["2026-01-01"], utc=True)
+    return pd.DataFrame({"id": [number], "at": at, "price": 1.5})
+
+
+@pytest.mark.parametrize("name", ["_dataset", "rows_within", "origin_of"])
+def test_what_comes_into_a_folder_while_it_is_read_is_of_the_next_reading(
+    folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     product = make_product(SPEC.format(source=PARQUET))
-    folder = product.folder / "orders.parquet"
-    folder.mkdir()
-    frame = pd.DataFrame({"id": [1], "at": pd.to_datetime(["2026-01-01"], utc=True), "price": 1.5})
-    frame.to_parquet(folder / "a.parquet")
-    with monkeypatch.context() as hidden:
-        when_called(hidden, "origin_of", (folder / "_b.parquet.part").touch)
-        assert receive(request(product)).origin["files"] == 1
-    when_called(monkeypatch, "origin_of", lambda: frame.to_parquet(folder / "b.parquet"))
+    with monkeypatch.context() as fed:
+        when_called(fed, name, lambda: order(2).to_parquet(folder / "b.parquet"))
+        received = receive(request(product))
+    assert (ids(received), received.origin["files"]) == (["1"], 1)
+    received = receive(request(product))
+    assert (ids(received), received.origin["files"]) == (["1", "2"], 2)
+
+
+def test_a_file_of_a_folder_that_is_replaced_while_it_is_read_is_an_error(
+    folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    when_called(monkeypatch, "origin_of", lambda: order(3).to_parquet(folder / "a.parquet"))
     with pytest.raises(ServiceError, match="changed while it was read"):
         receive(request(product))
+
+
+def test_a_folder_is_walked_once(
+    folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walk, walked = Path.rglob, []
+
+    def counted(path: Path, pattern: str) -> Any:
+        walked.append(path)
+        return walk(path, pattern)
+
+    product = make_product(SPEC.format(source=PARQUET))
+    monkeypatch.setattr(Path, "rglob", counted)
+    (folder / "_b.parquet.part").touch()
+    assert receive(request(product)).origin["files"] == 1
+    assert walked == [folder]
+
+
+def test_a_file_written_over_and_given_its_old_time_is_another_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("one")
+    found, before = listing_of(file), file.stat()
+    while file.stat().st_ctime_ns == before.st_ctime_ns:  # clocks of disks have their ticks
+        file.write_text("two")
+        os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert file.stat().st_mtime_ns == before.st_mtime_ns
+    assert found.identity_now() != found.identity()
+
+
+def test_another_file_as_old_as_the_first_is_another_one(tmp_path: Path) -> None:
+    """A link that is set to another delivery of the same tick, size and times."""
+    one, two, link = (tmp_path / name for name in ("one", "two", "link"))
+    one.touch()
+    two.touch()
+    while one.stat().st_ctime_ns != two.stat().st_ctime_ns:
+        for file in (one, two):
+            os.utime(file, ns=(0, 0))
+    link.symlink_to(one)
+    found = listing_of(link)
+    link.unlink()
+    link.symlink_to(two)
+    assert found.identity_now() != found.identity()
