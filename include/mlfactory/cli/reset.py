@@ -10,15 +10,13 @@ from rich.console import Console
 from mlfactory.cli.output import say
 from mlfactory.lake.catalog import LEDGER, TRAININGS, raw, source_of
 from mlfactory.lake.removal import (
-    begin_removal,
     end_removal,
     held,
     is_table,
-    refuse_beneath_work,
-    removal_under_way,
     remove_everything,
     remove_source,
 )
+from mlfactory.lake.removal_note import begin_removal, refuse_in_the_way, removal_under_way
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import product_folders
@@ -53,7 +51,7 @@ def reset_product(
         _refuse_unknown_source(name, source, parts)
     if not force:
         _refuse_active(name)
-        refuse_beneath_work(name)
+    refuse_in_the_way(name, source or "", force=force)
     if source is not None:
         return _reset_source(name, source, console, ask, force=force)
     return _reset_everything(name, parts, console, ask, registry=registry, force=force)
@@ -73,7 +71,7 @@ def _reset_everything(
     known, begun = registered(name), removal_under_way(name)
     if begun is not None:
         say(console, f"a reset of {name} was cut off; this one goes on with it")
-        registry = registry or begun["registry"]
+        registry = registry or begun.registry
     say(console, f"{product_store(name).address()}:" if parts else f"{name}: the lake has nothing")
     for part, count in sorted(parts.items()):
         kind = "table" if is_table(name, part) else f"{count:,} {_UNITS.get(part, 'files')}"
@@ -113,10 +111,7 @@ def _reset_source(name: str, source: str, console: Console, ask: Ask, *, force: 
     say(console, "not touched, but stale from then on: features, labels and all that is made of it")
     if not ask(f"Remove what landed of {name}.{source}?"):
         return False
-    if not force:
-        # the answer may have taken a while
-        refuse_beneath_work(name)
-    remove_source(name, source)
+    remove_source(name, source, force=force)
     say(console, f"land it anew: mlfactory run {name} FIRST --to LAST")
     return True
 
@@ -134,7 +129,8 @@ def _parts(name: str) -> dict[str, int]:
 
 def _refuse_unknown_source(name: str, source: str, parts: dict[str, int]) -> None:
     landed = [found for part in parts if (found := source_of(part)) is not None]
-    if source not in landed:
+    begun = removal_under_way(name)
+    if source not in landed and (begun is None or begun.source != source):
         raise UsageError(
             f"nothing has landed of a source '{source}' of {name}{nearest(source, landed)}",
             remedy=f"there are {landed}",

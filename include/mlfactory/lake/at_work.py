@@ -115,8 +115,13 @@ def refuse_removed(product: str, name: str, what: str) -> None:
 
 
 def _work(content: bytes, address: str) -> Work:
-    fields = parsed(content, address)
-    return Work(**{**fields, "process": from_json(fields.get("process"), address)})
+    found = parsed(content, address)
+    return Work(
+        what=str(found.get("what")),
+        process=from_json(found.get("process"), address),
+        until=str(found.get("until")),
+        first=str(found.get("first", "")),
+    )
 
 
 def _take_away(store: Store, file: str) -> None:

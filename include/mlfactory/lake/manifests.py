@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake.at_work import at_work, refuse_removed
 from mlfactory.lake.catalog import RUN, manifest_file, mark_of
-from mlfactory.lake.removal import refuse_half_removed
+from mlfactory.lake.removal_note import refuse_half_removed
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
 from mlfactory.product.errors import ServiceError, UsageError
@@ -130,8 +130,9 @@ def manifest(
             before it has written anything passes False and calls `begin` itself.
 
     Raises:
-        UsageError: if a removal of the product is under way, was cut off, or came in between.
-        ServiceError: at the end, if another run has replaced rows that this one wrote.
+        UsageError: if a removal of the product was cut off, or came in between.
+        ServiceError: if a removal is under way; at the end, if another run has replaced rows that
+            this one wrote.
     """
     record = Manifest(
         id=secrets.token_hex(8),

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import psutil
@@ -81,9 +81,11 @@ def from_json(content: object, where: str) -> Process:
     Raises:
         IntegrityError: if they name none.
     """
+    known = {each.name for each in fields(Process)}
     try:
-        return Process(**content)  # type: ignore[arg-type]
-    except TypeError as error:
+        # a later revision may tell more
+        return Process(**{name: told for name, told in dict(content).items() if name in known})  # type: ignore[call-overload]
+    except (TypeError, ValueError) as error:
         raise IntegrityError(
             f"{where} names no process: {content!r}", remedy="delete it if nobody is at work"
         ) from error

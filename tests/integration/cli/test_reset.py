@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from tests.left_removal import leave_cut_off
 from typer.testing import CliRunner, Result
 
 from mlfactory.cli import record
 from mlfactory.cli.main import app
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake import removal
-from mlfactory.lake.removal import held, removal_under_way
-from mlfactory.lake.store import product_store, store_at
+from mlfactory.lake.catalog import REMOVAL
+from mlfactory.lake.removal import held
+from mlfactory.lake.removal_note import removal_under_way
+from mlfactory.lake.store import FolderStore, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.registry import removal as registry_removal
 from mlfactory.registry import runs
@@ -222,6 +225,8 @@ def test_a_removal_that_was_killed_is_gone_on_with(
         else:
             patch.setattr(registry_removal, "store_at", killed)
         assert mlfactory("reset", "shelf", "--yes", "--registry").exit_code != 0
+    # its process is this one, and lives
+    leave_cut_off("shelf")
     refused = mlfactory("run", "shelf")
     assert refused.exit_code == 1
     assert "mlfactory reset shelf goes on with it" in refused.stderr.replace("\n", " ")
@@ -235,6 +240,29 @@ def test_a_removal_that_was_killed_is_gone_on_with(
     assert artifacts.list() == []
     shelf()
     ran("shelf")
+
+
+def test_the_removal_of_a_source_that_was_killed_is_gone_on_with(
+    shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf()
+    ran("shelf")
+    with monkeypatch.context() as patch:
+        patch.setattr(FolderStore, "delete", cut_at_note)
+        assert mlfactory("reset", "shelf", "--source", "bottles", "--yes").exit_code != 0
+    leave_cut_off("shelf")
+    refused = mlfactory("run", "shelf").stderr.replace("\n", " ")
+    assert "mlfactory reset shelf --source bottles goes on with it" in refused
+    # though nothing of it is left but the note
+    assert "raw_bottles" not in held("shelf")
+    assert mlfactory("reset", "shelf", "--source", "bottles", "--yes").exit_code == 0
+    ran("shelf")
+
+
+def cut_at_note(store: FolderStore, name: str) -> None:
+    if name == REMOVAL:
+        raise KeyboardInterrupt
+    (store.root / name).unlink(missing_ok=True)
 
 
 def cut_after(count: int, real: Callable[..., None]) -> Callable[..., None]:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from mlfactory.lake import manifests
+from mlfactory.lake import manifests, removal
 from mlfactory.lake.at_work import under_way
 from mlfactory.lake.manifests import manifest, read_manifest, read_manifests, stands_on
-from mlfactory.lake.removal import (
-    begin_removal,
-    end_removal,
-    remove_everything,
-    remove_source,
-)
+from mlfactory.lake.removal import end_removal, remove_everything, remove_source
+from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import Store, product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ServiceError, UsageError
@@ -128,8 +124,30 @@ def test_a_stage_beneath_which_its_source_was_removed_leaves_no_manifest(product
         pytest.raises(UsageError, match="removed by a reset"),
         manifest(product, "ingest", KEY),
     ):
-        remove_source(product.name, "flights")
+        remove_source(product.name, "flights", force=True)
     assert read_manifest(product.name, "ingest", KEY) == {}
+
+
+@pytest.mark.parametrize("step", ["at_work", "manifests/ingest", "raw_flights"])
+def test_no_stage_begins_anywhere_within_the_removal_of_a_source(
+    product: Product, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, tried = removal._remove, []
+
+    def slow(store: Store, name: str) -> None:
+        if name == step:
+            with (
+                pytest.raises(ServiceError, match="is being reset"),
+                manifest(product, "ingest", KEY) as record,
+            ):
+                record.write(Lake(product.name), "raw_flights", pd.DataFrame({"id": [1]}))
+            tried.append(name)
+        real(store, name)
+
+    monkeypatch.setattr(removal, "_remove", slow)
+    remove_source(product.name, "flights")
+    assert tried == [step]
+    assert product_store(product.name).list() == []
 
 
 def test_a_manifest_written_at_the_moment_of_a_removal_is_taken_back(
@@ -157,7 +175,7 @@ def test_a_removal_does_not_begin_beneath_a_stage_nor_a_stage_beneath_a_removal(
         begin_removal(product.name, registry=False)
     assert read_manifest(product.name, "prepare", KEY)
     begin_removal(product.name, registry=False)
-    with pytest.raises(UsageError, match="removed in part"), manifest(product, "prepare", KEY):
+    with pytest.raises(ServiceError, match="being reset"), manifest(product, "prepare", KEY):
         pass
     assert under_way(product.name) == []
 

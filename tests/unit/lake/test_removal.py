@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from tests.left_removal import leave_cut_off
 
 from mlfactory.lake import removal
-from mlfactory.lake.at_work import at_work
-from mlfactory.lake.store import FolderStore, product_store, write_text
+from mlfactory.lake.removal_note import refuse_half_removed
+from mlfactory.lake.store import FolderStore, Store, product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 
@@ -41,21 +42,29 @@ def test_a_source_goes_with_the_manifests_that_vouch_for_it() -> None:
     assert set(removal.held("shop")) == {"ledger", "raw_prices", "reports"}
 
 
-def test_it_does_not_begin_beneath_work_and_keeps_what_a_removal_noted_before() -> None:
-    fill("shop")
-    with at_work("shop", "score of 2026-01-01"):
-        for removing in (
-            lambda: removal.begin_removal("shop", registry=False),
-            lambda: removal.refuse_beneath_work("shop"),
-        ):
-            with pytest.raises(UsageError, match="worked on: score of 2026-01-01, process"):
-                removing()
-        assert removal.removal_under_way("shop") is None
-        removal.begin_removal("shop", registry=True, force=True)
-        with pytest.raises(UsageError, match="worked on"):
-            removal.begin_removal("shop", registry=False)
-        assert removal.removal_under_way("shop") == {"registry": True}
-    removal.begin_removal("shop", registry=False)
+def test_of_a_source_nothing_vouches_wherever_its_removal_was_killed_and_it_is_gone_on_with(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    real = removal._remove
+    for cut in ("at_work", "manifests/ingest", "raw_orders"):
+        fill("shop")
+
+        def killed(store: Store, name: str, cut: str = cut) -> None:
+            if name == cut:
+                raise Killed
+            real(store, name)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(removal, "_remove", killed)
+            with pytest.raises(Killed):
+                removal.remove_source("shop", "orders")
+        # the process that was to remove it is this one, and lives
+        leave_cut_off("shop")
+        with pytest.raises(UsageError, match="mlfactory reset shop --source orders goes on"):
+            refuse_half_removed("shop")
+        removal.remove_source("shop", "orders")
+        refuse_half_removed("shop")
+        assert set(removal.held("shop")) == {"ledger", "reports"}
 
 
 def test_cut_off_anywhere_a_reader_finds_an_older_state_or_none(

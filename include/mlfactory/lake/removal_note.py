@@ -1,0 +1,160 @@
+"""The note that something of a product is being removed: there from before the first file goes.
+
+It keeps every stage from building on what is left, also where the removal is cut off. Of a removal
+and a stage that begin at once at least one finds the other's note: each writes its own first, and
+looks for the other's then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+
+from mlfactory.lake.at_work import Work, goes_on, under_way
+from mlfactory.lake.catalog import REMOVAL
+from mlfactory.lake.processes import Process, described, from_json, this_process
+from mlfactory.lake.store import as_json, find_json, product_store, write_json
+from mlfactory.product.errors import ServiceError, UsageError
+
+_LONGEST = timedelta(hours=1)
+"""No removal takes longer; so long it is believed where its process cannot be looked for."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """A removal that began and did not end.
+
+    Attributes:
+        registry: whether what MLflow has of the product goes as well.
+        source: of which what landed goes; empty where all goes.
+        process: that removes.
+        until: the moment until which it is believed where the process cannot be looked for.
+    """
+
+    registry: bool
+    source: str
+    process: Process
+    until: str
+
+    @property
+    def goes_on(self) -> bool:
+        """Tell whether it is under way; if not, it was cut off."""
+        return goes_on(self.process, self.until)
+
+
+def removal_under_way(product: str) -> Removal | None:
+    """Return the removal of a product that began and did not end, None if there is none."""
+    store = product_store(product)
+    found = find_json(store, REMOVAL)
+    if found is None:
+        return None
+    return Removal(
+        registry=bool(found.get("registry")),
+        source=str(found.get("source", "")),
+        process=from_json(found.get("process"), store.address(REMOVAL)),
+        until=str(found.get("until")),
+    )
+
+
+def begin_removal(
+    product: str, *, registry: bool = False, source: str = "", force: bool = False
+) -> None:
+    """Note that a product is being removed, before anything of it goes.
+
+    Args:
+        registry: whether what MLflow has of it goes as well.
+        source: of which what landed goes; everything by default.
+        force: also while work on it is under way, which is refused at its end.
+
+    Raises:
+        UsageError: if work or another removal is under way, or another one was cut off; nothing is
+            noted then that was not before.
+    """
+    store, begun = product_store(product), removal_under_way(product)
+    # without a note first: one that is taken back would have turned work away for nothing
+    refuse_in_the_way(product, source, force=force)
+    until = (datetime.now(UTC) + _LONGEST).isoformat(timespec="seconds")
+    note = asdict(Removal(registry, source, this_process(), until))
+    if begun is not None:
+        write_json(store, REMOVAL, note)
+    elif not store.create(REMOVAL, as_json(note)):
+        raise UsageError(
+            f"{product}: another reset of it began at the same moment", remedy="let it end"
+        )
+    if force:
+        return
+    # whatever begins from now on finds the note, and whatever began before has left its own
+    try:
+        _refuse_beneath_work(product)
+    except BaseException:
+        if begun is None:
+            store.delete(REMOVAL)
+        else:
+            write_json(store, REMOVAL, asdict(begun))
+        raise
+
+
+def refuse_in_the_way(product: str, source: str = "", *, force: bool = False) -> None:
+    """Make sure that nothing stands against a removal.
+
+    Args:
+        source: of which what landed is to go; everything by default.
+        force: do not care about work, nor whether another removal is still under way.
+
+    Raises:
+        UsageError: if work or another removal is under way, or one was cut off that this one would
+            not go on with.
+    """
+    begun = removal_under_way(product)
+    if begun is not None and begun.goes_on and not force:
+        raise UsageError(
+            f"{product} is being reset already, by {described(begun.process)}",
+            remedy="let it end; --force, if you know that it was killed",
+        )
+    if begun is not None and source and begun.source != source:
+        raise _cut_off(product, begun)
+    if not force:
+        _refuse_beneath_work(product)
+
+
+def refuse_half_removed(product: str) -> None:
+    """Make sure that nothing is built on what a removal has left, or is about to take.
+
+    Raises:
+        ServiceError: if one is under way: when it has ended, or was refused, work may begin.
+        UsageError: if one was cut off.
+    """
+    begun = removal_under_way(product)
+    if begun is None:
+        return
+    if begun.goes_on:
+        raise ServiceError(
+            f"product {product} is being reset, by {described(begun.process)}",
+            remedy="run it again when that has ended",
+        )
+    raise _cut_off(product, begun)
+
+
+def _cut_off(product: str, begun: Removal) -> UsageError:
+    more = f" --source {begun.source}" if begun.source else ""
+    what = f"source {begun.source} of product {product}" if begun.source else f"product {product}"
+    return UsageError(
+        f"{what} is removed in part: a reset of it was cut off",
+        remedy=f"mlfactory reset {product}{more} goes on with it",
+    )
+
+
+def _refuse_beneath_work(product: str) -> None:
+    works = under_way(product)
+    if works:
+        raise _refused(product, works)
+
+
+def _refused(product: str, works: Sequence[Work]) -> UsageError:
+    """Return the error of a removal that would take away what some work stands on."""
+    told = "; ".join(f"{work.what}, {described(work.process)}" for work in works[:5])
+    return UsageError(
+        f"{product} is being worked on: {told}",
+        remedy="let it end; --force does it at once, and the work is refused at its end",
+    )
