@@ -63,10 +63,12 @@ def run_partitions(
     if not stages or "train" in stages:
         _end_abandoned(product, console)
     what = f"mlfactory run of {span_in_words(partitions[0], partitions[-1])}"
-    with at_work(product.name, what, first=partitions[0].key):
+    with at_work(product.name, what, first=partitions[0].key) as go_on:
         for partition in partitions:
+            go_on()
             _run_partition(product, partition, stages, budget, console, renew=renew)
         if downstream:
+            go_on()
             run_stale(product, console)
 
 
@@ -107,8 +109,10 @@ def run_stale(product: Product, console: Console) -> None:
         if (run.stage, run.key) not in again and run.key not in failed
     ]:
         oldest = min(run.key for run in stale)
-        with at_work(product.name, f"mlfactory run of what is stale from {oldest}", first=oldest):
+        what = f"mlfactory run of what is stale from {oldest}"
+        with at_work(product.name, what, first=oldest) as go_on:
             for run in stale:
+                go_on()
                 again.add((run.stage, run.key))
                 if run.key in failed:
                     continue

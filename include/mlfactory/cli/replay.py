@@ -114,7 +114,7 @@ def replay(
     # between two keys nothing of it is under way in Airflow
     what = f"mlfactory replay of {span_in_words(first, last)}"
     with (
-        at_work(product.name, what, first=first.key, believed=_BELIEVED) as follower.tell,
+        at_work(product.name, what, first=first.key, believed=_BELIEVED) as follower.go_on,
         _opened(follower, left_open),
     ):
         return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
@@ -156,7 +156,7 @@ class _Follower:
         self.console = console
         self.patience = patience
         self.asked_scheduler = time.monotonic()
-        self.tell: Callable[[], None] = lambda: None
+        self.go_on: Callable[[], None] = lambda: None
         self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
 
     def wait_for_dags(self) -> None:
@@ -172,6 +172,7 @@ class _Follower:
 
     def follow(self, key: str) -> KeyOutcome:
         """Trigger the data run of `key` and wait until the key has come to rest."""
+        self._tell_that_it_goes_on()
         ids = list(self.dag_ids.values())
         # a run of before would be taken for one of ours, or keep ours in the queue
         self._wait(
@@ -251,9 +252,7 @@ class _Follower:
         if time.monotonic() - self.asked_scheduler < _SECONDS_BETWEEN_HEARTBEATS:
             return
         self.asked_scheduler = time.monotonic()
-        with suppress(ServiceError):
-            # a lake that is away for a moment must not end it: it is told again soon
-            self.tell()
+        self._tell_that_it_goes_on()
         silence = self.api.scheduler_silence()
         if silence > self.patience.for_scheduler:
             raise ServiceError(
@@ -261,6 +260,12 @@ class _Follower:
                 f"{silence:,.0f} s",
                 remedy="start it again: mlfactory down; mlfactory up; then give the command again",
             )
+
+    def _tell_that_it_goes_on(self) -> None:
+        """Tell it anew; raise if a reset has removed what was replayed so far."""
+        with suppress(ServiceError):
+            # a lake that is away for a moment must not end it: it is told again soon
+            self.go_on()
 
     def _failed_tasks(self, run: DagRun) -> list[FailedTask]:
         return [

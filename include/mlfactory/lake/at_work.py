@@ -62,17 +62,24 @@ def at_work(
         believed: how long it is believed from now on where its process cannot be looked for.
 
     Yields:
-        What to call now and then, where it is believed for a shorter time than it takes.
+        What to call before each further part of it, and now and then where it is believed for a
+        shorter time than it takes: it tells anew that it is being done. Raises `UsageError` where
+        a reset has taken the note, with what was done so far.
     """
-    store, file = product_store(product), work_file(name or secrets.token_hex(8))
+    store, own = product_store(product), name or secrets.token_hex(8)
+    file = work_file(own)
 
     def tell() -> None:
         until = (datetime.now(UTC) + believed).isoformat(timespec="seconds")
         write_json(store, file, asdict(Work(what, this_process(), until, first)))
 
+    def go_on() -> None:
+        refuse_removed(product, own, what)
+        tell()
+
     tell()
     try:
-        yield tell
+        yield go_on
     finally:
         _take_away(store, file)
 

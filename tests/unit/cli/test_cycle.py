@@ -11,6 +11,7 @@ from mlfactory.cycle.job import Budget, Done, Job
 from mlfactory.cycle.steps import STEPS
 from mlfactory.lake.at_work import under_way
 from mlfactory.lake.catalog import manifest_file, training_file
+from mlfactory.lake.removal import remove_source
 from mlfactory.lake.staleness import StaleRun
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import ContractError, FactoryError, UsageError
@@ -76,6 +77,31 @@ def test_what_is_stale_is_run_again_until_nothing_is(
     assert ran == ["prepare 2013-02-01", "score 2013-02-01"]
     run_stale(rain, Console(file=output))
     assert output.getvalue().splitlines()[-1] == "rain: nothing is stale"
+
+
+@pytest.mark.parametrize("downstream", [True, False])
+def test_a_run_beneath_which_all_was_removed_begins_no_partition_more(
+    rain: Product, monkeypatch: pytest.MonkeyPatch, downstream: bool
+) -> None:
+    keys = ["2013-01-01", "2013-02-01", "2013-03-01"]
+    ran = []
+
+    def step(job: Job) -> Done:
+        ran.append(job.partition.key)
+        remove_source("rain", "gauge", force=True)
+        return Done({})
+
+    monkeypatch.setitem(STEPS, "prepare", step)
+    stale = [StaleRun("prepare", key, ()) for key in keys]
+    monkeypatch.setattr("mlfactory.cli.cycle.stale_runs", lambda product: stale)
+    console, span = Console(file=io.StringIO()), [rain.calendar.parse(key) for key in keys]
+    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+        if downstream:
+            run_stale(rain, console)
+        else:
+            run_partitions(rain, span, ["prepare"], Budget(), console)
+    assert ran == keys[:1]
+    assert product_store("rain").list() == []
 
 
 def test_a_stopped_partition_keeps_no_other_from_being_run_again_and_is_told_in_the_end(

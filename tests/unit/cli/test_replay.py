@@ -10,8 +10,9 @@ from mlfactory.cli import replay as replaying
 from mlfactory.cli.replay import KeyOutcome, awaited, replay
 from mlfactory.lake.at_work import Work, under_way
 from mlfactory.lake.catalog import AT_WORK
-from mlfactory.lake.store import product_store
-from mlfactory.product.errors import ServiceError
+from mlfactory.lake.removal import remove_source
+from mlfactory.lake.store import product_store, read_json, write_json
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.scheduler.api import DagRun
 
@@ -115,7 +116,8 @@ def test_a_replay_is_told_in_the_lake_while_it_goes_on_and_not_after_it(
         told = under_way("rain")
         seen.extend(told)
         for work in product_store("rain").list(AT_WORK):
-            product_store("rain").delete(work)
+            note = read_json(product_store("rain"), work)
+            write_json(product_store("rain"), work, note | {"what": "old"})
         return 0.0 if len(seen) < 2 else 600.0
 
     monkeypatch.setattr(Dead, "scheduler_silence", silence)
@@ -128,6 +130,27 @@ def test_a_replay_is_told_in_the_lake_while_it_goes_on_and_not_after_it(
     assert [work.what for work in seen] == ["mlfactory replay of 2013-01-01 to 2013-03-01"] * 2
     assert {work.first for work in seen} == {"2013-01-01"}
     assert under_way("rain") == []
+
+
+def test_a_replay_beneath_which_all_was_removed_ends_and_begins_no_key_more(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    followed: list[str] = []
+
+    def trigger(self: Dead, dag_id: str, key: str, *, run_id: str) -> DagRun:
+        followed.append(key)
+        remove_source("rain", "gauge", force=True)
+        return DagRun("rain.data", run_id, "failed", key, None, None, None)
+
+    monkeypatch.setattr(Dead, "trigger", trigger, raising=False)
+    monkeypatch.setattr(Dead, "active_runs", lambda *_: [])
+    monkeypatch.setattr(Dead, "runs", lambda *_: [], raising=False)
+    monkeypatch.setattr(Dead, "tasks", lambda *_: [], raising=False)
+    first, last = (rain.calendar.parse(key) for key in ("2013-01-01", "2013-03-01"))
+    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+        replay(rain, first, last, Dead(), Console(file=io.StringIO()))  # type: ignore[arg-type]
+    assert followed == ["2013-01-01"]
+    assert product_store("rain").list() == []
 
 
 @pytest.mark.parametrize("cut", [KeyboardInterrupt(), ServiceError("Airflow does not answer")])

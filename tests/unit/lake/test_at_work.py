@@ -76,6 +76,22 @@ def test_what_takes_longer_than_it_is_believed_says_so_anew() -> None:
     assert again.process == first.process and again.until >= first.until
 
 
+def test_what_was_removed_beneath_it_cannot_be_told_anew_and_leaves_no_note() -> None:
+    with at_work("shop", "replay") as go_on:
+        product_store("shop").delete_all()
+        with pytest.raises(UsageError, match="what replay read or wrote was removed by a reset"):
+            go_on()
+        assert product_store("shop").list() == []
+
+
+def test_a_note_of_a_later_revision_is_read_as_far_as_it_is_understood() -> None:
+    left_by(this_process())
+    note = read_json(product_store("shop"), work_file("left"))
+    note |= {"later": 1, "process": note["process"] | {"later": 1}}
+    write_json(product_store("shop"), work_file("left"), note)
+    assert [work.process for work in under_way("shop")] == [this_process()]
+
+
 def test_a_note_that_is_none_is_told_by_its_file() -> None:
     write_json(product_store("shop"), work_file("mine"), {"what": "ingest", "process": "a 1 2"})
     with pytest.raises(IntegrityError, match=r"at_work/mine.json names no process: 'a 1 2'"):
