@@ -6,10 +6,10 @@ that works in a fresh clone.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field, SecretStr
@@ -35,6 +35,14 @@ def _address(given: str) -> str:
 
 Address = Annotated[str, AfterValidator(_address)]
 """A folder of this machine, or a place in an S3 bucket, where every machine finds it."""
+
+
+def without_login(address: str) -> str:
+    """Return an address without the user and password that may stand in it, for whoever reads it.
+
+    It need not be a right one: a message may be about just that.
+    """
+    return re.sub(r"^([^:/?#]+://)[^/?#]*@", r"\1", address)
 
 
 class Settings(BaseSettings):
@@ -115,27 +123,17 @@ class Settings(BaseSettings):
         return f"http://{self.host}:{self.mlflow_port}"
 
     @property
-    def other_mlflow(self) -> str | None:
-        """Return the MLflow server in use, None where it is the local stack's to start."""
-        given = urlsplit(self.mlflow_uri or "")
-        if given.scheme not in ("http", "https"):
-            return None
-        here = (self.host, "127.0.0.1", "localhost")
-        is_ours = given.hostname in here and given.port == self.mlflow_port
-        return None if is_ours else self.mlflow_uri
-
-    @property
     def airflow_url(self) -> str:
         """Return the address of the local Airflow."""
         return f"http://{self.host}:{self.airflow_port}"
 
     @property
     def mlflow_url(self) -> str:
-        """Return the address at which a person opens the MLflow UI."""
+        """Return the address at which a person opens the MLflow UI; with nobody's login in it."""
         if self.mlflow_ui:
-            return self.mlflow_ui
+            return without_login(self.mlflow_ui)
         if self.mlflow_uri and self.mlflow_uri.startswith("http"):
-            return self.mlflow_uri
+            return without_login(self.mlflow_uri)
         return self.local_mlflow
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlfactory.settings import Settings
+from mlfactory.settings import Settings, without_login
 
 
 def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,3 +65,21 @@ def test_artifacts_lie_beside_a_lake_on_s3_and_in_the_home_otherwise(
     assert Settings().artifacts_uri == "s3://bucket/prefix/_mlflow"
     monkeypatch.setenv("MLFACTORY_ARTIFACTS", "s3://models")
     assert Settings().artifacts_uri == "s3://models"
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("http://ann:s3cret@mlflow.example.com:5000/a@b", "http://mlflow.example.com:5000/a@b"),
+        ("https://token@mlflow.example.com", "https://mlflow.example.com"),
+        ("postgresql://ann:s3@cret@db/mlflow", "postgresql://db/mlflow"),
+        ("http://ann:s3cret@[broken", "http://[broken"),
+        ("http://mlflow.example.com", "http://mlflow.example.com"),
+        ("sqlite:////srv/mail@host.db", "sqlite:////srv/mail@host.db"),
+    ],
+)
+def test_an_address_is_shown_without_its_login(given: str, shown: str) -> None:
+    assert without_login(given) == shown
+    if given.startswith("http"):
+        assert Settings(mlflow_uri=given).mlflow_url == shown
+        assert Settings(mlflow_ui=given).mlflow_url == shown

@@ -10,6 +10,7 @@ import httpx
 
 from mlfactory.cli.airflow_environment import airflow_environment
 from mlfactory.cli.environment import LET_IN, own_environment
+from mlfactory.cli.other_mlflow import other_mlflow
 from mlfactory.settings import Settings
 
 _NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
@@ -47,7 +48,7 @@ def services(settings: Settings) -> list[Service]:
 
     MLflow is none of them where the settings name another server.
     """
-    own = [] if settings.other_mlflow else [_mlflow(settings)]
+    own = [] if other_mlflow(settings) else [_mlflow(settings)]
     return [*own, _airflow(settings)]
 
 

@@ -17,6 +17,7 @@ import psutil
 from mlfactory.cli import record
 from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.local_files import claimed
+from mlfactory.cli.other_mlflow import other_mlflow
 from mlfactory.cli.processes import MARK, described, end, leader_of, mark
 from mlfactory.cli.record import Running
 from mlfactory.cli.services import Service, server_answers, services
@@ -43,24 +44,31 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
         The stack, and whether it was started now.
 
     Raises:
-        UsageError: if a port is taken, or another process is starting or stopping the stack.
+        UsageError: if a port is taken, another process is starting or stopping the stack, or the
+            stack that is up has another MLflow than the settings name.
         ServiceError: if a service ends or does not answer in time, the MLflow that the settings
             name does not answer, or the stack that is up is unwell.
     """
+    other = other_mlflow(settings)
     with _alone(settings):
         found = record.running(settings)
         if found is None or found.dead:
             wanted = services(settings)
-            _use_other(settings, say)
-            kept = _kept(settings, found, wanted, say)
+            _use_other(other, say)
+            kept = _kept(settings, found, wanted, other, say)
             return _start_missing(settings, kept, wanted, say), True
+    _refuse_other_mlflow(found, other)
     _refuse_unwell(found)
     say(f"already up: Airflow {found.airflow_url}, MLflow {found.mlflow_url}")
     return found, False
 
 
 def _kept(
-    settings: Settings, found: Running | None, wanted: Sequence[Service], say: Say
+    settings: Settings,
+    found: Running | None,
+    wanted: Sequence[Service],
+    other: str | None,
+    say: Say,
 ) -> Running:
     """Clear away what is left of services that have died, and return the stack without them.
 
@@ -68,7 +76,7 @@ def _kept(
     """
     addresses = {one.name: one.address for one in wanted}
     urls = {"mlflow": settings.mlflow_url} | {one.name: one.url for one in wanted}
-    others = {"mlflow": settings.other_mlflow} if settings.other_mlflow else {}
+    others = {"mlflow": other} if other else {}
     there = (addresses, others)
     if found is not None:
         say(found.obituary)
@@ -85,13 +93,12 @@ def _kept(
     return Running(found.id, living, addresses, urls, others)
 
 
-def _use_other(settings: Settings, say: Say) -> None:
+def _use_other(other: str | None, say: Say) -> None:
     """Say which MLflow is used, where that is another one than the stack's own.
 
     Raises:
         ServiceError: if it does not answer.
     """
-    other = settings.other_mlflow
     if other is None:
         return
     if not server_answers(other):
@@ -107,7 +114,7 @@ def _start_missing(
     for service in missing:
         _refuse_taken_port(settings, service)
     prepare_airflow_home(settings)
-    if settings.other_mlflow is None:
+    if "mlflow" in kept.addresses:
         (settings.home / "mlflow").mkdir(parents=True, exist_ok=True)
     started: dict[str, subprocess.Popen[bytes]] = {}
     leaders = dict(kept.leaders)
@@ -184,6 +191,26 @@ def _alone(settings: Settings, wait: float = 0) -> Iterator[None]:
 def log_file(settings: Settings, service: str) -> Path:
     """Return the log of a service of the stack."""
     return settings.home / "logs" / f"{service}.log"
+
+
+def _refuse_other_mlflow(found: Running, other: str | None) -> None:
+    """Make sure that the tasks of a stack that is up use the MLflow that the settings name.
+
+    Raises:
+        UsageError: if not; to start it anew would end what it runs at this moment.
+    """
+    used = found.others.get("mlflow")
+    if used == other:
+        return
+    raise UsageError(
+        f"the stack is up with {_named(used)}, and the settings name {_named(other)} "
+        "(MLFACTORY_MLFLOW_URI)",
+        remedy="start it anew: mlfactory down; mlfactory up; or let the settings name the former",
+    )
+
+
+def _named(other: str | None) -> str:
+    return f"the MLflow at {other}" if other else "an MLflow of its own"
 
 
 def _refuse_unwell(found: Running) -> None:

@@ -16,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from sqlalchemy.engine import make_url
 
 from mlfactory.product.errors import ServiceError
-from mlfactory.settings import settings
+from mlfactory.settings import settings, without_login
 
 # what MLflow says of its own tables is of no use to who runs a task
 for _name in ("mlflow", "alembic"):
@@ -101,6 +101,7 @@ def _make_folder(uri: str) -> None:
 
 def _unreachable(uri: str, reason: str) -> ServiceError:
     return ServiceError(
-        f"MLflow does not answer at {uri}: {reason}",
+        f"MLflow does not answer at {without_login(uri)}: "
+        f"{reason.replace(uri, without_login(uri))}",
         remedy="start it with `mlfactory up`, or set MLFACTORY_MLFLOW_URI to where it runs",
     )

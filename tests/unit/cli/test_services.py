@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mlfactory.cli.airflow_environment import airflow_environment
+from mlfactory.cli.other_mlflow import other_mlflow
 from mlfactory.cli.services import Service, services
 from mlfactory.settings import Settings
 
@@ -37,15 +40,64 @@ def test_no_server_is_started_beside_the_one_that_the_settings_name(
 ) -> None:
     chosen = Settings(home=tmp_path, mlflow_uri=there)
     assert [service.name for service in services(chosen)] == ["airflow"]
-    assert chosen.other_mlflow == there
+    assert other_mlflow(chosen) == there
     assert airflow_environment(chosen)["MLFACTORY_MLFLOW_URI"] == there
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_a_server_that_is_named_where_ours_would_be_is_ours(tmp_path: Path, host: str) -> None:
-    chosen = Settings(home=tmp_path, mlflow_uri=f"http://{host}:5123/", mlflow_port=5123)
-    ours = f"sqlite:///{tmp_path / 'mlflow' / 'mlflow.db'}"
+def named(host: str, uri: str) -> Settings:
+    return Settings(host=host, mlflow_uri=uri, mlflow_port=5123)
+
+
+HERE = platform.node()
+
+
+@pytest.mark.parametrize(
+    ("host", "uri"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:5123/"),
+        ("127.0.0.1", "http://LocalHost:5123"),
+        ("127.0.0.1", "http://0.0.0.0:5123"),
+        ("0.0.0.0", "http://0.0.0.0:5123"),
+        ("0.0.0.0", f"http://{HERE}:5123"),
+        ("0.0.0.0", "http://127.0.1.1:5123"),
+        (HERE.upper(), f"http://{HERE.lower()}:5123"),
+        ("127.0.0.1", "http://ann:s3cret@127.0.0.1:5123"),
+    ],
+)
+def test_a_server_that_is_named_where_ours_would_be_is_ours_however_it_is_spelled(
+    host: str, uri: str
+) -> None:
+    chosen = named(host, uri)
+    assert other_mlflow(chosen) is None
+    ours = f"sqlite:///{chosen.home / 'mlflow' / 'mlflow.db'}"
     assert mlflow(chosen).environment["MLFLOW_BACKEND_STORE_URI"] == ours
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://127.0.0.1:5124",
+        "http://127.0.0.1",
+        "https://127.0.0.1:5123",
+        "http://192.0.2.77:5123",
+        "http://no-such-host.invalid:5123",
+        "http://127.0.0.1:99999",
+        "http://[broken:5123",
+        # where ours does not listen: another may
+        "http://[::1]:5123",
+    ],
+)
+def test_a_server_that_is_named_where_ours_would_not_answer_is_another(uri: str) -> None:
+    assert other_mlflow(named("127.0.0.1", uri)) == uri
+
+
+def test_every_address_of_this_machine_is_that_of_a_server_that_listens_to_all() -> None:
+    own = {
+        one.address for each in psutil.net_if_addrs().values() for one in each if one.family == 2
+    }
+    assert "127.0.0.1" in own
+    for address in own:
+        assert other_mlflow(named("0.0.0.0", f"http://{address}:5123")) is None
 
 
 @pytest.mark.parametrize(

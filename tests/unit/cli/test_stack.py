@@ -271,6 +271,41 @@ def test_nothing_is_started_where_the_mlflow_that_the_settings_name_does_not_ans
     assert not (home / "airflow").exists()
 
 
+def test_a_stack_that_is_up_with_its_own_mlflow_is_refused_where_the_settings_name_another(
+    two_services: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, _ = stack.up(settings(), lambda _: None)
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "http://mlflow.example.com")
+    settings.cache_clear()
+    with pytest.raises(
+        UsageError,
+        match=r"up with an MLflow of its own, and the settings name the MLflow at http://mlflow\.ex"
+        r"(.|\n)*mlfactory down; mlfactory up",
+    ):
+        stack.up(settings(), lambda _: None)
+    # what it runs goes on
+    assert record.running(settings()) == whole and whole.dead == []
+
+
+def test_the_login_of_another_mlflow_is_neither_said_nor_written_down(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stack, "services", lambda _: [waiting("airflow")])
+    said: list[str] = []
+    with answering(Closed) as server:
+        there = address_of(server)
+        monkeypatch.setenv("MLFACTORY_MLFLOW_URI", there.replace("//", "//ann:s3cret@"))
+        settings.cache_clear()
+        found, _ = stack.up(settings(), said.append)
+    told = [*said, *(ailment.problem for ailment in record.ailments(found))]
+    assert there in said[0] and len(told) > 1
+    assert "s3cret" not in " ".join(told) + (home / "stack.json").read_text()
+    stack.down(settings(), said.append)
+    with pytest.raises(ServiceError, match="names, does not answer") as raised:
+        stack.up(settings(), said.append)
+    assert "s3cret" not in f"{raised.value} {raised.value.remedy} {said}"
+
+
 def test_another_airflows_settings_do_not_get_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
