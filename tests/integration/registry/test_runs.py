@@ -160,3 +160,11 @@ def test_a_server_that_is_gone_is_said_within_five_seconds(product, monkeypatch,
     with pytest.raises(ServiceError, match=f"(?s){uri}.*mlfactory up"):
         runs.training_run(product, "2024-01-03", "t")
     assert time.monotonic() - before < 5
+
+
+def test_the_login_at_a_server_that_is_gone_is_not_said(product, monkeypatch):
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "http://ann:s3cret@127.0.0.1:1")
+    settings.cache_clear()
+    with pytest.raises(ServiceError, match=r"does not answer at http://127\.0\.0\.1:1") as raised:
+        runs.training_run(product, "2024-01-03", "t")
+    assert "s3cret" not in str(raised.value)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,9 @@ from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import settings
 
 Start = Callable[..., psutil.Process]
+
+STACK = secrets.token_hex(8)
+"""Of these tests alone: those of another worker or worktree mark processes of this machine, too."""
 
 SPEC = """\
 apiVersion: mlfactory/v1

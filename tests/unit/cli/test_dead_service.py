@@ -12,7 +12,7 @@ import psutil
 import pytest
 from rich.console import Console
 from tests.http_server import Quiet, address_of, answering
-from tests.unit.cli.conftest import Start
+from tests.unit.cli.conftest import STACK, Start
 
 from mlfactory.cli import record, reset
 from mlfactory.cli.processes import leader_of
@@ -67,7 +67,7 @@ def written(address: str, airflow: psutil.Process, mlflow: psutil.Process) -> re
         "mlflow": leader_of(mlflow.pid, signal.SIGTERM),
     }
     urls = {"airflow": address, "mlflow": "http://127.0.0.1:1"}
-    stack = record.Running("abc", leaders, urls, urls)
+    stack = record.Running(STACK, leaders, urls, urls)
     record.write(settings(), stack)
     return stack
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.http_server import Quiet, address_of, answering
-from tests.unit.cli.conftest import Start
+from tests.unit.cli.conftest import STACK, Start
 
 from mlfactory.cli import processes, record, stack
 from mlfactory.cli.airflow_environment import airflow_environment
@@ -41,7 +41,7 @@ with claimed(Path(sys.argv[1])) as other:
 def recorded(process: psutil.Process, *, started: float) -> None:
     leader = Leader(process.pid, started, int(signal.SIGINT))
     urls = {"airflow": "http://127.0.0.1:1", "mlflow": "http://127.0.0.1:2"}
-    record.write(settings(), Running("abc", {"airflow": leader, "mlflow": leader}, urls, urls))
+    record.write(settings(), Running(STACK, {"airflow": leader, "mlflow": leader}, urls, urls))
 
 
 @pytest.fixture(autouse=True)
@@ -107,8 +107,8 @@ def test_children_of_a_leader_that_has_died_are_stopped_though_they_ignore_signa
 
 
 def test_a_child_that_left_the_session_is_known_by_its_mark(home: Path, start: Start) -> None:
-    leader, runaway = start("sleep", "60"), start("sleep", "60", mark="abc/airflow")
-    stranger = start("sleep", "60", mark="abcd/airflow")
+    leader, runaway = start("sleep", "60"), start("sleep", "60", mark=f"{STACK}/airflow")
+    stranger = start("sleep", "60", mark=f"{STACK}d/airflow")
     recorded(leader, started=leader.create_time())
     stack.down(settings(), lambda _: None)
     assert ended(leader)
@@ -222,10 +222,10 @@ def test_what_a_start_that_was_killed_has_begun_is_ended_by_the_next(
 ) -> None:
     """It was started, and nothing of it is written down but the mark that it carries."""
     urls = {"airflow": "http://127.0.0.1:1", "mlflow": "http://127.0.0.1:1"}
-    record.write(settings(), Running("abc", {}, urls, urls))
-    begun = start("sleep", "60", mark="abc/mlflow")
+    record.write(settings(), Running(STACK, {}, urls, urls))
+    begun = start("sleep", "60", mark=f"{STACK}/mlflow")
     found, is_new = stack.up(settings(), lambda _: None)
-    assert is_new and found.id != "abc" and found.dead == []
+    assert is_new and found.id != STACK and found.dead == []
     assert ended(begun)
 
 
