@@ -6,7 +6,6 @@ from datetime import datetime
 
 from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import completed_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -17,14 +16,15 @@ _LOOKED_BACK = 400
 def newest_event(product: Product, partition: Partition) -> datetime | None:
     """Return the time (UTC) of the newest event up to a partition's end, None if there is none.
 
-    The partition may never have been run.
+    The partition may never have been run. Rows count as they stand, whichever run left them: while
+    a partition is prepared again no manifest vouches for its rows, and its events are no older for
+    that. Of a run that was cut off, other figures tell.
     """
     lake, column = Lake(product.name), str(product.spec.features.event_time)
     looked_at = {slot.key for slot in product.calendar.back(partition, _LOOKED_BACK)}
     # sorted, so that the last one with a row holds the newest event
     for key in reversed([key for key in lake.partitions(FEATURES) if key in looked_at]):
-        # rows that a run left which was cut off are no news
-        times = completed_rows(product.name, FEATURES, [key], columns=[column])[column].dropna()
+        times = lake.read(FEATURES, [key], columns=[column])[column].dropna()
         if len(times):
             return times.max().to_pydatetime()  # type: ignore[no-any-return]
     return None

@@ -14,6 +14,7 @@ from mlfactory.cli.summary import summary
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.ledger import Entry
+from mlfactory.lake.manifests import manifest
 from mlfactory.lake.removal import remove_source
 from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.store import product_store
@@ -297,6 +298,20 @@ def test_data_too_old_is_told_once_though_nothing_runs(
     assert old(NOW - timedelta(days=1)) == []
     ((_, second),) = old(NOW + timedelta(days=1))
     assert first == second
+
+
+def test_data_is_no_older_while_its_newest_partition_is_prepared_again(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    rain = make("{every: day, start: 2026-01-01}", PROMISE)
+    ran("ingest", key="2026-03-01")
+    for day in (1, 9):
+        events = {"station": ["a"], "at": [datetime(2026, 3, day, 6, tzinfo=UTC)]}
+        leave_rows(rain, f"2026-03-{day:02}", features=pa.table(events))
+    assert found(rain, OLD) == []
+    # which takes its manifest away long before it has its rows
+    with manifest(rain, "prepare", "2026-03-09"):
+        assert found(rain, OLD) == []
 
 
 def test_a_gap_is_the_same_when_it_is_found_again() -> None:
