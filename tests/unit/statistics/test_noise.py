@@ -9,6 +9,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from scipy.fft import idct
 from scipy.signal import lfilter
 
 from mlfactory.statistics.noise import DAYS, ENOUGH, Noise, noise
@@ -110,20 +111,47 @@ def test_a_few_groups_cannot_tell() -> None:
     assert not found.tells and found.needed == ENOUGH
 
 
+def passing_with_customers(runs: int, memory: float, of_days: float, level: float = 0.05) -> float:
+    """Return how often a mean of rows that are of days and of customers is found above 0.
+
+    Args:
+        of_days: standard deviation of what a day brings.
+    """
+    rng = np.random.default_rng(6)
+    day, passed = np.repeat(np.arange(30), 10), 0
+    for _ in range(runs):
+        customer = rng.integers(40, size=len(day))
+        of_both = rng.normal(size=40)[customer] / 2 + of_days * series(rng, 30, memory)[day]
+        values = of_both + rng.normal(size=len(day))
+        found = noise((values - values.mean()) / len(day), day, customer)
+        passed += values.mean() > found.reach(level)
+    return passed / runs
+
+
 @pytest.mark.parametrize(("memory", "of_days"), [(0.0, 0.5), (0.8, 0.5), (0.0, 0.0)])
 def test_equals_pass_as_often_as_promised_where_customers_have_days(
     memory: float, of_days: float
 ) -> None:
     """They passed in 1 % of cases: two cosines of days were all the freedom that there was."""
-    rng = np.random.default_rng(6)
-    day, passed = np.repeat(np.arange(30), 10), 0
-    for _ in range(2 * RUNS):
-        customer = rng.integers(40, size=len(day))
-        of_both = rng.normal(size=40)[customer] / 2 + of_days * series(rng, 30, memory)[day]
-        values = of_both + rng.normal(size=len(day))
-        found = noise((values - values.mean()) / len(day), day, customer)
-        passed += values.mean() > found.reach(0.05)
-    assert 0.025 <= passed / (2 * RUNS) <= 0.1
+    assert 0.025 <= passing_with_customers(2 * RUNS, memory, of_days) <= 0.1
+
+
+def test_what_a_few_cosines_found_small_is_not_believed_far_out() -> None:
+    """At 0.6 % equals passed in 2.8 % of cases, if customers alone lent their freedom."""
+    assert passing_with_customers(600, 0.8, 0.5, level=0.006) <= 0.018
+
+
+@pytest.mark.parametrize(("days", "cosines"), [(15, 2), (30, 2), (600, 40)])
+def test_other_days_like_these_would_know_what_they_know(days: int, cosines: int) -> None:
+    """More days know how large chance is as well, not only less of it."""
+
+    def alike(count: int, waves: int) -> Noise:
+        ones = (np.arange(count) > 0) & (np.arange(count) <= waves)
+        return noise(idct(1.0 * ones, norm="ortho") / count, np.arange(count), None)
+
+    distance = alike(300, 20).reach(0.05)
+    wanted = alike(days, cosines).units_to_reach(distance, 0.05)
+    assert wanted == pytest.approx(max(300, days), rel=0.01)
 
 
 def test_two_days_and_what_is_undefined_tell_nothing() -> None:

@@ -85,11 +85,11 @@ def test_days_are_never_halved():
     assert by_day.high - by_day.low > by_row.high - by_row.low
 
 
-@pytest.mark.parametrize("days", [2, 4, 6, 12])
+@pytest.mark.parametrize("days", [2, 3, 4, 6, 12])
 def test_a_few_days_are_as_unsure_as_they_are(days):
     """Below 20 days rows were halved instead: 4 days held the best threshold 47 times in 100."""
     best, held = 1 / 6, []
-    for seed in range(12):
+    for seed in range(24):
         random = np.random.default_rng(seed)
         day = np.repeat(np.arange(days), 480 // days)
         odds = 1.2 * random.normal(size=480) - 1.8
@@ -99,7 +99,13 @@ def test_a_few_days_are_as_unsure_as_they_are(days):
         scores = 1 / (1 + np.exp(-odds / np.sqrt(1.35)))
         found = chosen_threshold(y, scores, COSTS, units=day, seed=seed)
         held.append(found.low <= best <= found.high)
-    assert np.mean(held) >= 0.65
+    assert np.mean(held) >= 0.7
+
+
+def test_two_days_tell_of_a_threshold_that_is_far_from_what_the_costs_imply():
+    y, chance = late(4, 20_000)
+    found = chosen_threshold(y, chance**0.4, COSTS, units=np.arange(20_000) % 2)
+    assert 2 * found.implied < found.low < found.value < found.high < 0.6
 
 
 def test_of_one_day_the_threshold_is_what_the_costs_imply_and_may_be_anything():
