@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from mlfactory.lake.catalog import FEATURES, LABELS, METRICS, PARTITION, PREDICTIONS, RUN
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
+from mlfactory.product.errors import ContractError, FactoryError, IntegrityError, ServiceError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,12 @@ Fault = Literal["replaced", "gone", "older"]
 """`replaced`: by a run that has no manifest, or not this one. `gone`: some that it wrote. `older`:
 made by a revision of the factory that did not name runs, so that nothing vouches for them."""
 
+_WHY_LEFT_OUT: Mapping[Fault, str] = {
+    "replaced": "another run of {} is replacing them",
+    "gone": "rows are gone that {} wrote",
+    "older": "an older revision of {} made them",
+}
+
 
 def vouched_rows(
     product: str,
@@ -41,6 +47,7 @@ def vouched_rows(
     *,
     columns: Sequence[str] | None = None,
     required: Collection[str] = (),
+    spared: Collection[str] = (),
 ) -> pd.DataFrame:
     """Return the rows of partitions as `Lake.read` does, of those that a completed run left.
 
@@ -49,6 +56,8 @@ def vouched_rows(
     Args:
         required: partitions that may not be left out: without their rows the caller would say that
             nothing happened.
+        spared: partitions that are left out, with a warning, whatever is wrong with their rows:
+            the caller looks at them beside others, and can do without.
 
     Raises:
         ServiceError: the rows of a required partition are being replaced.
@@ -59,16 +68,10 @@ def vouched_rows(
     rows = _with_runs(product, table, keys, columns)
     wrong = faults(table, manifests, rows)
     for key, fault in wrong.items():
-        if fault == "gone":
-            raise _gone(product, table, key)
-        if fault == "older":
-            raise _older(product, table, key)
-        if key in required:
-            raise _replaced(product, table, key)
-        _log.warning(
-            "%s, partition %s: its %s are left out, as another run of %s is replacing them",
-            *(product, key, table, WRITERS[table]),
-        )
+        if key in required or (fault != "replaced" and key not in spared):
+            raise _error(fault, product, table, key)
+        why = _WHY_LEFT_OUT[fault].format(WRITERS[table])
+        _log.warning("%s, partition %s: its %s are left out, as %s", product, key, table, why)
     if wrong:
         rows = rows[~rows[PARTITION].isin(set(wrong))].reset_index(drop=True)
     return rows.drop(columns=RUN) if columns is None else rows[list(columns)]
@@ -102,12 +105,8 @@ def rows_of_run(product: str, table: str, key: str, manifest: Mapping[str, Any])
     """
     rows = _with_runs(product, table, [key], None)
     fault = faults(table, {key: manifest}, rows).get(key)
-    if fault == "gone":
-        raise _gone(product, table, key)
-    if fault == "older":
-        raise _older(product, table, key)
-    if fault == "replaced":
-        raise _replaced(product, table, key)
+    if fault is not None:
+        raise _error(fault, product, table, key)
     return rows.drop(columns=RUN)
 
 
@@ -145,6 +144,11 @@ def _with_runs(
     if RUN in rows:
         return rows
     return rows.assign(**{RUN: None} if PARTITION in rows else {PARTITION: "", RUN: None})
+
+
+def _error(fault: Fault, product: str, table: str, key: str) -> FactoryError:
+    made = {"replaced": _replaced, "gone": _gone, "older": _older}
+    return made[fault](product, table, key)
 
 
 def _replaced(product: str, table: str, key: str) -> ServiceError:

@@ -50,8 +50,8 @@ class History:
 
 def history_before(product: Product, partition: Partition) -> History:
     """Return what was found in the newest partitions before `partition`."""
-    before = product.calendar.back(partition, PARTITIONS_SHOWN)[:-1]
-    return History(vouched_rows(product.name, METRICS, [slot.key for slot in before]))
+    before = [slot.key for slot in product.calendar.back(partition, PARTITIONS_SHOWN)[:-1]]
+    return History(vouched_rows(product.name, METRICS, before, spared=before))
 
 
 def _measurements(rows: pd.DataFrame, of: str) -> list[Measurement]:

@@ -74,14 +74,15 @@ def run(product: Product, partition: Partition) -> MonitorResult:
 
     Raises:
         ServiceError: MLflow cannot be reached, or the partition is being prepared or scored anew.
-        IntegrityError: rows of a stage before this one are gone.
+        IntegrityError: rows of what is measured are gone that a stage before this one wrote.
     """
     lake = Lake(product.name)
     with manifest(product, "monitor", partition.key) as record:
         measured = measured_at(product, partition)
         _note_reads(product, record, {slot.key for slot, _ in measured})
         record.inputs = lake.versions(FEATURES, LABELS, PREDICTIONS)
-        picture = _look(product, Tables(product, partition), partition, measured)
+        tables = Tables(product, partition, (about for about, _ in measured))
+        picture = _look(product, tables, partition, measured)
         history = history_before(product, partition)
         record.write(lake, METRICS, as_table(picture.findings))
         run_id = monitor_run(product)

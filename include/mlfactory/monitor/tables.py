@@ -20,12 +20,20 @@ class Tables:
     """The rows of a product's tables, partition by partition as they are asked for.
 
     A window that reaches further back reads only the partitions that it adds. Of those that another
-    run is replacing there are no rows; that of `about` itself is an error, see `vouched_rows`.
+    run is replacing there are no rows; that of `about` itself is an error, see `vouched_rows`. So
+    is damage to it, to others that are measured and to their labels; of what else a window
+    reaches there are no rows then either: a month of them would not be looked at for one.
     """
 
-    def __init__(self, product: Product, about: Partition | None = None) -> None:
+    def __init__(
+        self,
+        product: Product,
+        about: Partition | None = None,
+        measured: Iterable[Partition] = (),
+    ) -> None:
         self._product = product
         self._required = (about.key,) if about else ()
+        self._whole = {*self._required, *(slot.key for slot in measured)}
         self._lake = Lake(product.name)
         self._read: dict[str, tuple[set[str], pd.DataFrame]] = {}
         self._columns: list[str] | None = None
@@ -52,8 +60,16 @@ class Tables:
         known, held = self._read.get(table, (set(), None))
         missing = sorted(set(keys) - known)
         if missing or held is None:
+            whole = self._whole
+            if table == LABELS:
+                whole = whole.union(landings_of(self._product, sorted(whole)))
             found = vouched_rows(
-                self._product.name, table, missing, columns=columns, required=self._required
+                self._product.name,
+                table,
+                missing,
+                columns=columns,
+                required=self._required,
+                spared=set(missing) - whole,
             )
             parts = [part for part in (held, found) if part is not None and len(part)]
             held = pd.concat(parts) if parts else found

@@ -19,6 +19,7 @@ from mlfactory import monitor
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import PARTITION
 from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.registry.models import StoredModel
@@ -136,11 +137,11 @@ def hours(mlflow_file: Path, make_product: Callable[..., Product]) -> Hours:
     return Hours(make_product(SPEC, files={"load.csv": "meter,at,load\n"}))
 
 
-def test_a_good_model_of_hours_is_ok_within_a_week_whatever_the_hour(hours):
+def test_a_good_model_of_hours_is_ok_after_eight_days_whatever_the_hour(hours):
     """A window that did not end at midnight began and ended with a part of a day, and told less."""
     hours.serve(skill=2.0)
     assert hours.performance(0.5)["state"] == "insufficient"
-    for days in (4.0, 5.0, 5.7):
+    for days in (8.0, 9.0, 9.7):
         assert hours.performance(days)["state"] == "ok"
 
 
@@ -158,3 +159,19 @@ def test_a_fall_from_the_hold_out_is_told_over_all_that_is_looked_back_on(hours)
     assert (found["state"], found["why"]) == ("warn", "held_out")
     assert found["low"] > found["bound"]
     assert found["since"] == hours.hour(1).key
+
+
+def test_damage_to_an_hour_stops_the_monitor_where_that_hour_is_measured_and_nowhere_else(
+    hours, caplog
+):
+    """Four weeks are looked back on for a fall: one damaged hour stopped all of them."""
+    hours.serve(skill=2.0)
+    lake, damaged = Lake(hours.product.name), hours.hour(24)
+    for table in ("features", "labels", "predictions"):
+        gone = lake.read(table, [damaged.key]).drop(columns=PARTITION).iloc[:1]
+        run = str(gone.pop("_run").iloc[0])
+        lake.replace(table, gone, damaged.key, run=run)
+    assert hours.performance(FOUR_WEEKS)["state"] == "ok"
+    assert f"partition {damaged.key}: its predictions are left out" in caplog.text
+    with pytest.raises(IntegrityError, match=f"partition {damaged.key} are gone"):
+        hours.performance(1)

@@ -76,6 +76,22 @@ def test_a_partition_that_is_asked_about_is_not_left_out_in_silence(product: Pro
     assert len(vouched_rows("shop", "features", [FIRST, SECOND], required=[SECOND])) == 2
 
 
+def test_a_partition_that_is_only_looked_at_beside_others_is_left_out_whatever_is_wrong(
+    product: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    made_by_an_older_revision(product, FIRST)
+    with caplog.at_level(logging.WARNING):
+        rows = vouched_rows("shop", "features", [FIRST, SECOND], spared=[FIRST])
+    assert set(rows["partition"]) == {SECOND}
+    assert f"{FIRST}: its features are left out, as an older revision of prepare" in caplog.text
+    product_store("shop").delete_all("features")
+    with caplog.at_level(logging.WARNING):
+        assert vouched_rows("shop", "features", [FIRST, SECOND], spared=[FIRST, SECOND]).empty
+    assert f"{SECOND}: its features are left out, as rows are gone that prepare" in caplog.text
+    with pytest.raises(IntegrityError, match=f"rows of partition {SECOND} are gone"):
+        vouched_rows("shop", "features", [FIRST, SECOND], spared=[FIRST])
+
+
 def test_rows_of_a_run_without_a_manifest_are_left_out(product: Product) -> None:
     with pytest.raises(RuntimeError), manifest(product, "prepare", FIRST) as record:
         record.write(Lake("shop"), "features", pd.DataFrame({"id": ["new"]}))
