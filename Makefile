@@ -13,10 +13,10 @@ export UV_SYSTEM_CERTS ?= 1
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo up down check lint types unit test test-lakes test-s3 bench chance clean
+.PHONY: help env lock demo up down check lint types unit integration e2e test test-s3 bench chance clean
 
 help: ## Show what can be made
-	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
 
 env: $(READY) ## Make the environment at .venv/
 
@@ -59,13 +59,14 @@ test-s3: $(READY) ## Integration and life with the lake on radosgw, a production
 	$(BIN)/python -m tests.s3.radosgw
 	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
 
-test: check ## Everything CI runs
-	$(BIN)/pytest -q -n 2 --dist worksteal tests/integration
-	$(BIN)/pytest -q -n 2 --lake=s3 tests/integration/lake tests/integration/prepare tests/integration/promote
-	$(BIN)/pytest -q tests/e2e
+test: check ## Everything CI runs; servers and stacks wait a lot, so two parts run side by side
+	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) integration e2e
 
-test-lakes: $(READY) ## Integration and life with the lake on S3 (moto, with authorisation on), whole
-	$(BIN)/pytest -q -n 2 --dist worksteal --lake=s3 tests/integration
+integration: $(READY) ## Tests that need files and servers, with the lake in a folder and on S3 (moto)
+	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration
+
+e2e: $(READY) ## The whole stack: trouble and life with the lake in a folder, life on S3 (moto)
+	$(BIN)/pytest -q tests/e2e
 	$(BIN)/pytest -q --lake=s3 tests/e2e/test_life.py
 
 chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/chance.md

@@ -55,7 +55,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(30)
 
 
-def test_what_is_registered_through_a_server_is_there_without_it(
+def test_what_is_registered_through_a_server_is_there_without_it_and_its_death_is_told(
     server, product, estimator, rows, monkeypatch
 ):
     run = runs.training_run(product, "2024-01-03", "2024-01-03.a")
@@ -73,6 +73,12 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     served = models.load_version("shop", version)
     runs.finish(run)
 
+    stop(server)
+    before = time.monotonic()
+    with pytest.raises(ServiceError, match="mlfactory up"):
+        runs.log_metrics(run, {"roc_auc": 0.7})
+    assert time.monotonic() - before < 5
+
     monkeypatch.delenv("MLFACTORY_MLFLOW_URI")
     settings.cache_clear()
     assert versions.alias_version("shop", "champion") == version
@@ -83,12 +89,3 @@ def test_what_is_registered_through_a_server_is_there_without_it(
     assert runs.training_run(product, "2024-01-03", "2024-01-03.a") == run
     kept = store_at(settings().artifacts_uri).list("shop")
     assert f"shop/{run}/artifacts/card.md" in kept
-
-
-def test_a_server_that_dies_is_a_service_error(server, product):
-    run = runs.training_run(product, "2024-01-03", "2024-01-03.a")
-    stop(server)
-    before = time.monotonic()
-    with pytest.raises(ServiceError, match="mlfactory up"):
-        runs.log_metrics(run, {"roc_auc": 0.7})
-    assert time.monotonic() - before < 5
