@@ -60,7 +60,7 @@ test-s3: $(READY) ## Integration and life with the lake on radosgw, a production
 	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
 
 test: check ## Everything CI runs; servers and stacks wait a lot, so two parts run side by side
-	$(MAKE) -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=line) integration e2e
+	$(MAKE) -j2 integration e2e
 
 integration: $(READY) ## Tests that need files and servers, with the lake in a folder and on S3 (moto)
 	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration

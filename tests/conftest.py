@@ -42,6 +42,8 @@ def s3_server(
 ) -> Iterator[S3Server]:
     """Start an S3 server with a bucket of its own, once a session."""
     with serving(request.config.getoption("--s3"), tmp_path_factory.mktemp("s3")) as server:
+        # made now: later a test may have changed what the environment says of AWS
+        assert server.client
         yield server
 
 

@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 
@@ -21,20 +23,28 @@ class S3Server:
     bucket: str
     environment: dict[str, str]
 
-    def clear(self, prefix: str) -> None:
-        """Delete all below a prefix: moto looks through every key of a bucket to list a few."""
-        client = boto3.client(
+    @cached_property
+    def client(self) -> Any:
+        """Return a client of its user, whatever a test makes of the environment later."""
+        return boto3.client(
             "s3",
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             region_name=self.environment["AWS_REGION"],
             aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
         )
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
+
+    def clear(self, prefix: str) -> None:
+        """Delete all below a prefix: moto looks through every key of a bucket to list a few."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=prefix
+        )
         for page in pages:
             keys = [{"Key": found["Key"]} for found in page.get("Contents", ())]
             if keys:
-                client.delete_objects(Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True})
+                self.client.delete_objects(
+                    Bucket=self.bucket, Delete={"Objects": keys, "Quiet": True}
+                )
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from mlfactory.lake import removal
 from mlfactory.lake.catalog import REMOVAL
 from mlfactory.lake.removal import held
 from mlfactory.lake.removal_note import removal_under_way
-from mlfactory.lake.store import FolderStore, product_store, store_at
+from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.registry import removal as registry_removal
 from mlfactory.registry import runs
@@ -248,7 +248,8 @@ def test_the_removal_of_a_source_that_was_killed_is_gone_on_with(
     shelf()
     ran("shelf")
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStore, "delete", cut_at_note)
+        kind = type(product_store("shelf"))
+        patch.setattr(kind, "delete", cut_at_note(kind.delete))
         assert mlfactory("reset", "shelf", "--source", "bottles", "--yes").exit_code != 0
     leave_cut_off("shelf")
     refused = mlfactory("run", "shelf").stderr.replace("\n", " ")
@@ -259,10 +260,15 @@ def test_the_removal_of_a_source_that_was_killed_is_gone_on_with(
     ran("shelf")
 
 
-def cut_at_note(store: FolderStore, name: str) -> None:
-    if name == REMOVAL:
-        raise KeyboardInterrupt
-    (store.root / name).unlink(missing_ok=True)
+def cut_at_note(real: Callable[[Store, str], None]) -> Callable[[Store, str], None]:
+    """Return a deletion that dies when it comes to the note of the removal."""
+
+    def delete(store: Store, name: str) -> None:
+        if name == REMOVAL:
+            raise KeyboardInterrupt
+        real(store, name)
+
+    return delete
 
 
 def cut_after(count: int, real: Callable[..., None]) -> Callable[..., None]:
