@@ -95,9 +95,9 @@ def small_budget(folder: Path) -> None:
     """Let a product's search be short: what is tested here is the loop, not the model."""
     spec = folder / "product.yaml"
     text = spec.read_text()
-    assert "search: {trials: 9, seconds: 30" in text
+    assert "search: {trials: 6, seconds: 18" in text
     spec.write_text(
-        text.replace("search: {trials: 9, seconds: 30", "search: {trials: 3, seconds: 9")
+        text.replace("search: {trials: 6, seconds: 18", "search: {trials: 3, seconds: 9")
     )
 
 
