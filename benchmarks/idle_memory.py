@@ -14,10 +14,10 @@ def main() -> None:
     """Measure and print."""
     with stack() as (_, home):
         time.sleep(SETTLE_SECONDS)
-        pids = json.loads((home / "stack.json").read_text(encoding="utf-8"))
+        told = json.loads((home / "stack.json").read_text(encoding="utf-8"))
         rows: list[tuple[object, ...]] = []
         for service in ("airflow", "mlflow"):
-            processes = members(pids[f"{service}_pid"])
+            processes = members(told["leaders"][service]["pid"])
             megabytes = sum(process.memory_full_info().pss for process in processes) / 2**20
             rows.append((service, len(processes), megabytes))
         total = sum(float(row[2]) for row in rows)  # type: ignore[arg-type]
