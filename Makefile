@@ -10,6 +10,8 @@ EXIT ?=
 INDEX = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell $(PYTHON) -m pip config get global.index-url 2>/dev/null))
 # the machine's own certificates, as pip and the browser use them
 export UV_SYSTEM_CERTS ?= 1
+# without compiled files, which some images forbid, every start of a process takes twice as long
+unexport PYTHONDONTWRITEBYTECODE
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help

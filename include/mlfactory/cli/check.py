@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -103,12 +101,11 @@ def _tried(
 ) -> tuple[list[Product], list[SpecError]]:
     """Part the products whose code cannot be imported from the others."""
     right = []
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        for product, mistakes in zip(products, pool.map(code_mistakes, products), strict=True):
-            if mistakes:
-                wrong.append(SpecError(product.name, mistakes))
-            else:
-                right.append(product)
+    for product, mistakes in zip(products, code_mistakes(products), strict=True):
+        if mistakes:
+            wrong.append(SpecError(product.name, mistakes))
+        else:
+            right.append(product)
     return right, wrong
 
 

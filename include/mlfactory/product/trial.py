@@ -1,13 +1,18 @@
-"""Importing a product's code to see whether that works: in a process that may hang or end."""
+"""Importing products' code to see whether that works: in processes that may hang or end."""
 
 from __future__ import annotations
 
 import inspect
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from mlfactory.product.code import product_function
@@ -18,69 +23,104 @@ from mlfactory.product.rules.functions import functions_of
 SECONDS = 60
 """Longer than the import of every library that a feature may need, on a busy machine."""
 
+SHARE = 8
+"""Products for which another import of pandas is worth its time."""
 
-def code_mistakes(product: Product, seconds: float = SECONDS) -> list[Mistake]:
-    """Return what is wrong with the functions that the spec names, found by importing them.
+Problems = list[tuple[tuple[str | int, ...], str]]
 
-    Nothing that the product's modules do when they are imported can harm the caller: they run in a
-    process of their own, with the time it may take.
+
+def code_mistakes(products: Sequence[Product], seconds: float = SECONDS) -> list[list[Mistake]]:
+    """Return what is wrong with the functions that each spec names, found by importing them.
+
+    Nothing that a product's modules do when they are imported can harm the caller or another
+    product: each is imported in a process of its own, with the time it may take. These processes
+    are forked from a few that have pandas in memory, since importing it is most of the time.
     """
-    command = [sys.executable, "-m", "mlfactory.product.trial", str(product.folder)]
-    trial = subprocess.Popen(  # noqa: S603 our own interpreter, a folder as its one argument
-        command,
+    places = max(1, min(os.cpu_count() or 1, len(products) // SHARE))
+    shares = [products[place::places] for place in range(places)]
+    found: dict[str, list[Mistake]] = {}
+    with ThreadPoolExecutor(max_workers=places) as pool:
+        for told in pool.map(lambda share: _try_share(share, seconds), shares):
+            found |= told
+    return [found[product.name] for product in products]
+
+
+def _try_share(products: Sequence[Product], seconds: float) -> dict[str, list[Mistake]]:
+    """Try products one after another, in processes forked from one."""
+    folders = [str(product.folder) for product in products]
+    trial = subprocess.run(  # noqa: S603 our own interpreter, a number and folders
+        [sys.executable, "-m", "mlfactory.product.trial", str(seconds), *folders],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,
+        check=False,
     )
+    answers: list[Problems] = [json.loads(line) for line in trial.stdout.splitlines()]
+    lost = f"its module was not tried: that ended with code {trial.returncode}"
+    while len(answers) < len(products):
+        answers.append([(("features", "build"), lost)])
+    return {
+        product.name: mistakes_at(product, [(tuple(place), text) for place, text in problems])
+        for product, problems in zip(products, answers, strict=True)
+    }
+
+
+def _try_apart(folder: Path, seconds: float) -> Problems:
+    """Try a product in a fork of this process; end it, and whatever it started."""
+    processes = multiprocessing.get_context("fork")
+    receiver, sender = processes.Pipe(duplex=False)
+    trial = processes.Process(target=_answer, args=(folder, sender))
+    trial.start()
+    sender.close()
     try:
-        told, _ = trial.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        problem = f"importing its module takes more than {seconds:g} seconds"
-        return mistakes_at(product, [(("features", "build"), problem)])
+        if not wait([receiver, trial.sentinel], seconds):
+            problem = f"importing its module takes more than {seconds:g} seconds"
+            return [(("features", "build"), problem)]
+        with suppress(EOFError):
+            return receiver.recv()  # type: ignore[no-any-return]
+        trial.join(timeout=1)
+        problem = f"importing its module ends the process, with code {trial.exitcode}"
+        return [(("features", "build"), problem)]
     finally:
-        _end(trial)
-    try:
-        found = json.loads(told.rsplit("\n", 1)[-1])
-    except ValueError:
-        problem = f"importing its module ends the process, with code {trial.returncode}"
-        return mistakes_at(product, [(("features", "build"), problem)])
-    return mistakes_at(product, [(tuple(place), problem) for place, problem in found])
+        trial.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(int(trial.pid), signal.SIGKILL)  # type: ignore[arg-type]
+        trial.join()
+        receiver.close()
 
 
-def _end(trial: subprocess.Popen[str]) -> None:
-    """End the process, and whatever it started."""
-    try:
-        os.killpg(trial.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    trial.communicate()
+def _answer(folder: Path, sender: Connection) -> None:
+    """Try a product in this process, which is for that alone, and end it."""
+    os.setsid()
+    # what the product's modules print is no answer
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    sender.send(list(_problems(load_folder(folder))))
+    # threads that a module began would keep the process
+    os._exit(0)
 
 
-def _tried(product: Product) -> list[tuple[tuple[str | int, ...], str]]:
-    found: list[tuple[tuple[str | int, ...], str]] = []
+def _problems(product: Product) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for place, (reference, given) in functions_of(product.spec).items():
         try:
             function = product_function(product, reference)
         except BuildError as error:
-            found.append((place, error.problem))
+            yield place, error.problem
             continue
         try:
             inspect.signature(function).bind(*[None] * given)
         except TypeError as error:
             values = "the sources" if given == 1 else "start and end"
-            found.append((place, f"{reference} cannot be called with {values}: {error}"))
+            yield place, f"{reference} cannot be called with {values}: {error}"
         except ValueError:
             continue  # a function of C does not say what it takes
-    return found
 
 
 if __name__ == "__main__":
-    # what the product's modules print must not stand before the answer
-    answer = os.dup(1)
-    os.dup2(2, 1)
-    tried = json.dumps(_tried(load_folder(Path(sys.argv[1]))))
-    os.write(answer, b"\n" + tried.encode())
-    # threads that a module began would keep the process
-    os._exit(0)
+    import pandas  # noqa: F401 not needed here, but by what is forked from here
+
+    for each in sys.argv[2:]:
+        answer = json.dumps(_try_apart(Path(each), float(sys.argv[1])))
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()

@@ -29,7 +29,7 @@ def demand(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Produ
 
 def test_the_page_is_right_and_needs_no_warning(demand: Product) -> None:
     assert demand.warnings == ()
-    assert code_mistakes(demand) == []
+    assert code_mistakes([demand]) == [[]]
 
 
 def test_labels_that_lie_ahead_of_their_events_lose_no_day(demand: Product) -> None:

@@ -80,7 +80,7 @@ def test_build_may_be_imported_from_another_file(write: Write) -> None:
         {"features.py": "from x import build\n", "x.py": "def build(sources): return 3\n"}
     )
     assert build(product) == 3
-    assert code_mistakes(product) == []
+    assert code_mistakes([product]) == [[]]
 
 
 def test_modules_of_two_products_never_meet(write: Write) -> None:
@@ -142,18 +142,38 @@ def test_a_module_that_exits_is_an_error_of_the_product(write: Write) -> None:
         ("def build(sources, more): ...\n", "missing a required argument: 'more'"),
         ("import sys\nsys.exit(3)\n\ndef build(sources): ...\n", "SystemExit: 3"),
         ("import os\nos._exit(4)\n\ndef build(sources): ...\n", "ends the process, with code 4"),
-        ("import time\ntime.sleep(99)\n\ndef build(sources): ...\n", "more than 6 seconds"),
+        ("import time\ntime.sleep(99)\n\ndef build(sources): ...\n", "more than 3 seconds"),
     ],
 )
 def test_check_imports_the_code_and_tells_what_is_wrong_with_it(
     write: Write, features: str, says: str
 ) -> None:
     product = write({"features.py": features, "helper.py": "import os\nos.nothing()\n"})
-    found = code_mistakes(product, seconds=6)
-    assert len(found) == 1
-    assert says in found[0].message
-    assert found[0].key == "features"
-    assert found[0].line == 7
+    ((found,),) = code_mistakes([product], seconds=3)
+    assert says in found.message
+    assert found.key == "features"
+    assert found.line == 7
+
+
+def test_check_tries_the_products_after_one_that_hangs_kills_or_prints(write: Write) -> None:
+    sound = "def build(sources): ...\n"
+    codes = {
+        "hangs": "import time\ntime.sleep(99)\n" + sound,
+        "ends": "import os\nos._exit(4)\n" + sound,
+        "kills": "import os\nos.killpg(0, 9)\n" + sound,
+        "prints": "import os\nos.write(1, b'[]')\nprint('[]')\n" + sound,
+        "sound": sound,
+    }
+    products = [write({"features.py": code}, name=name) for name, code in codes.items()]
+    found = code_mistakes(products, seconds=3)
+    assert [[mistake.message for mistake in mistakes] for mistakes in found] == [
+        ["importing its module takes more than 3 seconds"],
+        ["importing its module ends the process, with code 4"],
+        ["importing its module ends the process, with code -9"],
+        [],
+        [],
+    ]
+    assert code_mistakes([]) == []
 
 
 def test_check_takes_code_that_prints_starts_threads_and_has_defaults(write: Write) -> None:
@@ -166,7 +186,7 @@ def test_check_takes_code_that_prints_starts_threads_and_has_defaults(write: Wri
         },
         more='  sky: {kind: python, function: "data:load", event_time: at}',
     )
-    assert code_mistakes(product) == []
+    assert code_mistakes([product]) == [[]]
 
 
 def test_check_calls_a_source_with_start_and_end(write: Write) -> None:
@@ -174,6 +194,6 @@ def test_check_calls_a_source_with_start_and_end(write: Write) -> None:
         {"features.py": "def build(sources): ...\n", "data.py": "def load(day): ...\n"},
         more='  sky: {kind: python, function: "data:load", event_time: at}',
     )
-    (found,) = code_mistakes(product)
+    ((found,),) = code_mistakes([product])
     assert found.key == "sources.sky.function"
     assert "data:load cannot be called with start and end" in found.message
