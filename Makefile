@@ -59,7 +59,8 @@ check: lint types unit ## Lint, types and unit tests, which need no server
 
 test-s3: $(READY) ## Integration and life with the lake on radosgw, a production S3 server (Debian; installs it as root)
 	$(BIN)/python -m tests.s3.radosgw
-	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/integration tests/e2e
+	$(BIN)/pytest -q -n 2 --dist worksteal --lake=s3 --s3=radosgw tests/integration
+	$(BIN)/pytest -q --lake=s3 --s3=radosgw tests/e2e
 
 test: check ## Everything CI runs; servers and stacks wait a lot, so two parts run side by side
 	$(MAKE) -j2 integration e2e

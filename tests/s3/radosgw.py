@@ -62,7 +62,7 @@ osd_objectstore = memstore
 memstore_device_bytes = 4294967296
 mon_data = {folder}/mon
 osd_data = {folder}/osd
-rgw_frontends = beast endpoint=127.0.0.1:{gateway_port}
+rgw_frontends = beast endpoint=127.0.0.1:{gateway_port} tcp_nodelay=1
 rgw_enable_usage_log = false
 rgw_thread_pool_size = 64
 """
