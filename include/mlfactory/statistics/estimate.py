@@ -29,7 +29,7 @@ def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Esti
     What chance does is told by `noise`: by days, by groups, or by rows. The ends are taken on the
     scale on which the metric has no end (the logit of a share, the logarithm of an error), so
     that they never leave the values that the metric can take. Of one or two days, of days of
-    which a few decide, and of a metric at the very end of its scale, they are undefined.
+    which a few decide, and of an error of 0 that has no largest value, they are undefined.
 
     Raises:
         ValueError: no such metric for this kind of label, or `cost` without costs.
@@ -46,6 +46,9 @@ def interval(outcome: Outcome, metric: str, *, confidence: float = 0.95) -> Esti
     most = _most(outcome, metric)
     if most and not _ROUNDING < value / most < 1 - _ROUNDING:
         return _at_its_end(outcome, metric, value, most, tail)
+    if metric == "balanced_accuracy":
+        unseen = _unseen_of_classes(outcome, tail)
+        below, above = np.hypot([below, above], unseen)
     scale = _SCALES.get(metric, _SHARE)
     if not scale.holds(value):
         return Estimate(value, np.nan, np.nan)
@@ -72,10 +75,33 @@ def _at_its_end(outcome: Outcome, metric: str, value: float, most: float, tail: 
     """
     kind = "balanced_accuracy" if metric == "f1_macro" else metric
     alike = noise(np.zeros(outcome.rows), None, outcome.groups, made_of(outcome, metric))
-    share = 1 - tail ** (1 / max(min(float(fewest(outcome, kind)), alike.effective), 1.0))
+    share = _unseen(min(float(fewest(outcome, kind)), alike.effective), tail)
     if value < most / 2:
         return Estimate(value, 0.0, most * share)
     return Estimate(value, most * (1 - share), max(value, most))
+
+
+def _unseen(rows: float, tail: float) -> float:
+    """Return the share of which none of so many rows may be, but for a probability of `tail`."""
+    return float(1 - tail ** (1 / max(rows, 1.0)))
+
+
+def _unseen_of_classes(outcome: Outcome, tail: float) -> tuple[float, float]:
+    """Return how far below and above a balanced accuracy is by classes at an end of their scale.
+
+    Of a class whose few rows are all right, or all wrong, the rows themselves show no chance.
+    """
+    hit = outcome.y == outcome.decisions
+    ends: tuple[list[float], list[float]] = ([], [])
+    classes = np.unique(outcome.y)
+    for one in classes:
+        of_class = outcome.take(outcome.y == one)
+        right = hit[outcome.y == one]
+        if right.all() or not right.any():
+            units = noise(np.zeros(of_class.rows), None, of_class.groups).effective
+            ends[0 if right.all() else 1].append(_unseen(units, tail))
+    below, above = (float(np.linalg.norm(one)) / len(classes) for one in ends)
+    return below, above
 
 
 @dataclass(frozen=True)
