@@ -77,7 +77,9 @@ def observations_until(
         for slot in calendar.back(partition, _looked_back(product))
         if slot.start > cutoff.start
     ]
-    rows = vouched_rows(product.name, METRICS, keys)
+    # figures that are gone are no evidence; a month of them would not be looked at for one hour
+    before = {key for key in keys if key != partition.key}
+    rows = vouched_rows(product.name, METRICS, keys, spared=before)
     if rows.empty:
         return []
     for column in _LATER:
@@ -179,7 +181,8 @@ def _figures(metric: str, performance: Mapping[str, Any]) -> str:
         return ""
     if bound is None or pd.isna(bound):
         return f"{metric} {value:.4g}"
-    side = "below" if abs(value) < bound else "above"
+    compared = [abs(value), abs(bound)] if metric == "bias" else [value, bound]
+    side = "below" if compared[0] < compared[1] else "above"
     if performance["why"] == "held_out":
         return f"{metric} {value:.4g} {side} {bound:.4g} on the held-out rows"
     return f"{metric} {value:.4g} {side} {bound:g}"

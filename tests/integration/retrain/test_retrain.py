@@ -9,6 +9,8 @@ from mlfactory import retrain
 from mlfactory.cli.timeline import timeline
 from mlfactory.lake import ledger
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import IntegrityError
 from mlfactory.product.loader import Product
 
 SPEC = """
@@ -145,6 +147,23 @@ def test_what_was_found_before_the_champion_was_made_is_not_held_against_it(prod
     judge(product, 1)
     judge(product, 3)
     assert "nothing asks for it: drift alert" in decide(product, 4).reason
+
+
+def test_damage_to_the_figures_of_a_month_stops_deciding_about_that_month_and_no_other(
+    product, caplog
+):
+    """An hour's figures were gone, and for weeks nothing asked for a training."""
+    judge(product, 1)
+    for month in (2, 3, 4):
+        label(product, month)
+        measure(product, month, (month, "performance", "", 0.5, "alert"))
+    lake = Lake(product.name)
+    gone = lake.read("metrics", ["2013-03-01"]).drop(columns="partition").iloc[:0]
+    lake.replace("metrics", gone.drop(columns="_run"), "2013-03-01", run="any")
+    assert decide(product, 4).requested
+    assert "partition 2013-03-01: its metrics are left out" in caplog.text
+    with pytest.raises(IntegrityError, match="partition 2013-03-01 are gone"):
+        decide(product, 3)
 
 
 def test_a_request_stands_until_its_training_was_judged_and_is_written_once(product):
