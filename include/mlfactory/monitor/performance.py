@@ -6,9 +6,11 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 
+from mlfactory.lake.catalog import PARTITION
 from mlfactory.monitor.findings import (
     CHALLENGER,
     INSUFFICIENT,
@@ -123,19 +125,31 @@ def against_naive(
         blank = Finding(
             about.key, NAIVE, model_version=made.version, since=made.since, as_of=as_of.key
         )
-        span = about.end - product.calendar.parse(made.since).start
         found = naive_finding(
             product.spec,
             blank,
             outcome_of(product, made, classes),
             naive,
-            span,
+            _span(product, about, made),
             windows=windows,
         )
         return found.state != INSUFFICIENT
 
     judged(answered, about, as_of, told)
     return found
+
+
+def _span(product: Product, about: Partition, made: Judged) -> timedelta:
+    """Return the time that predictions are from, with a pause before the first of them.
+
+    Who has no rows on Sundays or at night has no fewer days behind it where a window begins then:
+    on every Friday four weeks would not have been over.
+    """
+    parse = product.calendar.parse
+    slots = [parse(str(key)) for key in sorted(made.rows[PARTITION].unique())]
+    pauses = (later.start - slot.end for slot, later in pairwise(slots))
+    pause = min(max(pauses, default=timedelta()), timedelta(days=MIN_DAYS))
+    return about.end - parse(made.since).start + pause
 
 
 def against_held_out(

@@ -60,6 +60,40 @@ def test_a_few_perfect_rows_are_no_measure_that_every_model_falls_from(product_o
     assert fell(product_of, "accuracy", now, answers(12.0)) is not None
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "recall", "cost"])
+def test_a_day_in_a_month_that_goes_wrong_is_no_fall_from_a_month_without_one(product_of, metric):
+    """Half of a day's rows are wrong once in 30 days: a fall in 20 % of cases, 2.5 are promised."""
+    product = product_of(monitor={"performance": {"metric": metric}}, **COSTS)
+    random, day = np.random.default_rng(0), np.repeat(np.arange(28), 100)
+    y = np.arange(len(day)) % 2.0
+
+    def month(bad: np.ndarray) -> Outcome:
+        wrong = bad[day] & (random.random(len(day)) < 0.5)
+        said = np.where(wrong, 1 - y, y)
+        return Outcome("binary", y, said, said, costs=(60.0, 12.0), blocks=day)
+
+    then = interval(month(np.zeros(28, dtype=bool)), metric)
+    fallen = [
+        fall_finding(product.spec, BLANK, month(random.random(28) < 1 / 30), then) is not None
+        for _ in range(100)
+    ]
+    assert sum(fallen) <= 5
+    assert fall_finding(product.spec, BLANK, month(np.arange(28) % 2 == 0), then) is not None
+
+
+def test_several_classes_fall_from_perfect_answers_too(product_of):
+    label = {"column": "kind", "kind": "multiclass"}
+    y, day = np.arange(1200) % 3, np.repeat(np.arange(30), 40)
+    said = np.where(np.arange(1200) % 7 == 0, (y + 1) % 3, y)
+    then, now = (
+        Outcome("multiclass", y, np.eye(3)[one], one, classes=tuple("abc"), blocks=day)
+        for one in (y, said)
+    )
+    for metric in ("accuracy", "balanced_accuracy", "log_loss"):
+        assert fell(product_of, metric, now, then, label=label) is not None
+        assert fell(product_of, metric, then, then, label=label) is None
+
+
 def test_a_figure_whose_chance_is_not_known_has_not_fallen(product_of):
     """All that is wrong was so on one of two days."""
     now = answers(3.0, lower=9.0, days=2, rows=600)

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from mlfactory.monitor.judged import Judged, outcome_of
-from mlfactory.monitor.judgement import Known
-from mlfactory.monitor.performance import performance_findings
+from mlfactory.monitor.judgement import FOUR_WEEKS, Known
+from mlfactory.monitor.performance import against_naive, performance_findings
 from mlfactory.statistics.metrics import measure
+from mlfactory.statistics.naive import Naive
 
 MAY = datetime(2013, 5, 1, tzinfo=UTC)
+HOUR = "%Y-%m-%dT%H:00"
 
 
 def rides(labels: list[float]) -> pd.DataFrame:
@@ -101,3 +103,55 @@ def test_days_of_hours_end_with_the_window(product_of):
     made = Judged("1", "2013-04-05T07:00", until, 1, 1, rows, labels, pd.DataFrame())
     blocks = outcome_of(product, made).blocks
     assert np.unique(blocks, return_counts=True)[1].tolist() == [24] * 4
+
+
+class Answers:
+    """What a model said at some times: a little better than none, less than days do by chance."""
+
+    def __init__(self, product, at: pd.DatetimeIndex, format_of_key: str) -> None:
+        self.product = product
+        random = np.random.default_rng(0)
+        at = at.repeat(5)
+        labels = 3 * random.choice([-1.0, 1.0], len(at))
+        of_day = random.normal(size=400)[at.dayofyear]
+        of_day -= of_day[at >= at[-1] - FOUR_WEEKS].mean()
+        said = labels + 2.95 + 0.5 * of_day
+        self.rows = pd.DataFrame(
+            {"at": at, "partition": at.strftime(format_of_key), "score": said, "prediction": said}
+        ).assign(label=labels)
+
+    def over(self, slots, as_of) -> dict[str, Judged]:
+        rows = self.rows
+        rows = rows[(rows["at"] >= slots[0].start) & (rows["at"] < slots[-1].end)]
+        rows = rows.reset_index(drop=True)
+        newest = int((rows["partition"] == slots[-1].key).sum())
+        ends = rows["partition"].min(), slots[-1].end
+        return {"champion": Judged("3", *ends, newest, newest, rows, rows["label"], pd.DataFrame())}
+
+
+@pytest.mark.parametrize(
+    ("every", "key", "with_rows", "newest"),
+    [
+        ("day", "%Y-%m-%d", lambda at: at.dayofweek < 5, "2013-05-03"),
+        ("hour", HOUR, lambda at: (at.hour >= 8) & (at.hour <= 20), "2013-05-03T20:00"),
+        ("hour", HOUR, lambda at: at.hour % 6 == 3, "2013-05-03T09:00"),
+    ],
+    ids=["no weekends", "no nights", "an hour in six"],
+)
+def test_four_weeks_are_over_where_their_first_partition_has_no_rows(
+    product_of, every, key, with_rows, newest
+):
+    """On Fridays, and in the last hour of a day, it was `insufficient` what was `ok` before."""
+    label = {"column": "minutes", "kind": "regression"}
+    product = product_of(partition={"every": every, "start": "2013-01-01"}, label=label)
+    about = product.calendar.parse(newest)
+    at = pd.date_range("2013-03-04", "2013-05-06", freq="h", tz="UTC", unit="us")
+    answered = Answers(product, at[with_rows(at) & (at < about.end)], key)
+    known = {"3": Known(naive=Naive())}
+    found = against_naive(answered, about, about, known)
+    assert found is not None and found.state == "ok"
+    since = product.calendar.parse(found.since)
+    assert since.start > about.end - FOUR_WEEKS
+    # a model that predicts since three weeks has no four behind it
+    answered.rows = answered.rows[answered.rows["at"] >= about.end - 0.75 * FOUR_WEEKS]
+    assert against_naive(answered, about, about, known).state == "insufficient"
