@@ -93,7 +93,7 @@ def explained(request: Request, file: Path) -> Iterator[None]:
 def _away(request: Request, file: Path, error: OSError) -> ServiceError:
     if is_absent(error):
         return LateSourceError(
-            f"{request.where}: {file} is gone while it was read",
+            f"{request.where}: {error.filename or file} is not there, or gone while it was read",
             remedy="run it again when the file has arrived",
         )
     return ServiceError(

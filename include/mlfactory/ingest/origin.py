@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,15 +54,38 @@ class Listing:
 def listing_of(path: Path) -> Listing:
     """Return what there is of a file or folder; it is walked once, for all that follows.
 
-    Hidden files of a folder are not read as data.
+    Hidden files of a folder are not read as data. Links are followed, as every reader of Parquet
+    does, for a part of a folder may well lie on another disk.
+
+    Raises:
+        OSError: if a part of it cannot be read; FileNotFoundError if a link leads to nothing. Left
+            out without a word, its rows would be missed by nobody.
     """
     if not path.is_dir():
         return Listing(path, is_folder=False, files=(path,), stats=(path.stat(),))
-    names = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
-    shown = (name for name in names if not any(part.startswith(_HIDDEN) for part in name.parts))
-    files = tuple(path / name for name in sorted(shown, key=Path.as_posix))
+    files = tuple(sorted(_files_below(path, frozenset()), key=Path.as_posix))
     stats = tuple(file.stat() for file in files)
     return Listing(path, is_folder=True, files=files, stats=stats)
+
+
+def _files_below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """Give the files of a folder, and of those in it, that are read as data.
+
+    Args:
+        above: the folders that it is in, without links: one that leads back is not followed again.
+    """
+    here = os.path.realpath(folder)
+    if here in above:
+        return
+    with os.scandir(folder) as entries:
+        shown = [entry for entry in entries if not entry.name.startswith(_HIDDEN)]
+    for entry in shown:
+        if entry.is_dir():
+            yield from _files_below(folder / entry.name, above | {here})
+        elif entry.is_file():
+            yield folder / entry.name
+        elif entry.is_symlink():
+            entry.stat()  # raises, where it leads to nothing
 
 
 def origin_of(found: Listing) -> dict[str, Any]:

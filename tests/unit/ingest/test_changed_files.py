@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from tests.unit.ingest.test_readers import CSV, PARQUET, ROWS, SPEC, ids, reques
 from mlfactory.ingest import readers
 from mlfactory.ingest.origin import listing_of
 from mlfactory.ingest.readers import receive
-from mlfactory.product.errors import LateSourceError, ServiceError
+from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
 from mlfactory.product.loader import Product
 
 OTHER = ROWS.replace(",5,first", ",9,other")
@@ -126,17 +127,53 @@ def test_a_file_of_a_folder_that_is_replaced_while_it_is_read_is_an_error(
 def test_a_folder_is_walked_once(
     folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    walk, walked = Path.rglob, []
+    look, walked = os.scandir, []
 
-    def counted(path: Path, pattern: str) -> Any:
+    def counted(path: Path) -> Any:
         walked.append(path)
-        return walk(path, pattern)
+        return look(path)
 
     product = make_product(SPEC.format(source=PARQUET))
-    monkeypatch.setattr(Path, "rglob", counted)
+    monkeypatch.setattr(os, "scandir", counted)
     (folder / "_b.parquet.part").touch()
     assert receive(request(product)).origin["files"] == 1
     assert walked == [folder]
+
+
+def test_a_part_of_a_folder_may_be_a_link(
+    folder: Path, make_product: Callable[..., Product], tmp_path: Path
+) -> None:
+    """As where the older years lie on another disk."""
+    product = make_product(SPEC.format(source=PARQUET))
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    order(2).to_parquet(archive / "b.parquet")
+    (folder / "old").symlink_to(archive)
+    # one that leads back is no further data
+    (archive / "back").symlink_to(folder)
+    received = receive(request(product))
+    assert (ids(received), received.origin["files"]) == (["1", "2"], 2)
+    archive.rename(tmp_path / "away")
+    with pytest.raises(LateSourceError, match=r"orders\.parquet/old is not there"):
+        receive(request(product))
+
+
+def test_a_part_of_a_folder_that_may_not_be_read_is_an_error(
+    folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = make_product(SPEC.format(source=PARQUET))
+    (folder / "closed").mkdir()
+    look = os.scandir
+
+    def refused(path: Path) -> Any:
+        # as it is for whoever is not root
+        if path.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(ContractError, match="Permission denied"):
+        receive(request(product))
 
 
 def test_a_file_written_over_and_given_its_old_time_is_another_one(tmp_path: Path) -> None:
