@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 import pyarrow as pa
 
 from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, raw
-from mlfactory.lake.manifests import manifest, run_name
+from mlfactory.lake.manifests import manifest, read_manifest, run_name
+from mlfactory.lake.rows import Standing
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.sources import Stretch, load_sources, stretch_of
 from mlfactory.prepare.tables import Prepared, prepare, where_of
+from mlfactory.product.errors import ServiceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -101,7 +104,8 @@ def _prepare(product: Product, partition: Partition, stretch: Stretch) -> Prepar
     ):
         return None
     where = where_of(product, partition)
-    prepared = prepare(product, partition, call_build(product, where, sources))
+    frame = call_build(product, where, sources)
+    prepared = prepare(product, partition, frame, _read_at(product, stretch.own, where))
     if prepared.constant:
         _log.warning(
             "%s: the features %s are constant: one value in all %d rows",
@@ -110,6 +114,16 @@ def _prepare(product: Product, partition: Partition, stretch: Stretch) -> Prepar
             prepared.features.num_rows,
         )
     return prepared if prepared.features.num_rows or prepared.labels.num_rows else None
+
+
+def _read_at(product: Product, own: Standing, where: str) -> datetime:
+    """Return when the partition's own rows began to be read from their sources."""
+    landed = read_manifest(product.name, "ingest", own.key)
+    if landed.get("id") != own.landing:
+        raise ServiceError(
+            f"{where}: it is being landed anew", remedy="run it again when that has ended"
+        )
+    return datetime.fromisoformat(landed["started_at"])
 
 
 def _tables(prepared: Prepared | None) -> dict[str, pa.Table]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 import pyarrow as pa
@@ -39,8 +40,13 @@ class Prepared:
     constant: tuple[str, ...] = ()
 
 
-def prepare(product: Product, partition: Partition, frame: pd.DataFrame) -> Prepared:
+def prepare(
+    product: Product, partition: Partition, frame: pd.DataFrame, read_at: datetime
+) -> Prepared:
     """Split a built frame into the features and labels of `partition`, checked and typed.
+
+    Args:
+        read_at: when the rows that it was built of began to be read.
 
     Raises:
         BuildError: if it is not what the product's spec promises.
@@ -56,8 +62,9 @@ def prepare(product: Product, partition: Partition, frame: pd.DataFrame) -> Prep
     check_key(frame, spec.features.key, where)
     frame = frame.sort_values(list(spec.features.key), kind="stable", ignore_index=True)
     features = _features(product, frame, where)
-    own = _labels(product, frame, where, None)
-    late = _labels(product, earlier, where, partition)
+    own = _labels(product, frame, where, _known_since(product, frame, read_at))
+    # they may be told from the partition's last row
+    late = _labels(product, earlier, where, pd.Series(partition.end, index=earlier.index))
     _tell_of_labels(product, where, frame, own)
     landed = pa.concat_tables([own, late]).combine_chunks()
     constant = _constant(features.select(list(spec.features.inputs)))
@@ -136,28 +143,36 @@ def _features(product: Product, frame: pd.DataFrame, where: str) -> pa.Table:
     return pa.table(columns)
 
 
+def _known_since(product: Product, frame: pd.DataFrame, read_at: datetime) -> pd.Series | None:
+    """Return since when the labels of a partition's own rows are known: since they were due.
+
+    What was read before that is provisional, and known at no moment: the partition is read again.
+    None of a snapshot: nobody knows when a label of it arrived, and all of them are there.
+    """
+    time, delay = product.spec.features.event_time, product.spec.label.arrives_after
+    if time is None:
+        return None
+    due: pd.Series = frame[time] + delay
+    return due.where(due <= read_at) if delay else due
+
+
 def _labels(
-    product: Product, frame: pd.DataFrame, where: str, landing: Partition | None
+    product: Product, frame: pd.DataFrame, where: str, known_since: pd.Series | None
 ) -> pa.Table:
     """Return the labels of the rows that have one.
 
     Args:
-        landing: the partition in which the labels of earlier events landed: it is at its end that
-            they are known, as they may be told from its last row. None for a partition's own.
+        known_since: the moment from which each row's is known; NaT if at none so far.
     """
-    label, time = product.spec.label, product.spec.features.event_time
+    label = product.spec.label
     found = labels(frame[label.column], label, where)
     known = found.notna()
-    count = int(known.sum())
     kind = pa.string() if label.kind == "multiclass" else pa.float64()
-    arrived: pa.Array
-    if time is None:
-        # of a snapshot nobody knows when a label arrived, and all of them are there
-        arrived = pa.nulls(count, _TIME)
-    elif landing is not None:
-        arrived = pa.array([landing.end] * count, _TIME)
-    else:
-        arrived = pa.array(frame.loc[known, time] + label.arrives_after, _TIME, from_pandas=True)
+    arrived = (
+        pa.nulls(int(known.sum()), _TIME)
+        if known_since is None
+        else pa.array(known_since[known], _TIME, from_pandas=True)
+    )
     return pa.table(
         {
             **_named(product, frame[known]),

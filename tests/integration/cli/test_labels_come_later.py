@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from mlfactory.cli.main import app
 from mlfactory.cycle.labels import read_due_again
 from mlfactory.lake import manifests
-from mlfactory.lake.labels import known_labels
+from mlfactory.lake.labels import known_labels, overdue
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.reconcile import reconcile
@@ -231,6 +231,36 @@ def test_no_register_is_told_of_where_some_labels_came(
     assert "again 2026-01-01" in run(2)
     assert labelled(product, 1) == ROWS - 1
     assert "label.registers" not in caplog.text
+
+
+def test_labels_that_could_not_be_read_again_are_not_known_and_are_missed(
+    mlflow_file: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None of the day's orders had been returned when it was read, and more is not known."""
+    monkeypatch.setattr(manifests, "datetime", Clock)
+    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
+    spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
+    head = "id,returned\n"
+    product = make_product(
+        spec.replace("12 hours", "12 hours, registers: [returns]"),
+        BUILD.format(label='orders["returned"].notna()'),
+        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": f"{head}0-1,a\n0-2,a\n"},
+    )
+    run(1)
+    first, second, later = (product.calendar.parse(f"2026-01-0{day}") for day in (1, 2, 3))
+    # those whose label was due by the end of the day
+    assert len(known_labels(product, [first.key], first.end)) == ROWS // 2
+    (product.folder / "returns.csv").write_text(f"{head}0-1,a\n")
+    assert "failed 2026-01-01=" in run(2)
+    assert len(known_labels(product, [first.key], second.end)) == ROWS // 2
+    assert [(one.partition, one.labelled) for one in overdue(product, later)] == [
+        (first.key, ROWS // 2)
+    ]
+    returned = "".join(f"1-{hour:02},a\n" for hour in range(1, ROWS, 2))
+    (product.folder / "returns.csv").write_text(head + returned)
+    assert read_due_again(product, second)["again"] == [first.key]
+    assert (labelled(product, 1), true_labels(product, 1)) == (ROWS, ROWS // 2)
+    assert overdue(product, later) == []
 
 
 def true_labels(product: Product, day: int) -> int:

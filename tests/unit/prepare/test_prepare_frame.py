@@ -30,6 +30,9 @@ features:
   history: 1 day
 label: {{column: bad, kind: {kind}, arrives_after: 2 days}}
 """
+READ_AT = datetime(2026, 1, 9, tzinfo=UTC)
+"""When every label was due."""
+
 MakeProduct = Callable[..., Product]
 Make = Callable[..., Prepared]
 
@@ -50,9 +53,9 @@ def built(**changes: Any) -> pd.DataFrame:
 def made(make_product: MakeProduct) -> Make:
     """Give a function that prepares the second day from a built frame."""
 
-    def make(frame: pd.DataFrame, kind: str = "binary") -> Prepared:
+    def make(frame: pd.DataFrame, kind: str = "binary", *, read_at: datetime = READ_AT) -> Prepared:
         product = make_product(SPEC.format(kind=kind))
-        return prepare(product, product.calendar.parse("2026-01-02"), frame)
+        return prepare(product, product.calendar.parse("2026-01-02"), frame, read_at)
 
     return make
 
@@ -82,6 +85,12 @@ def test_rows_without_a_label_are_in_the_features_only(made: Make) -> None:
     prepared = made(built(bad=[np.nan, 0, 1]))
     assert prepared.features.num_rows == 2
     assert prepared.labels.column("id").to_pylist() == ["a"]
+
+
+def test_a_label_that_was_read_before_it_was_due_is_kept_and_known_at_no_moment(made: Make) -> None:
+    labels = made(built(), read_at=datetime(2026, 1, 4, 10, 30, tzinfo=UTC)).labels.to_pylist()
+    known = {row["id"]: (row["label"], row["available_at"]) for row in labels}
+    assert known == {"a": (0.0, None), "b": (1.0, datetime(2026, 1, 4, 10, tzinfo=UTC))}
 
 
 def test_the_order_of_the_built_rows_does_not_matter(made: Make) -> None:
@@ -194,6 +203,6 @@ def test_a_file_that_cannot_be_imported_is_explained(make_product: MakeProduct) 
 
 def test_the_event_time_alone_may_be_the_key(make_product: MakeProduct) -> None:
     product = make_product(SPEC.format(kind="binary").replace("key: [id]", "key: [at]"))
-    prepared = prepare(product, product.calendar.parse("2026-01-02"), built())
+    prepared = prepare(product, product.calendar.parse("2026-01-02"), built(), READ_AT)
     assert pa.types.is_timestamp(prepared.features.schema.field("at").type)
     assert prepared.labels.schema.field("at") == prepared.features.schema.field("at")
