@@ -11,11 +11,11 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from mlfactory.lake.remedies import instead_of_file
 from mlfactory.product.errors import (
@@ -37,6 +37,11 @@ Names = list[str]
 
 _TEMPORARY = ".~"
 """What the name of a file begins with while it is being written."""
+
+_TRIES = 10
+"""How often a file is written whose folder is removed meanwhile."""
+
+T = TypeVar("T")
 
 
 class Absent(FactoryError):
@@ -135,20 +140,13 @@ class FolderStore:
 
     def write(self, name: str, content: bytes) -> None:
         """See `Store`."""
-        write_whole(self._path(checked(name)), content)
+        path = self._path(checked(name))
+        _though_folders_go(lambda: write_whole(path, content))
 
     def create(self, name: str, content: bytes) -> bool:
         """See `Store`: a hard link is made or refused in one step, and what it names is whole."""
         path = self._path(checked(name))
-        temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(6)}.{path.name}")
-        try:
-            write_whole(temporary, content)
-            os.link(temporary, path)
-        except FileExistsError:
-            return False
-        finally:
-            temporary.unlink(missing_ok=True)
-        return True
+        return _though_folders_go(lambda: _created(path, content))
 
     def list(self, prefix: str = "", *, after: str = "") -> Names:
         """See `Store`."""
@@ -232,6 +230,30 @@ def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _created(path: Path, content: bytes) -> bool:
+    temporary = path.with_name(f"{_TEMPORARY}{secrets.token_hex(6)}.{path.name}")
+    try:
+        write_whole(temporary, content)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
+def _though_folders_go(write: Callable[[], T]) -> T:
+    """Write a file, and again where a removal took its folder away in that moment.
+
+    A bucket has no folders, and so no such moment.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(FileNotFoundError, FileExistsError):
+            return write()
+    return write()
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -173,6 +174,25 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_beside_it(
         store.create("claim", b"mine")
     assert store.read("report.html") == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("way", ["write", "create"])
+def test_a_file_is_written_although_a_removal_takes_its_folder_away_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """As the note of a stage that begins while a reset ends."""
+    store, taken, touch = FolderStore(tmp_path / "store"), list[Path](), Path.touch
+
+    def beneath(path: Path, mode: int = 0o666) -> None:
+        if len(taken) < 3:
+            taken.append(path)
+            shutil.rmtree(path.parent)
+        touch(path, mode)
+
+    monkeypatch.setattr(Path, "touch", beneath)
+    getattr(store, way)("at_work/a.json", b"x")
+    assert len(taken) == 3
+    assert (store.list(), store.read("at_work/a.json")) == (["at_work/a.json"], b"x")
 
 
 def test_what_is_half_written_is_not_listed(tmp_path: Path) -> None:
