@@ -100,13 +100,29 @@ def has_ended(process: Process) -> bool | None:
     """Tell whether a process has ended; None where that cannot be told from here."""
     here = this_process()
     if process.boot != here.boot:
-        # its machine was started anew since, or is another one
-        return True if process.hardware and process.hardware == here.hardware else None
+        # its machine was started anew since, or is another one: copies of a disk share its name
+        named = (process.hardware, process.machine)
+        return True if process.hardware and named == (here.hardware, here.machine) else None
     if process.space != here.space or not (here.boot or process.machine == here.machine):
         return None
-    if here.boot:
-        return _ticks(process.number) != process.begun
-    return not _is_one_of_then(process)
+    if not here.boot:
+        return not _is_one_of_then(process)
+    if _is_hidden(process.number):
+        return None
+    return _ticks(process.number) != process.begun
+
+
+def _is_hidden(number: int) -> bool:
+    """Tell whether there is a process that `/proc` does not show, as another user's (hidepid)."""
+    if (_PROC / str(number)).exists():
+        return False
+    try:
+        os.kill(number, 0)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _ticks(number: int) -> int | None:

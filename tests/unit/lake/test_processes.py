@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -59,6 +60,27 @@ def test_a_process_lives_until_it_is_killed_though_nobody_has_asked_for_it(
     assert has_ended(process) is True
 
 
+def test_nothing_is_known_of_the_process_of_another_user_that_the_system_hides(
+    child: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = of_number(child.pid)
+
+    def refused(number: int, signal: int) -> None:
+        assert (number, signal) == (child.pid, 0)
+        raise PermissionError
+
+    # as /proc is with hidepid, for whoever is not root
+    (tmp_path / "sys/kernel/random").mkdir(parents=True)
+    (tmp_path / "sys/kernel/random/boot_id").write_text(process.boot)
+    (tmp_path / "self/ns").mkdir(parents=True)
+    (tmp_path / "self/ns/pid").symlink_to(process.space)
+    monkeypatch.setattr(processes, "_PROC", tmp_path)
+    monkeypatch.setattr(os, "kill", refused)
+    assert has_ended(process) is None
+    monkeypatch.undo()
+    assert has_ended(process) is False
+
+
 @pytest.mark.usefixtures("system")
 def test_the_number_of_a_dead_process_may_be_that_of_another_one_by_now() -> None:
     here = this_process()
@@ -105,6 +127,8 @@ def test_what_ran_before_the_machine_was_started_anew_has_ended(
     assert here.hardware == "this one"
     assert has_ended(replace(here, boot="before")) is True
     assert has_ended(replace(here, boot="before", hardware="another one")) is None
+    # a copy of its disk, which is at work on the same lake
+    assert has_ended(replace(here, boot="before", machine="another")) is None
     # a container has its machine's name from its image, as others may
     monkeypatch.setattr(processes, "_OUTERMOST_SPACE", "another")
     assert this_process().hardware == ""
