@@ -16,14 +16,14 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlfactory.lake.catalog import AT_WORK, work_file
 from mlfactory.lake.processes import Process, from_json, has_ended, this_process
 from mlfactory.lake.store import Store, parsed, product_store, write_json
-from mlfactory.product.errors import FactoryError, UsageError
+from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
 _LOG = logging.getLogger(__name__)
 
@@ -104,6 +104,24 @@ def goes_on(process: Process, until: str) -> bool:
     return not ended
 
 
+def moment(content: object, where: str) -> str:
+    """Return a moment with its time zone as it was read from JSON, once it is known to be one.
+
+    Args:
+        where: it was read, for the error.
+
+    Raises:
+        IntegrityError: if it is none.
+    """
+    with suppress(ValueError):
+        if datetime.fromisoformat(str(content)).tzinfo is not None:
+            return str(content)
+    raise IntegrityError(
+        f"{where} names no moment until which it is believed: {content!r}",
+        remedy="delete it if nobody is at work",
+    )
+
+
 def refuse_removed(product: str, name: str, what: str) -> None:
     """Make sure that nothing was removed beneath some work since it began.
 
@@ -126,7 +144,7 @@ def _work(content: bytes, address: str) -> Work:
     return Work(
         what=str(found.get("what")),
         process=from_json(found.get("process"), address),
-        until=str(found.get("until")),
+        until=moment(found.get("until"), address),
         first=str(found.get("first", "")),
     )
 

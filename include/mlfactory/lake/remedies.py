@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-from mlfactory.lake.catalog import MANIFESTS, source_of
+from mlfactory.lake.catalog import AT_WORK, MANIFESTS, REMOVAL, source_of
 
 _MANIFEST = re.compile(rf"/([^/]+)/{MANIFESTS}/([^/]+)/([^/]+)\.json$")
+_NOTE = re.compile(rf"/(?:{AT_WORK}/[^/]+|{re.escape(REMOVAL)})$")
 _OF_PARTITIONS = ("ingest", "validate", "prepare", "score", "monitor", "retrain")
 
 
@@ -28,4 +29,7 @@ def instead_of_file(address: str) -> str:
     if found is not None and found[2] in _OF_PARTITIONS:
         product, stage, key = found.groups()
         return f"run the stage again: mlfactory run {product} {key} --stage {stage} --downstream"
+    if _NOTE.search(address):
+        # a reset would stop at it as well
+        return "delete it if nobody is at work on the product, and no reset of it under way"
     return "let the product that it belongs to start over: mlfactory reset <product>"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
-from mlfactory.lake.at_work import Work, goes_on, under_way
+from mlfactory.lake.at_work import Work, goes_on, moment, under_way
 from mlfactory.lake.catalog import REMOVAL
 from mlfactory.lake.processes import Process, described, from_json, this_process
 from mlfactory.lake.store import as_json, find_json, product_store, write_json
@@ -53,7 +53,7 @@ def removal_under_way(product: str) -> Removal | None:
         registry=bool(found.get("registry")),
         source=str(found.get("source", "")),
         process=from_json(found.get("process"), store.address(REMOVAL)),
-        until=str(found.get("until")),
+        until=moment(found.get("until"), store.address(REMOVAL)),
     )
 
 

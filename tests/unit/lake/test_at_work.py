@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from mlfactory.lake.at_work import Work, at_work, refuse_removed, under_way
-from mlfactory.lake.catalog import work_file
+from mlfactory.lake.catalog import REMOVAL, work_file
 from mlfactory.lake.processes import Process, this_process
+from mlfactory.lake.removal_note import removal_under_way
 from mlfactory.lake.store import FolderStore, product_store, read_json, write_json
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError, UsageError
 
@@ -96,6 +97,15 @@ def test_a_note_that_is_none_is_told_by_its_file() -> None:
     write_json(product_store("shop"), work_file("mine"), {"what": "ingest", "process": "a 1 2"})
     with pytest.raises(IntegrityError, match=r"at_work/mine.json names no process: 'a 1 2'"):
         under_way("shop")
+
+
+@pytest.mark.parametrize("until", [None, "soon", "2026-01-01T00:00:00"])
+def test_a_note_that_names_no_moment_is_told_by_its_file(until: str | None) -> None:
+    note = {"what": "ingest", "process": asdict(ANOTHER), "until": until}
+    for file, looks in ((work_file("left"), under_way), (REMOVAL, removal_under_way)):
+        write_json(product_store("shop"), file, note)
+        with pytest.raises(IntegrityError, match=f"{file} names no moment"):
+            looks("shop")
 
 
 @pytest.mark.parametrize("trouble", [ServiceError("S3 is away"), PermissionError("read-only")])

@@ -23,6 +23,9 @@ from mlfactory.product.errors import DiskFullError, IntegrityError
             "mlfactory run shop 2026-01-01 --stage validate --downstream",
         ),
         ("shop/ledger/000001.json", "mlfactory reset"),
+        # at which a reset would stop, too
+        ("shop/at_work/0123.json", "delete it if nobody is at work"),
+        ("shop/removal.json", "delete it if nobody is at work"),
     ],
 )
 def test_a_damaged_file_names_the_command(tmp_path: Path, name: str, command: str) -> None:
