@@ -37,6 +37,12 @@ Address = Annotated[str, AfterValidator(_address)]
 """A folder of this machine, or a place in an S3 bucket, where every machine finds it."""
 
 
+def _plain_scheme(given: str) -> str:
+    """Return an address with its scheme as all who look at it expect it, in small letters."""
+    scheme, mark, rest = given.partition("://")
+    return f"{scheme.lower()}{mark}{rest}" if mark else given
+
+
 def without_login(address: str) -> str:
     """Return an address without the user and password that may stand in it, for whoever reads it.
 
@@ -71,7 +77,7 @@ class Settings(BaseSettings):
     versions_kept_days: int = Field(
         365, ge=7, description="How long a version of a table can be read after it was replaced"
     )
-    mlflow_uri: str | None = Field(
+    mlflow_uri: Annotated[str, AfterValidator(_plain_scheme)] | None = Field(
         None,
         description="MLflow tracking and registry, a server or a database; the SQLite file below "
         "<home> by default",

@@ -56,6 +56,7 @@ HERE = platform.node()
     [
         ("127.0.0.1", "http://127.0.0.1:5123/"),
         ("127.0.0.1", "http://LocalHost:5123"),
+        ("127.0.0.1", "HTTP://127.0.0.1:5123"),
         ("127.0.0.1", "http://0.0.0.0:5123"),
         ("0.0.0.0", "http://0.0.0.0:5123"),
         ("0.0.0.0", f"http://{HERE}:5123"),
@@ -77,6 +78,7 @@ def test_a_server_that_is_named_where_ours_would_be_is_ours_however_it_is_spelle
     "uri",
     [
         "http://127.0.0.1:5124",
+        "HTTP://mlflow.invalid:5123",
         "http://127.0.0.1",
         "https://127.0.0.1:5123",
         "http://192.0.2.77:5123",
@@ -88,7 +90,7 @@ def test_a_server_that_is_named_where_ours_would_be_is_ours_however_it_is_spelle
     ],
 )
 def test_a_server_that_is_named_where_ours_would_not_answer_is_another(uri: str) -> None:
-    assert other_mlflow(named("127.0.0.1", uri)) == uri
+    assert other_mlflow(named("127.0.0.1", uri)) == uri.lower()
 
 
 def test_every_address_of_this_machine_is_that_of_a_server_that_listens_to_all() -> None:
