@@ -26,6 +26,9 @@ SECONDS = 60
 SHARE = 8
 """Products for which another import of pandas is worth its time."""
 
+_ANSWER = b"mlfactory.product.trial: "
+"""How the lines begin that answer; an interpreter may print others when it starts."""
+
 Problems = list[tuple[tuple[str | int, ...], str]]
 
 
@@ -55,7 +58,10 @@ def _try_share(products: Sequence[Product], seconds: float) -> dict[str, list[Mi
         stderr=subprocess.DEVNULL,
         check=False,
     )
-    answers: list[Problems] = [json.loads(line) for line in trial.stdout.splitlines()]
+    lines = trial.stdout.splitlines()
+    answers: list[Problems] = [
+        json.loads(line.removeprefix(_ANSWER)) for line in lines if line.startswith(_ANSWER)
+    ]
     lost = f"its module was not tried: that ended with code {trial.returncode}"
     while len(answers) < len(products):
         answers.append([(("features", "build"), lost)])
@@ -122,5 +128,5 @@ if __name__ == "__main__":
 
     for each in sys.argv[2:]:
         answer = json.dumps(_try_apart(Path(each), float(sys.argv[1])))
-        sys.stdout.write(f"{answer}\n")
+        sys.stdout.write(f"{_ANSWER.decode()}{answer}\n")
         sys.stdout.flush()

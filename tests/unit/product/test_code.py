@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import mlfactory
 from mlfactory.product.code import product_function
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product, load_product
@@ -172,6 +173,16 @@ def test_check_tries_the_products_after_one_that_hangs_kills_or_prints(write: Wr
         [],
     ]
     assert code_mistakes([]) == []
+
+
+def test_check_heeds_nothing_that_an_interpreter_prints_when_it_starts(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    product = write({"features.py": "def build(sources, more): ...\n"})
+    (tmp_path / "sitecustomize.py").write_text("print('welcome')\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(mlfactory.__file__).parents[1]}")
+    ((found,),) = code_mistakes([product])
+    assert "missing a required argument: 'more'" in found.message
 
 
 def test_check_takes_code_that_prints_starts_threads_and_has_defaults(write: Write) -> None:
