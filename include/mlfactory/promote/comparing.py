@@ -15,6 +15,7 @@ from mlfactory.report.numbers import written
 from mlfactory.statistics.comparison import PairedDifference, paired_difference
 from mlfactory.statistics.metrics import Outcome, fewest, measure
 from mlfactory.statistics.naive import UNBEATABLE
+from mlfactory.statistics.noise import ENOUGH, Noise
 from mlfactory.statistics.statistic import Ints
 
 SLICE_ROWS = 50
@@ -147,11 +148,21 @@ def _wanted(
     noise = difference.noise
     have = _amount(noise.units, rows, every)
     if not noise.tells:
-        return f"; a hold-out of {have} is too short, {_amount(noise.needed, rows, every)} can tell"
+        asked = _amount(noise.needed, rows, every) + _and_groups(noise, rows)
+        return f"; a hold-out of {have} is too short, {asked} can tell"
     wanted = difference.units_to_show(confidence)
     if wanted < _NEVER * noise.units:
-        return f"; a difference as large on {_amount(wanted, rows, every)} would be"
+        asked = _amount(wanted, rows, every) + _and_groups(noise, rows)
+        return f"; a difference as large on {asked} would be"
     return "" if state == "failed" else f"; a few of {have} have most of the rows"
+
+
+def _and_groups(noise: Noise, rows: Outcome) -> str:
+    """Say so where more days of the same customers would not do: what these differ by stays."""
+    if rows.blocks is None or rows.groups is None:
+        return ""
+    few = len(np.unique(rows.groups)) < ENOUGH
+    return " with as many times the groups" if (noise.apart > 0 if noise.tells else few) else ""
 
 
 def _amount(units: float, rows: Outcome, every: Every) -> str:

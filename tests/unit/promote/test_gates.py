@@ -147,6 +147,25 @@ def test_an_improvement_that_is_not_shown_says_how_many_days_would_show_it(evide
     assert "not beyond chance with confidence 95%; a difference as large on 30 days" in result.why
 
 
+def test_more_days_of_the_same_customers_would_not_show_it_and_the_gate_says_so(evidence):
+    """Of 61 days that were asked for in the words, 2 in 100 showed it: the customers stayed."""
+    gate = BeatsGate(metric="brier", beats="champion")
+    # nobody comes back; then forty customers who do, by whom the models differ; then too few
+    each, forty, four = np.arange(ROWS), np.arange(ROWS) % 40, np.arange(ROWS) % 4
+    of_customer = np.random.default_rng(0).normal(0, 0.05, 40)[forty]
+    for groups, with_groups, shift in (
+        (each, False, 0),
+        (forty, True, of_customer),
+        (four, True, 0),
+    ):
+        near = noisy(0.05)
+        models = [replace(near, scores=near.scores + shift), answers(0.1)]
+        ours, theirs = (replace(one, groups=groups) for one in models)
+        why = only(gate, replace(evidence, candidate=ours, reference=theirs)).why
+        assert (" with as many times the groups " in why) == with_groups
+        assert "can tell" in why if groups is four else "a difference as large on" in why
+
+
 def test_more_is_asked_each_time_the_same_rows_judge_again(evidence):
     gate = BeatsGate(metric="cost", beats="champion", confidence=0.95)
     first, third = (only(gate, evidence, replace(TERMS, tries=tries)) for tries in (0.0, 2.0))
