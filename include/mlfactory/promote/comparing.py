@@ -62,6 +62,10 @@ def beats(gate: BeatsGate, evidence: Evidence, terms: Terms) -> GateResult:
     if math.isnan(difference.value):
         why = f"{told}: undefined on {evidence.candidate.rows:,} held-out rows"
         return GateResult(name, "cannot_tell", None, 0.0, None, None, why, compared=True)
+    if why := _too_rare(gate.metric, evidence, terms):
+        return GateResult(
+            name, "cannot_tell", None, 0.0, None, None, f"{told}: {why}", compared=True
+        )
     least = difference.at_least(confidence)
     state = _state_of(difference, least)
     why = f"{told}: {_by_how_much(difference, least, confidence)}"
@@ -73,6 +77,24 @@ def beats(gate: BeatsGate, evidence: Evidence, terms: Terms) -> GateResult:
     why += _wanted(difference, confidence, evidence.candidate, terms.every, state)
     figure, low = _known(difference.value), _known(least)
     return GateResult(name, state, figure, 0.0, low, None, why, compared=True)
+
+
+def _too_rare(metric: str, evidence: Evidence, terms: Terms) -> str:
+    """Say why a class has too few rows to tell two models apart by how often each class is right.
+
+    Every class weighs as much there, so that with 5 rows of one of three classes 13 equals of 100
+    passed a gate of 5 %. The first model is asked less: it is compared with a constant answer.
+    """
+    if metric != "balanced_accuracy" or evidence.reference is None:
+        return ""
+    rarest = fewest(evidence.candidate, metric)
+    if rarest >= terms.least_of_a_class:
+        return ""
+    return (
+        f"the rarest class has {rarest:,} held-out rows, and {terms.least_of_a_class:,} are asked "
+        "where every class weighs as much; hold out more (train.holdout), or compare by f1_macro, "
+        "accuracy or log_loss"
+    )
 
 
 def spent(chance: float, tries: float) -> float:

@@ -19,6 +19,7 @@ from tests.unit.promote.evidences import (
 
 from mlfactory.product.gates import BeatsGate, BoundGate, SliceGate
 from mlfactory.promote.comparing import spent
+from mlfactory.promote.evidence import GateResult
 from mlfactory.promote.gates import BUILT_IN, judged
 from mlfactory.promote.page import gates_markdown, gates_page, gates_tags, reason
 from mlfactory.statistics.metrics import Outcome
@@ -164,6 +165,32 @@ def test_more_days_of_the_same_customers_would_not_show_it_and_the_gate_says_so(
         why = only(gate, replace(evidence, candidate=ours, reference=theirs)).why
         assert (" with as many times the groups " in why) == with_groups
         assert "can tell" in why if groups is four else "a difference as large on" in why
+
+
+def classified(right: float, rare: int, seed: int) -> Outcome:
+    """Return rows of three classes, the last of `rare` rows, of which a share is answered right."""
+    random = np.random.default_rng(seed)
+    y = np.repeat([0, 1, 2], [300, 300, rare])
+    said = np.where(random.random(len(y)) < right, y, (y + 1) % 3)
+    scores = np.eye(3)[said] * 0.5 + 1 / 6
+    return Outcome("multiclass", y, scores, said, classes=("0", "1", "2"))
+
+
+def test_by_classes_that_weigh_as_much_each_nothing_is_told_of_one_with_a_few_rows(evidence):
+    """Of 100 equals 13 passed a gate of 5 % where one of three classes had 5 rows."""
+    gate = BeatsGate(metric="balanced_accuracy", beats="champion", confidence=0.95)
+    terms = replace(TERMS, every="snapshot", main_metric="balanced_accuracy")
+
+    def judgement(rare: int, metric: str = "balanced_accuracy") -> GateResult:
+        pair = made(classified(0.9, rare, 1), classified(0.4, rare, 2))
+        return only(gate.model_copy(update={"metric": metric}), pair, terms)
+
+    assert judgement(19).state == "cannot_tell"
+    assert "the rarest class has 19 held-out rows, and 20 are asked" in judgement(19).why
+    assert judgement(20).state == "passed"
+    assert judgement(19, "f1_macro").state == "passed"
+    first = only(gate, made(classified(0.9, 19, 1)), terms)
+    assert first.state == "passed"
 
 
 def test_more_is_asked_each_time_the_same_rows_judge_again(evidence):
