@@ -97,15 +97,16 @@ def _prepare(product: Product, partition: Partition, stretch: Stretch) -> Prepar
     told_later = bool(spec.features.history and spec.label.arrives_after)
     if not stretch.own.validation["counts"]["rows"] and not told_later:
         return None
+    where = where_of(product, partition)
+    # before anything of it may be gone again, as where a reset comes beneath a long build
+    read_at = _read_at(product, stretch.own, where)
     sources = load_sources(product, partition, stretch)
     if (
         all(frame.empty for name, frame in sources.items() if spec.sources[name].event_time)
         and not product.calendar.is_snapshot
     ):
         return None
-    where = where_of(product, partition)
-    frame = call_build(product, where, sources)
-    prepared = prepare(product, partition, frame, _read_at(product, stretch.own, where))
+    prepared = prepare(product, partition, call_build(product, where, sources), read_at)
     if prepared.constant:
         _log.warning(
             "%s: the features %s are constant: one value in all %d rows",
