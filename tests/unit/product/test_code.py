@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import mlfactory
+from mlfactory.product import trial
 from mlfactory.product.code import product_function
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product, load_product
@@ -173,6 +174,19 @@ def test_check_tries_the_products_after_one_that_hangs_kills_or_prints(write: Wr
         [],
     ]
     assert code_mistakes([]) == []
+
+
+def test_check_tells_of_each_product_its_own_mistake_however_many_share_a_process(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "SHARE", 1)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    names = ["one", "two", "three"]
+    code = "raise OSError('{}')\n\ndef build(sources): ...\n"
+    products = [write({"features.py": code.format(name)}, name=name) for name in names]
+    for name, mistakes in zip(names, code_mistakes(products), strict=True):
+        (found,) = mistakes
+        assert f"OSError: {name}" in found.message
 
 
 def test_check_heeds_nothing_that_an_interpreter_prints_when_it_starts(
