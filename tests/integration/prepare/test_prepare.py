@@ -14,6 +14,7 @@ from tests.integration.prepare.conftest import (
     through,
 )
 
+from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import (
     BuildError,
@@ -147,3 +148,14 @@ def test_an_event_exactly_at_the_end_is_of_the_next_partition(shop: Product, at:
     through(shop, "2026-01-02")
     rows = Lake("shop").read("features").set_index("id")
     assert rows.loc["edge", "partition"] == at[:10]
+
+
+def test_manifests_name_the_versions_of_the_tables_that_were_read(shop: Product) -> None:
+    through(shop, "2026-01-01")
+    through(shop, "2026-01-02")
+    sources = Lake("shop").versions("raw_orders", "raw_items")
+    read = Lake("shop").versions("raw_orders", "raw_items", "quarantine")
+    assert read_manifest("shop", "validate", "2026-01-02")["inputs"] == sources
+    assert read_manifest("shop", "prepare", "2026-01-02")["inputs"] == read
+    earlier = read_manifest("shop", "prepare", "2026-01-01")["inputs"]
+    assert set(earlier) == set(read) and earlier["raw_orders"] < read["raw_orders"]

@@ -17,8 +17,9 @@ from tests.unit.cli.conftest import STACK, Start
 from mlfactory.cli import record, reset
 from mlfactory.cli.processes import leader_of
 from mlfactory.cli.reconciling import show_gaps
+from mlfactory.cli.stack import up
 from mlfactory.cli.status import show_status
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.settings import settings
 
@@ -146,3 +147,16 @@ def test_a_scheduler_that_is_silent_is_told_though_its_process_lives(
     of_airflow, of_mlflow = record.ailments(found)
     assert "its scheduler has not been heard of for" in of_airflow.problem
     assert of_mlflow.problem == "MLflow at http://127.0.0.1:1 does not answer"
+
+
+def test_a_stack_whose_scheduler_is_silent_is_not_said_to_be_up(
+    rain: Product, airflow: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silent = {"status": "unhealthy", "latest_scheduler_heartbeat": "2026-01-01T00:00:00+00:00"}
+    monkeypatch.setitem(HEALTH, "scheduler", silent)
+    monkeypatch.setattr("mlfactory.cli.stack._RECOVERY_SECONDS", 0.0)
+    written(airflow, start("sleep", "60"), start("sleep", "60"))
+    said: list[str] = []
+    with pytest.raises(ServiceError, match="its scheduler has not been heard of for"):
+        up(settings(), said.append)
+    assert said == []

@@ -157,6 +157,27 @@ def test_what_another_process_wrote_is_read(lake: Lake, tmp_path: Path) -> None:
     assert lake.read("sales")["value"].to_list() == [3, 4]
 
 
+def test_a_table_is_opened_once_however_often_it_is_asked(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables were opened 34 times a partition."""
+    lake.replace("sales", rows(1), "2013-01-01")
+    delta.forget_table(lake.address("sales"))
+    opened: list[str] = []
+
+    class Counted(DeltaTable):
+        def __init__(self, address: str, **options: Any) -> None:
+            opened.append(address)
+            super().__init__(address, **options)
+
+    monkeypatch.setattr(delta, "DeltaTable", Counted)
+    for value in (2, 3):
+        assert lake.version("sales") is not None and lake.partitions("sales")
+        lake.replace("sales", rows(value), "2013-02-01")
+        assert lake.read("sales")["value"].to_list() == [1, value]
+    assert opened == [lake.address("sales")]
+
+
 def test_versions_are_kept_for_as_long_as_the_settings_say(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
