@@ -11,7 +11,7 @@ from tests.integration.shops import BINARY_GATES, Shop, spec_of
 
 from mlfactory import promote
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import training_file
+from mlfactory.lake.catalog import FEATURES, LABELS, training_file
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import product_store, read_json
 from mlfactory.lake.tables import Lake
@@ -21,6 +21,7 @@ from mlfactory.promote import settling, stage
 from mlfactory.registry import versions
 from mlfactory.registry.artifacts import kept
 from mlfactory.registry.connection import client
+from mlfactory.trainings.files import load_training
 from mlfactory.trainings.heldout import load_held_out
 
 _GATE: list[Barrier] = []
@@ -91,6 +92,27 @@ def test_every_gate_is_shown_with_the_version_and_the_run(shop: Shop):
     assert b"roc_auc.beats_champion" in kept(run_id, "gates.html")
     assert json.loads(kept(run_id, "gates.json"))["passed"] is True
     assert read_manifest("shop", "judge", training)["facts"]["passed"] is True
+
+
+def test_a_version_tells_of_the_moment_of_its_training_and_not_of_its_judgement(
+    shop: Shop, make_product
+):
+    pinned = load_training("shop", shop.train(3, fit=[1, 2]))
+    text = spec_of().replace("{false_negative: 60", "{false_negative: 61")
+    changed = make_product(text, "def build(sources): return sources['sales']\n")
+    assert changed.spec_hash != pinned.spec_hash and changed.code_hash != pinned.code_hash
+    promote.run(changed, pinned.training_id)
+    tags = versions.tags_of("shop", "1")
+    for name in ("spec_hash", "code_hash", "code_revision", "lock_hash"):
+        assert tags[name] == getattr(pinned, name), name
+
+
+def test_judging_needs_no_rows_of_the_lake(shop: Shop):
+    trainings = [shop.train(3, fit=[1, 2]), shop.train(4, fit=[2, 3])]
+    for table in (FEATURES, LABELS):
+        product_store("shop").delete_all(table)
+    assert promote.run(shop.product, trainings[0]).promoted
+    assert "champion 1" in promote.run(shop.product, trainings[1]).reason
 
 
 def test_a_model_that_is_no_better_is_tried_beside_the_champion(shop: Shop):

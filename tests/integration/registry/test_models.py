@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import mlflow.sklearn
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from sklearn.compose import TransformedTargetRegressor, make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -248,6 +252,25 @@ def test_a_version_made_by_a_process_that_was_killed_before_it_said_so_is_taken(
     version = register("shop", stored, run, {"training_id": "t"})
     product_store("shop").delete_all(CLAIMS)
     assert register("shop", stored, run, {"training_id": "t"}) == version
+
+
+def test_of_two_who_register_a_model_at_once_both_get_the_one_version(run, estimator, rows):
+    stored = log_model(run, estimator, rows.head(5))
+    search, gate = MlflowClient.search_model_versions, Barrier(2)
+
+    def together(*asked, **named):
+        """Let neither see what the other makes, as on two machines."""
+        found = search(*asked, **named)
+        gate.wait(60)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(MlflowClient, "search_model_versions", together)
+        made = list(pool.map(lambda _: register("shop", stored, run, {"training_id": "t"}), "ab"))
+    assert made[0] == made[1]
+    assert [one.version for one in client().search_model_versions("name = 'shop'")] == [
+        int(made[0])
+    ]
 
 
 def test_a_model_changed_after_it_was_stored_is_not_registered(run, estimator, rows):
