@@ -100,6 +100,17 @@ def test_status_counts_the_partitions_of_a_long_absence_and_not_its_one_gap(
     assert summary(ended, [])[1:] == ["  open: 10 missing; see: mlfactory reconcile rain"]
 
 
+def test_status_tells_that_figures_stand_on_what_was_replaced(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    ended = make("{every: month, start: 2013-01-01, end: 2013-03-01}")
+    for month in ("2013-01-01", "2013-02-01"):
+        ran(*ALL, key=month)
+    assert summary(ended, [])[1:] == []
+    ran("ingest", key="2013-01-01", mark="2")
+    assert summary(ended, [])[1:] == ["  open: 1 stale; see: mlfactory reconcile rain"]
+
+
 @pytest.mark.parametrize(
     ("done", "part"),
     [(1, DATA), (2, DATA), (3, SCORE), (4, MONITOR), (5, MONITOR)],
