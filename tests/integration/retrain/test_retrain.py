@@ -179,6 +179,27 @@ def test_a_request_stands_until_its_training_was_judged_and_is_written_once(prod
     assert "a training with the cut-off 2013-02-01 was judged already" in again.reason
 
 
+def test_what_cannot_be_carried_out_neither_ends_the_span_nor_spends_the_budget(product):
+    """501 rows were labelled and 1 left to fit: a request and a failure every day."""
+    judge(product, 1)
+    for number in range(2, 7):
+        label(product, number, rows=4)
+    asking = []
+    for number in range(7, 10):
+        label(product, number, rows=4)
+        result = decide(product, number)
+        assert not result.requested
+        assert "rows could be fitted on" in result.reason
+        asking.append(result.reason.split("; refused: ")[0])
+    since = "{} partitions since the champion was trained at 2013-01-01"
+    assert asking == [since.format(passed) for passed in (6, 7, 8)]
+    assert ledger.entries("rides", "retrain_requested") == []
+    for number in range(2, 11):
+        label(product, number)
+    result = decide(product, 10)
+    assert (result.requested, result.reason) == (True, since.format(9))
+
+
 def test_deciding_about_the_past_again_does_not_count_what_came_after(product):
     for number in (3, 4, 5):
         label(product, number)
