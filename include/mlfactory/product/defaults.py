@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mlfactory.product.partitions import Every
-from mlfactory.product.quantities import Budget
+from mlfactory.product.quantities import Quota
 
 
 @dataclass(frozen=True)
@@ -32,17 +32,17 @@ class Defaults:
     holdout: int
     every: int
     cooldown: int
-    budget: Budget
+    budget: Quota
     season: int
 
 
 DEFAULTS: dict[Every, Defaults] = {
-    "hour": Defaults(2016, 672, every=336, cooldown=24, budget=Budget(6, 336), season=168),
-    "day": Defaults(84, 28, every=28, cooldown=7, budget=Budget(6, 56), season=7),
-    "week": Defaults(26, 4, every=13, cooldown=2, budget=Budget(6, 26), season=0),
-    "month": Defaults(6, 1, every=6, cooldown=1, budget=Budget(6, 12), season=0),
+    "hour": Defaults(2016, 672, every=336, cooldown=24, budget=Quota(6, 336), season=168),
+    "day": Defaults(84, 28, every=28, cooldown=7, budget=Quota(6, 56), season=7),
+    "week": Defaults(26, 4, every=13, cooldown=2, budget=Quota(6, 26), season=0),
+    "month": Defaults(6, 1, every=6, cooldown=1, budget=Quota(6, 12), season=0),
     # there is one partition: who replaces it asks for a training by hand
-    "snapshot": Defaults(1, 0, every=0, cooldown=1, budget=Budget(6, 12), season=0),
+    "snapshot": Defaults(1, 0, every=0, cooldown=1, budget=Quota(6, 12), season=0),
 }
 
 JUDGED_OVER: dict[Every, int] = {"hour": 672, "day": 28, "week": 4, "month": 1, "snapshot": 1}

@@ -33,7 +33,7 @@ class KOfN:
 
 
 @dataclass(frozen=True)
-class Budget:
+class Quota:
     """At most `count` within the newest `partitions` partitions."""
 
     count: int
@@ -127,12 +127,12 @@ Fraction = Annotated[
 Times = Annotated[KOfN, *_phrase(r"(\d+) of (\d+)", "2 of 3", _k_of_n, KOfN), PlainSerializer(str)]
 
 Allowance = Annotated[
-    Budget,
+    Quota,
     *_phrase(
         r"(\d+) per (\d+) partitions?",
         "6 per 12 partitions",
-        lambda m: Budget(_amount(m[1]), _amount(m[2])),
-        Budget,
+        lambda m: Quota(_amount(m[1]), _amount(m[2])),
+        Quota,
     ),
     PlainSerializer(str),
 ]

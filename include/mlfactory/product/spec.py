@@ -20,7 +20,7 @@ from mlfactory.product.policy import (
     Retrain,
     Trigger,
 )
-from mlfactory.product.quantities import Budget, Duration, Fraction, Partitions
+from mlfactory.product.quantities import Duration, Fraction, Partitions, Quota
 from mlfactory.product.sources import Source
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")]
@@ -287,7 +287,7 @@ class ProductSpec(Strict):
         return self._defaults.cooldown if given is None else given
 
     @property
-    def budget(self) -> Budget:
+    def budget(self) -> Quota:
         """Return how many trainings the policy may ask for."""
         return self.retrain.budget or self._defaults.budget
 

@@ -328,6 +328,10 @@ def _loading(subject: Subject, stored: StoredModel) -> Section:
             f"`mlflow models serve -m models:/{name}/VERSION --env-manager local` take the same "
             "frames and answer the same, where the factory is installed as well and "
             "MLFLOW_TRACKING_URI names the factory's MLflow.",
+            f"`mlfactory predict {name} FILE` answers the rows of a CSV or Parquet file. What the "
+            "batch has predicted while a version served is the Delta table `predictions` of the "
+            "lake, a row an event: its key and time, `role` (champion, or challenger in shadow), "
+            "`model_version`, `score`, `prediction` (the decision) and `partition`.",
         ),
         code=code,
     )

@@ -27,7 +27,7 @@ _BY_HAND = "asked for by hand"
 
 
 @dataclass(frozen=True)
-class Budget:
+class Competition:
     """Who competes, and what all of them together may spend."""
 
     candidates: tuple[str, ...]
@@ -40,14 +40,14 @@ def budget_of(
     trials: int | None,
     seconds: int | None,
     candidates: Sequence[str] | None,
-) -> Budget:
+) -> Competition:
     """Return what was asked for, and the spec's where nothing was.
 
     Raises:
         UsageError: if a candidate or a budget is asked for that there cannot be.
     """
     spec = product.spec.train.search
-    return Budget(
+    return Competition(
         _candidates(product, candidates),
         _at_least_1("trials", trials, spec.trials),
         _at_least_1("seconds", seconds, spec.seconds),
@@ -55,7 +55,7 @@ def budget_of(
 
 
 def pin_training(
-    product: Product, cutoff: Partition, training_id: str, budget: Budget, reason: str
+    product: Product, cutoff: Partition, training_id: str, budget: Competition, reason: str
 ) -> Training:
     """Return what a training reads and why it is made, once it is clear that it can be made.
 
@@ -114,13 +114,13 @@ def refuse_unfinished(product: Product, cutoff: Partition) -> None:
     )
 
 
-def check_same(training: Training, cutoff: Partition, budget: Budget) -> None:
+def check_same(training: Training, cutoff: Partition, budget: Competition) -> None:
     """Make sure that a training which was begun is the one asked for.
 
     Raises:
         UsageError: if it is not.
     """
-    begun = Budget(training.candidates, training.trials, training.seconds)
+    begun = Competition(training.candidates, training.trials, training.seconds)
     if training.partition != cutoff.key or begun != budget:
         raise UsageError(
             f"training {training.training_id} was begun at {training.partition} with {begun}, "

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlfactory.lake.kinds import words
+from mlfactory.statistics.profile import block_numbers
 from mlfactory.statistics.statistic import Ints
 
 Hashes = npt.NDArray[np.uint64]
@@ -28,9 +29,7 @@ def days(times: pd.Series, until: datetime | None = None) -> Ints:
     """
     if until is not None:
         times = times - (until - until.replace(hour=0, minute=0, second=0, microsecond=0))
-    stamps = times.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
-    codes: Ints = stamps.astype("datetime64[D]").astype(np.intp)
-    return codes
+    return block_numbers(times, "D")
 
 
 def hashes(named: pd.DataFrame, hash_key: str = _HASH_KEY) -> Hashes:

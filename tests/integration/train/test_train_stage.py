@@ -71,6 +71,10 @@ def test_a_training_leaves_a_model_its_figures_and_all_that_tells_of_it(taxi, ki
     }
     expected = {"model_card.md", "model_card.html", "training.json", "spec", "plots"}
     assert expected <= artifacts(result.run_id)
+    card = client().download_artifacts(result.run_id, "model_card.md")
+    told = Path(card).read_text()
+    for way in ("load_stored(", "mlfactory predict", "`predictions`", "`model_version`"):
+        assert way in told
     plots = artifacts(result.run_id, "plots")
     assert {Path(plot).stem for plot in plots} == PLOTS[kind]
     assert {Path(plot).suffix for plot in plots} <= {".svg", ".png"}

@@ -8,11 +8,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from mlfactory.product.quantities import (
     Allowance,
-    Budget,
     Duration,
     Fraction,
     KOfN,
     Partitions,
+    Quota,
     Times,
 )
 
@@ -28,7 +28,7 @@ CASES: list[tuple[Any, str, Any]] = [
     (Fraction, "0.5%", 0.005),
     (Fraction, "100%", 1.0),
     (Times, "2 of 3", KOfN(2, 3)),
-    (Allowance, "6 per 12 partitions", Budget(6, 12)),
+    (Allowance, "6 per 12 partitions", Quota(6, 12)),
 ]
 
 
