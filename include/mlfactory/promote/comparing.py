@@ -80,20 +80,21 @@ def beats(gate: BeatsGate, evidence: Evidence, terms: Terms) -> GateResult:
 
 
 def _too_rare(metric: str, evidence: Evidence, terms: Terms) -> str:
-    """Say why a class has too few rows to tell two models apart by how often each class is right.
+    """Say why a class has too few rows to tell two models of several classes apart by a metric.
 
-    Every class weighs as much there, so that with 5 rows of one of three classes 13 equals of 100
-    passed a gate of 5 %. The first model is asked less: it is compared with a constant answer.
+    Where every class weighs as much, and one of three has 5 rows, 13 equals of 100 passed a gate of
+    5 % by balanced accuracy; with eight classes of 2 rows, 9 did by F1. The first model is asked
+    less: it is compared with a constant answer.
     """
-    if metric != "balanced_accuracy" or evidence.reference is None:
+    if evidence.candidate.kind != "multiclass" or evidence.reference is None:
         return ""
     rarest = fewest(evidence.candidate, metric)
     if rarest >= terms.least_of_a_class:
         return ""
     return (
         f"the rarest class has {rarest:,} held-out rows, and {terms.least_of_a_class:,} are asked "
-        "where every class weighs as much; hold out more (train.holdout), or compare by f1_macro, "
-        "accuracy or log_loss"
+        "where every class weighs as much; hold out more (train.holdout), or compare by accuracy "
+        "or log_loss"
     )
 
 

@@ -73,9 +73,8 @@ def _at_its_end(outcome: Outcome, metric: str, value: float, most: float, tail: 
     is everything all right?", JAMA 249(13). Rows are those of the rarest kind that the figure is
     made of, and customers where rows have them. What days would do cannot be seen on such rows.
     """
-    kind = "balanced_accuracy" if metric == "f1_macro" else metric
     alike = noise(np.zeros(outcome.rows), None, outcome.groups, made_of(outcome, metric))
-    share = _unseen(min(float(fewest(outcome, kind)), alike.effective), tail)
+    share = _unseen(min(float(fewest(outcome, metric)), alike.effective), tail)
     if value < most / 2:
         return Estimate(value, 0.0, most * share)
     return Estimate(value, most * (1 - share), max(value, most))

@@ -166,9 +166,10 @@ def fewest(outcome: Outcome, metric: str) -> int:
     """Return how many rows there are of the rarest kind that a metric rests on.
 
     That is the rarer class of an area, the rows whose label is 1 of a recall or F1, those said to
-    be 1 of a precision, the rarest class of a balanced accuracy, and all rows of another metric.
+    be 1 of a precision, the rarest class where every class weighs as much (balanced accuracy, F1 of
+    several classes), and all rows of another metric.
     """
-    if metric in ("roc_auc", "average_precision", "balanced_accuracy"):
+    if metric in ("roc_auc", "average_precision", "balanced_accuracy", "f1_macro"):
         _, counts = np.unique(outcome.y, return_counts=True)
         return int(min(counts)) if len(counts) > 1 else 0
     if metric in ("recall", "f1"):

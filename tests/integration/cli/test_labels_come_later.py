@@ -192,14 +192,8 @@ def test_labels_made_of_a_register_are_read_where_the_spec_names_it_and_told_of_
     named: bool,
 ) -> None:
     monkeypatch.setattr(manifests, "datetime", Clock)
-    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
-    spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
     head = "id,returned\n"
-    product = make_product(
-        spec.replace("12 hours", "12 hours, registers: [returns]") if named else spec,
-        BUILD.format(label=label),
-        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": f"{head}{seen_first}\n"},
-    )
+    product = with_returns(make_product, label, f"{head}{seen_first}\n", named=named)
     run(1)
     before = true_labels(product, 1)
     assert before <= 1
@@ -238,14 +232,9 @@ def test_labels_that_could_not_be_read_again_are_not_known_and_are_missed(
 ) -> None:
     """None of the day's orders had been returned when it was read, and more is not known."""
     monkeypatch.setattr(manifests, "datetime", Clock)
-    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
-    spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
     head = "id,returned\n"
-    product = make_product(
-        spec.replace("12 hours", "12 hours, registers: [returns]"),
-        BUILD.format(label='orders["returned"].notna()'),
-        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": f"{head}0-1,a\n0-2,a\n"},
-    )
+    label = 'orders["returned"].notna()'
+    product = with_returns(make_product, label, f"{head}0-1,a\n0-2,a\n", named=True)
     run(1)
     first, second, later = (product.calendar.parse(f"2026-01-0{day}") for day in (1, 2, 3))
     # those whose label was due by the end of the day
@@ -261,6 +250,19 @@ def test_labels_that_could_not_be_read_again_are_not_known_and_are_missed(
     assert read_due_again(product, second)["again"] == [first.key]
     assert (labelled(product, 1), true_labels(product, 1)) == (ROWS, ROWS // 2)
     assert overdue(product, later) == []
+
+
+def with_returns(
+    make_product: Callable[..., Product], label: str, returns: str, *, named: bool
+) -> Product:
+    """Make a product of two days of orders, its labels told by a register of returns."""
+    orders = [f"{d}-{h:02},2026-01-0{d}T{h:02}:30Z,{h}\n" for d in (1, 2) for h in range(ROWS)]
+    spec = SPEC.split("sources:")[0] + RETURNS + SPEC.split("features:")[1]
+    return make_product(
+        spec.replace("12 hours", "12 hours, registers: [returns]") if named else spec,
+        BUILD.format(label=label),
+        {"orders.csv": "id,at,price\n" + "".join(orders), "returns.csv": returns},
+    )
 
 
 def true_labels(product: Product, day: int) -> int:
