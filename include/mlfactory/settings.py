@@ -1,19 +1,28 @@
 """The one settings object: what differs between machines, from the environment or `.env`.
 
-Every field is set by an environment variable `MLFACTORY_<FIELD>`; what is not set has a default
-that works in a fresh clone.
+Every field is set by an environment variable `MLFACTORY_<FIELD>`; what neither says is read from
+`environments/<name>.env` where `MLFACTORY_ENV` names one, and the rest has a default that works in
+a fresh clone.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 from urllib.request import url2pathname
 
-from pydantic import AfterValidator, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -51,6 +60,13 @@ def without_login(address: str) -> str:
     return re.sub(r"^([^:/?#]+://)[^/?#]*@", r"\1", address)
 
 
+def _file_of(
+    settings_cls: type[BaseSettings], folder: str | Path, name: str
+) -> DotEnvSettingsSource:
+    # a name that leads out of the folder is refused as unknown, and read nowhere
+    return DotEnvSettingsSource(settings_cls, env_file=Path(folder, f"{Path(name).name}.env"))
+
+
 class Settings(BaseSettings):
     """Where state lives and which services are used."""
 
@@ -58,6 +74,14 @@ class Settings(BaseSettings):
         env_prefix="MLFACTORY_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True
     )
 
+    environments: Absolute = Field(
+        REPOSITORY / "environments", description="Folder with the settings of each environment"
+    )
+    env: str | None = Field(
+        None,
+        description="Which environment this is: <environments>/<env>.env says what neither the "
+        "environment's variables nor .env say; none by default",
+    )
     home: Absolute = Field(
         REPOSITORY / "var", description="All state of a run lives below this folder"
     )
@@ -105,6 +129,46 @@ class Settings(BaseSettings):
     )
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
 
+    @field_validator("env")
+    @classmethod
+    def _is_known(cls, name: str | None, others: ValidationInfo) -> str | None:
+        folder: Path = others.data["environments"]
+        known = sorted(path.stem for path in folder.glob("*.env"))
+        if name is not None and name not in known:
+            told = f"there are {', '.join(known)}" if known else "there is none"
+            raise ValueError(f"there is no such environment in {folder} ({told})")
+        return name
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read what an environment's own file says after what this process was told.
+
+        `Settings(env="production")` is what production is, seen from elsewhere: what this process
+        was told about itself does not count there, `MLFACTORY_PRODUCTION_<FIELD>` does.
+        """
+        asked = init_settings()
+        own = (env_settings, dotenv_settings)
+        told = {**dotenv_settings(), **env_settings(), **asked}
+        name, folder = told.get("env"), told.get("environments", REPOSITORY / "environments")
+        if not name:
+            return init_settings, *own, file_secret_settings
+        if asked.get("env"):
+            prefix = f"MLFACTORY_{re.sub(r'[^A-Z0-9]', '_', name.upper())}_"
+            file = getattr(dotenv_settings, "env_file", None)
+            own = (
+                EnvSettingsSource(settings_cls, env_prefix=prefix),
+                DotEnvSettingsSource(settings_cls, env_file=file, env_prefix=prefix),
+            )
+            return init_settings, *own, _file_of(settings_cls, folder, name)
+        return init_settings, *own, _file_of(settings_cls, folder, name), file_secret_settings
+
     @property
     def lake_uri(self) -> str:
         """Return the address that holds one folder a product."""
@@ -143,7 +207,22 @@ class Settings(BaseSettings):
         return self.local_mlflow
 
 
+_instead: list[Settings] = []
+
+
 @lru_cache(maxsize=1)
 def settings() -> Settings:
     """Return the settings of this process, read once; `settings.cache_clear()` reads them again."""
-    return Settings()
+    return _instead[-1] if _instead else Settings()
+
+
+@contextmanager
+def settings_of(other: Settings) -> Iterator[None]:
+    """Let this whole process work with other settings meanwhile, such as another environment's."""
+    _instead.append(other)
+    settings.cache_clear()
+    try:
+        yield
+    finally:
+        _instead.pop()
+        settings.cache_clear()

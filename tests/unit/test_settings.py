@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlfactory.settings import Settings, without_login
+from mlfactory.settings import REPOSITORY, Settings, without_login
 
 
 def test_a_relative_home_is_made_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,3 +83,67 @@ def test_an_address_is_shown_without_its_login(given: str, shown: str) -> None:
     if given.startswith("http"):
         assert Settings(mlflow_uri=given).mlflow_url == shown
         assert Settings(mlflow_ui=given).mlflow_url == shown
+
+
+@pytest.fixture
+def environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give a folder with the settings of two environments."""
+    folder = tmp_path / "environments"
+    folder.mkdir()
+    (folder / "staging.env").write_text("MLFACTORY_HOME=/s\nMLFACTORY_AIRFLOW_PORT=8081\n")
+    (folder / "production.env").write_text("MLFACTORY_HOME=/p\n")
+    monkeypatch.setenv("MLFACTORY_ENVIRONMENTS", str(folder))
+    return folder
+
+
+@pytest.mark.usefixtures("environments")
+def test_an_environments_file_says_what_the_process_was_not_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MLFACTORY_ENV", "staging")
+    monkeypatch.setenv("MLFACTORY_HOME", "/mine")
+    assert (Settings().home, Settings().airflow_port) == (Path("/mine"), 8081)
+
+
+def test_dot_env_names_the_environment_and_goes_before_its_file(
+    environments: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(
+        f"MLFACTORY_ENV=staging\nMLFACTORY_HOME=/told\nMLFACTORY_ENVIRONMENTS={environments}\n"
+    )
+    made = Settings(_env_file=tmp_path / ".env")
+    assert (made.env, made.home, made.airflow_port) == ("staging", Path("/told"), 8081)
+
+
+@pytest.mark.parametrize("name", ["prod", "../environments/staging"])
+@pytest.mark.usefixtures("environments")
+def test_an_environment_that_nobody_wrote_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("MLFACTORY_ENV", name)
+    with pytest.raises(ValueError, match=r"no such environment in .* \(there are production, stag"):
+        Settings()
+
+
+def test_another_environment_is_seen_without_what_this_process_was_told_about_itself(
+    environments: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_ENV", "staging")
+    monkeypatch.setenv("MLFACTORY_LAKE", "s3://mine/lake")
+    monkeypatch.setenv("MLFACTORY_PRODUCTION_MLFLOW_URI", "https://who:what@mlflow.example.com")
+    other = Settings(env="production", environments=environments)
+    assert (other.lake_uri, other.env) == ("/p/lake", "production")
+    assert other.tracking_uri == "https://who:what@mlflow.example.com"
+
+
+@pytest.mark.parametrize("name", ["development", "staging", "production"])
+def test_the_repository_has_settings_of_three_environments_without_secrets(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("MLFACTORY_ENVIRONMENTS", raising=False)
+    assert Settings(env=name).env == name
+    text = (REPOSITORY / "environments" / f"{name}.env").read_text()
+    fields = [line.partition("=")[0] for line in text.splitlines() if line.startswith("MLF")]
+    known = {f"MLFACTORY_{field.upper()}" for field in Settings.model_fields}
+    assert set(fields) <= known
+    assert not any(word in text for word in ("PASSWORD", "SECRET", "KEY="))
