@@ -274,6 +274,20 @@ def reset(
 
 
 @app.command()
+def doctor() -> None:
+    """Tell whether everything that the settings name answers, and what to do where it does not.
+
+    Lake, MLflow, Airflow, databases, clock, versions, free space, products; exits with 1 if
+    anything is wrong.
+    """
+    from mlfactory.cli.doctor import examine
+    from mlfactory.settings import settings
+
+    if not examine(settings(), Console()):
+        raise typer.Exit(1)
+
+
+@app.command()
 def reconcile(
     product: OneOrAll = None,
     mend: Annotated[

@@ -36,6 +36,7 @@ COMMANDS = (
     "reset",
     "status",
     "reconcile",
+    "doctor",
     "up",
     "down",
     "demo",
