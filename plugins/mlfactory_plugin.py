@@ -1,4 +1,4 @@
-"""The Airflow plugin: the buttons on task pages, a product's pages, and when its data runs."""
+"""The Airflow plugin: buttons on task pages, a product's pages, when its data runs, pools."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
+from mlfactory.pipeline import pools
 from mlfactory.pipeline.links import ALL_LINKS, PAGES_PREFIX
 from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.settings import settings
@@ -24,6 +25,7 @@ class MlFactoryPlugin(AirflowPlugin):
     name = "mlfactory"
     operator_extra_links = [link() for link in ALL_LINKS]  # noqa: RUF012 - as Airflow reads it
     timetables = [LiveTimetable]  # noqa: RUF012
+    listeners = [pools]  # noqa: RUF012
     fastapi_apps = [  # noqa: RUF012
         {"app": pages, "url_prefix": PAGES_PREFIX, "name": "mlfactory"}
     ]

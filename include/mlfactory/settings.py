@@ -128,6 +128,12 @@ class Settings(BaseSettings):
         True, description="Whether Airflow then starts the runs that would mend it"
     )
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
+    trainings_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="Searches and fits that run at once, of all products; by default half of "
+        "airflow_parallelism",
+    )
 
     @field_validator("env")
     @classmethod
@@ -173,6 +179,11 @@ class Settings(BaseSettings):
     def lake_uri(self) -> str:
         """Return the address that holds one folder a product."""
         return self.lake or str(self.home / "lake")
+
+    @property
+    def searches_at_once(self) -> int:
+        """Return how many searches and fits may run at once, so that others have room beside."""
+        return self.trainings_at_once or self.airflow_parallelism // 2
 
     @property
     def artifacts_uri(self) -> str:

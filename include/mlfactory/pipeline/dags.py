@@ -25,6 +25,7 @@ from mlfactory.pipeline.links import (
     ValidationLink,
 )
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
+from mlfactory.pipeline.pools import PRIORITY, TRAININGS
 from mlfactory.pipeline.predicting import PredictOperator, predict_params
 from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.timetable import LiveTimetable
@@ -100,8 +101,9 @@ def _train_dag(product: Product, assets: ProductAssets) -> DAG:
             step="search",
             map_index_template="{{ task.candidate }}",
             execution_timeout=_LONGEST_SEARCH + timedelta(hours=2),
+            **_computing(product),
         ).expand_kwargs(XComArg(snapshot))
-        fit = _task(product, "fit", links=(MlflowRunLink,))
+        fit = _task(product, "fit", links=(MlflowRunLink,), **_computing(product))
         judge = _task(product, "judge", links=(ModelVersionLink,))
         promote = _task(product, "promote", links=(ModelVersionLink,), outlets=[assets.champion])
         search >> fit >> judge >> promote
@@ -121,6 +123,12 @@ def _task(product: Product, step: str, **kwargs: Any) -> StageOperator:
     return StageOperator(task_id=step, product=product.name, step=step, **kwargs)
 
 
+def _computing(product: Product) -> dict[str, Any]:
+    """Return where what a training computes may run: few at once, on the workers it names."""
+    queue = product.spec.train.queue
+    return {"pool": TRAININGS} | ({"queue": queue} if queue else {})
+
+
 def _dag(
     product: Product, part: str, schedule: Any, doc: str, params: dict[str, Param] | None = None
 ) -> DAG:
@@ -137,7 +145,13 @@ def _dag(
         max_active_runs=1,
         dagrun_timeout=_run_timeout(product, part),
         is_paused_upon_creation=part == "data",
-        default_args={**_TASK_DEFAULTS, "owner": spec.owner.team},
+        default_args={
+            **_TASK_DEFAULTS,
+            "owner": spec.owner.team,
+            # its own, not summed over what follows: a long chain is no more urgent
+            "weight_rule": "absolute",
+            "priority_weight": PRIORITY[part],
+        },
         params=params or {},
         tags=sorted({"mlfactory", product.name, part, spec.label.kind}),
         doc_md=doc,
@@ -150,6 +164,7 @@ def _data_schedule(product: Product) -> Any:
         return PartitionedAtRuntime()
     return LiveTimetable(
         _CRON[every],
+        runs_after=product.spec.runs_after,
         longest_run=_run_timeout(product, "data"),
         timezone="UTC",
         run_offset=-1,
@@ -167,7 +182,8 @@ def _run_timeout(product: Product, part: str) -> timedelta:
 
 def _end(product: Product) -> Any:
     end = product.spec.partition.end
-    return as_utc(end) if end else None
+    # the run of the last partition begins later than that ends
+    return as_utc(end) + product.spec.runs_after if end else None
 
 
 def _data_params() -> dict[str, Param]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from mlfactory.product.loader import Product
 
 
@@ -13,8 +15,8 @@ def data_doc(product: Product) -> str:
         trigger = "Trigger it by hand: the product has no event time, its one key is `snapshot`."
     else:
         trigger = (
-            f"Runs when a {spec.partition.every} has ended. By hand: *Trigger*, *Advanced "
-            "Options*, and as *Partition Key* the partition's start, such as "
+            f"Runs {_minutes(spec.runs_after)} after a {spec.partition.every} has ended. By hand: "
+            "*Trigger*, *Advanced Options*, and as *Partition Key* the partition's start, such as "
             f"`{product.calendar.containing(product.calendar.first).key}`; "  # type: ignore[arg-type]
             "for a span choose *Backfill*. `mlfactory replay` takes a span key after key and lets "
             "each come to rest, trainings and all, before the next."
@@ -77,3 +79,9 @@ there is no score; the task's *Answers* shows the first of them.
 
 `mlfactory predict {spec.name} FILE` does the same for any file of your own machine.
 """
+
+
+def _minutes(length: timedelta) -> str:
+    """Return a length of time in hours and minutes: `2 h 17 min`."""
+    hours, minutes = divmod(int(length.total_seconds()) // 60, 60)
+    return " ".join([f"{hours} h"] * bool(hours) + [f"{minutes} min"] * (minutes > 0 or not hours))

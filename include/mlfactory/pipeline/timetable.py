@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from airflow.sdk.timezone import coerce_datetime, utcnow
@@ -26,31 +26,63 @@ class LiveTimetable(CronPartitionTimetable):
     that a run may have kept waiting: it takes longer than a tick where its source is late, and the
     partitions of a product follow one another.
 
+    Airflow would take the time of a run for the start of the partition before; so the expression
+    says when partitions end, and runs begin later: keys and backfills know nothing of that.
+
     Args:
+        runs_after: how long after the end of a partition its run begins.
         longest_run: how long a run may take; ticks older than that were not kept waiting by one.
         others: as for Airflow's own.
     """
 
-    def __init__(self, cron: str, *, longest_run: timedelta = timedelta(), **others: Any) -> None:
+    def __init__(
+        self,
+        cron: str,
+        *,
+        runs_after: timedelta = timedelta(),
+        longest_run: timedelta = timedelta(),
+        **others: Any,
+    ) -> None:
         super().__init__(cron, **others)
+        self._runs_after = runs_after
         self._longest_run = longest_run
+        self.description = self._describe_with_dom_dow_fix(self.summary)
+
+    @property
+    def summary(self) -> str:
+        """Return when runs begin as a cron expression, for the people who read it."""
+        minute, hour, day, month, weekday = self._expression.split()
+        # the first of a month, and a Monday: what a calendar's partitions end with
+        at = datetime(2024, 1, 1) + self._runs_after
+        minute = str(at.minute)
+        hour = hour if hour == "*" else str(at.hour)
+        day = day if day == "*" else str(at.day)
+        weekday = weekday if weekday == "*" else str(at.isoweekday() % 7)
+        return f"{minute} {hour} {day} {month} {weekday}"
 
     def serialize(self) -> dict[str, Any]:
         """Return what the scheduler makes it of again."""
-        return {**super().serialize(), "longest_run": self._longest_run.total_seconds()}
+        return {
+            **super().serialize(),
+            "runs_after": self._runs_after.total_seconds(),
+            "longest_run": self._longest_run.total_seconds(),
+        }
 
     @classmethod
     def deserialize(cls, data: dict[str, Any]) -> LiveTimetable:
         """Return what was serialised."""
         made = cast("LiveTimetable", super().deserialize(data))
+        made._runs_after = timedelta(seconds=data["runs_after"])
         made._longest_run = timedelta(seconds=data["longest_run"])
+        made.description = made._describe_with_dom_dow_fix(made.summary)
         return made
 
     def next_dagrun_info_v2(
         self, *, last_dagrun_info: DagRunInfo | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
         """Return the next run: as a rule for the next tick, see above."""
-        now = coerce_datetime(utcnow())
+        # from here on times are those of ends of partitions, as if runs began right then
+        now = coerce_datetime(utcnow()) - self._runs_after
         tick = self._align_to_prev(now)
         follows = None
         if last_dagrun_info is not None and last_dagrun_info.partition_date is not None:
@@ -62,12 +94,13 @@ class LiveTimetable(CronPartitionTimetable):
         elif now - tick > _GRACE:
             tick = self._get_next(tick)
         if restriction.earliest is not None:
-            tick = max(tick, self._align_to_next(restriction.earliest))
-        if restriction.latest is not None and restriction.latest < tick:
+            tick = max(tick, self._align_to_next(restriction.earliest - self._runs_after))
+        begins = tick + self._runs_after
+        if restriction.latest is not None and restriction.latest < begins:
             return None
         partition_date, partition_key = self._get_partition_info(run_date=tick)
         return DagRunInfo(
-            run_after=tick,
+            run_after=begins,
             partition_date=partition_date,
             partition_key=partition_key,
             data_interval=None,

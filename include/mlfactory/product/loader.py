@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from mlfactory.product.digest import digest_of_code
 from mlfactory.product.document import Document, read_document
 from mlfactory.product.errors import BuildError, Mistake, SpecError, UsageError
 from mlfactory.product.mistakes import Found, nearest
-from mlfactory.product.partitions import Calendar
+from mlfactory.product.partitions import Calendar, Partition
 from mlfactory.product.rules.advice import advice
 from mlfactory.product.shared import code_files
 from mlfactory.product.spec import ProductSpec
@@ -51,6 +52,10 @@ class Product:
     def calendar(self) -> Calendar:
         """Return the calendar of the product's partitions."""
         return self.spec.partition.calendar
+
+    def newest_due(self, now: datetime) -> Partition:
+        """Return the newest partition whose run on schedule has begun at `now`."""
+        return self.calendar.newest_over(now - self.spec.runs_after)
 
     @cached_property
     def spec_hash(self) -> str:

@@ -22,6 +22,7 @@ from mlfactory.product.policy import (
 )
 from mlfactory.product.quantities import Duration, Fraction, Partitions, Quota
 from mlfactory.product.sources import Source
+from mlfactory.product.spread import spread
 
 SourceName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,47}$")]
 """A plain word: tables and manifests are named for it."""
@@ -68,6 +69,11 @@ class PartitionBy(Strict):
     start: Moment | None = Field(None, description="Start of the oldest partition (UTC)")
     end: Moment | None = Field(
         None, description="Where the data ends (UTC); without it the schedule goes on for ever"
+    )
+    runs_after: Duration | None = Field(
+        None,
+        description="Time from a partition's end to its run on schedule, less than a partition; by "
+        "default made of the product's name, within half an hour for hours and four for all else",
     )
 
     @property
@@ -193,6 +199,12 @@ class Train(Strict):
     )
     candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
     search: Search = Search()
+    queue: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$",
+        description="Queue whose workers search and fit, where tasks run on workers; the "
+        "executor's own by default, as for all else",
+    )
     seed: int = Field(7, ge=0, lt=2**31)
 
     @field_validator("candidates")
@@ -238,6 +250,12 @@ class ProductSpec(Strict):
     promote: Promote = Promote()
     monitor: Monitor = Monitor()
     retrain: Retrain = Retrain()
+
+    @property
+    def runs_after(self) -> timedelta:
+        """Return how long after the end of a partition its run on schedule begins."""
+        given = self.partition.runs_after
+        return spread(self.name, self.partition.every) if given is None else given
 
     @property
     def candidates(self) -> tuple[Candidate, ...]:

@@ -88,9 +88,9 @@ def not_begun(product: Product, now: datetime) -> list[Gap]:
     calendar, end = product.calendar, product.spec.partition.end
     if calendar.is_snapshot:
         return []
-    newest = calendar.newest_over(
-        now - PATIENCE if end is None else min(now - PATIENCE, as_utc(end))
-    )
+    newest = product.newest_due(now - PATIENCE)
+    if end is not None:
+        newest = min(newest, calendar.newest_over(as_utc(end)))
     due = calendar.back(newest, _MOST_MISSING)
     if not due or any(keys_done(product, stage) for stage in STAGES):
         return []
@@ -109,16 +109,16 @@ def _until(product: Product, newest: Partition, oldest: Partition) -> list[Parti
 
 
 def _newest_expected(product: Product, keys: list[str], now: datetime) -> Partition:
-    """Return the newest partition that is over, with the patience that its run is given."""
+    """Return the newest partition that is due, with the patience that its run is given."""
     if _has_ended(product, now):
         # nothing was on schedule since, and gaps are only those within
         return product.calendar.parse(keys[-1])
-    return product.calendar.newest_over(now - PATIENCE)
+    return product.newest_due(now - PATIENCE)
 
 
 def _mended_from(product: Product, now: datetime) -> Partition:
     calendar = product.calendar
-    return calendar.shift(calendar.newest_over(now), 1 - _MENDED_BACK[calendar.every])
+    return calendar.shift(product.newest_due(now), 1 - _MENDED_BACK[calendar.every])
 
 
 def _untrained(product: Product, now: datetime) -> Iterator[Gap]:
@@ -152,7 +152,7 @@ def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
         return
     if product.calendar.is_snapshot or product.spec.features.event_time is None:
         return
-    about = product.calendar.newest_over(now - PATIENCE)
+    about = product.newest_due(now - PATIENCE)
     newest = newest_event(product, about)
     if newest is None:
         yield Gap(OLD, "", "", "no partition has an event")
@@ -163,7 +163,7 @@ def _old(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
 
 def _has_ended(product: Product, now: datetime) -> bool:
     end = product.spec.partition.end
-    return end is not None and as_utc(end) < now - PATIENCE
+    return end is not None and as_utc(end) + product.spec.runs_after < now - PATIENCE
 
 
 def _count(number: int, thing: str) -> str:

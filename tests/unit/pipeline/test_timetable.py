@@ -24,10 +24,12 @@ def next_run(
     restriction: TimeRestriction = FREE,
     *,
     hourly: bool = False,
+    runs_after: timedelta = timedelta(),
 ) -> Any:
     monkeypatch.setattr(timetable, "utcnow", lambda: now)
     table = LiveTimetable(
         "0 * * * *" if hourly else "0 0 * * *",
+        runs_after=runs_after,
         longest_run=LONGEST,
         timezone="UTC",
         run_offset=-1,
@@ -104,3 +106,68 @@ def test_the_newest_partition_is_not_run_again_after_a_backfill(
 def test_a_product_that_has_ended_has_no_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
     ended = TimeRestriction(earliest=None, latest=TODAY - timedelta(days=30), catchup=False)
     assert next_run(monkeypatch, TODAY + timedelta(hours=5), restriction=ended) is None
+
+
+LATER = timedelta(hours=2, minutes=17)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "begins", "key"),
+    [
+        (5, TODAY + LATER, "2026-03-09"),
+        (138, TODAY + LATER, "2026-03-09"),
+        (140, TODAY + timedelta(days=1) + LATER, "2026-03-10"),
+        (1430, TODAY + timedelta(days=1) + LATER, "2026-03-10"),
+    ],
+    ids=["before", "just gone by", "gone by", "in the evening"],
+)
+def test_a_run_begins_later_than_its_partition_ends_and_has_the_same_key(
+    monkeypatch: pytest.MonkeyPatch, minutes: int, begins: datetime, key: str
+) -> None:
+    now = TODAY + timedelta(minutes=minutes)
+    info = next_run(monkeypatch, now, TODAY - timedelta(days=9), runs_after=LATER)
+    assert (info.run_after, info.partition_key) == (begins, key)
+    assert info.partition_date.hour == 0
+
+
+def test_hours_follow_one_another_whenever_they_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, after = TODAY + timedelta(hours=14, minutes=40), timedelta(minutes=29)
+    last, begun = TODAY + timedelta(hours=12), []
+    for _ in range(3):
+        info = next_run(monkeypatch, now, last, hourly=True, runs_after=after)
+        begun.append(f"{info.run_after:%H:%M} {info.partition_key[-5:]}")
+        last = info.partition_date
+    assert begun == ["14:29 13:00", "15:29 14:00", "16:29 15:00"]
+
+
+def test_the_last_partition_of_a_product_that_ends_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = TimeRestriction(earliest=None, latest=TODAY + LATER, catchup=False)
+    now = TODAY + timedelta(minutes=5)
+    info = next_run(monkeypatch, now, restriction=ends, runs_after=LATER)
+    assert info.partition_key == "2026-03-09"
+    gone_by = TODAY + timedelta(hours=3)
+    assert next_run(monkeypatch, gone_by, restriction=ends, runs_after=LATER) is None
+
+
+def test_a_backfill_takes_whole_days_whenever_their_runs_begin() -> None:
+    table = LiveTimetable(
+        "0 0 * * *", runs_after=LATER, timezone="UTC", run_offset=-1, key_format="%Y-%m-%d"
+    )
+    days = table.iter_partition_dagrun_infos(earliest=TODAY, latest=TODAY + timedelta(days=2))
+    assert [day.partition_key for day in days] == ["2026-03-10", "2026-03-11", "2026-03-12"]
+
+
+@pytest.mark.parametrize(
+    ("cron", "runs_after", "shown"),
+    [
+        ("0 * * * *", timedelta(minutes=29), "29 * * * *"),
+        ("0 0 * * *", LATER, "17 2 * * *"),
+        ("0 0 * * 1", timedelta(days=6, hours=1), "0 1 * * 0"),
+        ("0 0 1 * *", timedelta(days=3, minutes=1), "1 0 4 * *"),
+    ],
+)
+def test_people_are_shown_when_runs_begin(cron: str, runs_after: timedelta, shown: str) -> None:
+    table = LiveTimetable(cron, runs_after=runs_after, timezone="UTC", run_offset=-1)
+    again = LiveTimetable.deserialize(json.loads(json.dumps(table.serialize())))
+    assert table.summary == again.summary == shown
+    assert again.description == table.description

@@ -64,10 +64,26 @@ def test_ticks_that_were_missed_are_found(rain: Product, ran: Ran) -> None:
 
 def test_a_partition_that_is_just_over_is_given_its_time(rain: Product, ran: Ran) -> None:
     ran(*ALL, key="2026-03-08")
-    midnight = NOW.replace(hour=0)
-    assert lacking(rain, midnight + timedelta(minutes=5)) == []
-    late = lacking(rain, midnight + timedelta(minutes=15))
+    begins = NOW.replace(hour=0) + rain.spec.runs_after
+    assert lacking(rain, begins + timedelta(minutes=5)) == []
+    late = lacking(rain, begins + timedelta(minutes=15))
     assert [gap.key for gap in late] == ["2026-03-09"]
+
+
+def test_before_its_run_begins_no_partition_is_missed_and_no_data_is_old(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    late = make("{every: day, start: 2026-01-01, runs_after: 20 hours}", PROMISE)
+    events = {"station": ["a"], "at": [datetime(2026, 3, 6, 6, tzinfo=UTC)]}
+    leave_rows(late, "2026-03-08", features=pa.table(events))
+    begins = NOW.replace(hour=20)
+
+    def at(moment: datetime) -> list[tuple[str, str]]:
+        gaps = lacking(late, moment)
+        return [(gap.kind, gap.key) for gap in gaps if gap.kind in (MISSING, OLD)]
+
+    assert at(begins) == at(begins + timedelta(minutes=9)) == []
+    assert at(begins + timedelta(minutes=11)) == [(MISSING, "2026-03-09"), (OLD, "")]
 
 
 def test_a_long_absence_is_told_once_and_left_to_a_person(rain: Product, ran: Ran) -> None:

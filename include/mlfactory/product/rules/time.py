@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from mlfactory.product.mistakes import Found
 from mlfactory.product.partitions import as_utc
 from mlfactory.product.spec import ProductSpec
+from mlfactory.product.spread import SHORTEST
 
 
 def time_mistakes(spec: ProductSpec) -> Iterator[Found]:
@@ -21,7 +22,7 @@ def time_mistakes(spec: ProductSpec) -> Iterator[Found]:
             )
         if spec.features.event_time:
             yield ("features", "event_time"), "a snapshot product has no event time"
-        for part in ("start", "end"):
+        for part in ("start", "end", "runs_after"):
             if getattr(spec.partition, part) is not None:
                 yield ("partition", part), "a snapshot product has no time: remove the key"
         return
@@ -33,6 +34,9 @@ def time_mistakes(spec: ProductSpec) -> Iterator[Found]:
 
 
 def _bounds(spec: ProductSpec) -> Iterator[Found]:
+    every = spec.partition.every
+    if spec.runs_after >= SHORTEST[every]:
+        yield ("partition", "runs_after"), f"is as long as the shortest {every}, or longer"
     first = spec.partition.calendar.first
     if first is None:
         yield ("partition",), "start is missing: the start of the oldest partition, as a date"
