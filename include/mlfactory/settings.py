@@ -127,6 +127,21 @@ class Settings(BaseSettings):
     reconcile_mends: bool = Field(
         True, description="Whether Airflow then starts the runs that would mend it"
     )
+    upkeep_hour: int = Field(
+        3, ge=0, le=23, description="Hour of the day (UTC) at which Airflow does the upkeep"
+    )
+    pages_kept_days: int = Field(
+        365,
+        ge=1,
+        description="How long reports, validation pages and Data Docs stay; the newest always do",
+    )
+    answers_kept_days: int = Field(
+        90, ge=1, description="How long answers stay that somebody asked for in Airflow"
+    )
+    airflow_logs_kept_days: int = Field(30, ge=2, description="How long logs of tasks stay")
+    airflow_runs_kept_days: int = Field(
+        90, ge=7, description="How long Airflow's database remembers runs that are over"
+    )
     airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
     trainings_at_once: int | None = Field(
         None,

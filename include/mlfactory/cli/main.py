@@ -307,6 +307,24 @@ def reconcile(
         raise typer.Exit(1)
 
 
+@app.command()
+def upkeep(
+    product: OneOrAll = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would go, and change nothing.")
+    ] = False,
+) -> None:
+    """Remove what is old and nobody points to: versions of tables, pages, logs, Airflow's past.
+
+    Nothing goes that a registered model or an open training has pinned, and nothing of a product
+    that is being worked on. The DAG mlfactory.upkeep does it once a day.
+    """
+    from mlfactory.cli.upkeep import do_upkeep
+
+    if not do_upkeep(product, Console(), dry_run=dry_run):
+        raise typer.Exit(1)
+
+
 def _one_or_all(name: str | None) -> tuple[list[Product], bool]:
     """Return the product of that name, or all, and whether all are right; tells of the wrong."""
     from mlfactory.cli.output import say

@@ -57,6 +57,9 @@ REPORTS = "reports"
 VALIDATION = "validation"
 DATA_DOCS = "data_docs"
 
+UPKEEP_SEEN = "upkeep/answers.json"
+"""When upkeep first saw each of the answers that somebody asked for."""
+
 LABELS_OWED = "labels_owed"
 """A mark for each partition that is to be read again for its labels, until it was."""
 

@@ -72,7 +72,7 @@ _opened: dict[str, _Opened] = {}
 
 def find_table(address: str) -> DeltaTable | None:
     """Return a table at its newest version, None if it does not exist."""
-    options = _options(address)
+    options = options_of(address)
     known = _opened.get(address)
     if known is not None and known.options == options and _stands(address, known):
         with told(address):
@@ -94,7 +94,7 @@ def remember_table(address: str, delta: DeltaTable) -> None:
     """Let a handle be used again from where it stands now."""
     version = delta.version()
     commit = store_at(address).find(_commit_file(version))
-    _opened[address] = _Opened(delta, _options(address), version, commit)
+    _opened[address] = _Opened(delta, options_of(address), version, commit)
 
 
 def forget_table(address: str) -> None:
@@ -116,7 +116,7 @@ def table_as_of(address: str, version: int) -> DeltaTable:
         return newest
     try:
         with told(address):
-            return DeltaTable(address, version=version, storage_options=_options(address))
+            return DeltaTable(address, version=version, storage_options=options_of(address))
     except IntegrityError as error:
         raise _gone(address, version, "its log no longer tells") from error
 
@@ -136,10 +136,9 @@ def make_table(address: str, schema: pa.Schema) -> None:
                 partition_by=[PARTITION],
                 configuration={
                     **_retention(),
-                    "delta.enableExpiredLogCleanup": "true",
                     "delta.checkpointInterval": str(_COMMITS_A_CHECKPOINT),
                 },
-                storage_options=_options(address),
+                storage_options=options_of(address),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
         except CommitFailedError:
@@ -277,7 +276,12 @@ def _s3_error(address: str, words: str) -> FactoryError:
 
 def _retention() -> dict[str, str]:
     days = f"interval {settings().versions_kept_days} days"
-    return {"delta.logRetentionDuration": days, "delta.deletedFileRetentionDuration": days}
+    return {
+        "delta.logRetentionDuration": days,
+        "delta.deletedFileRetentionDuration": days,
+        # a writer knows nothing of who pinned what: see old_versions.py
+        "delta.enableExpiredLogCleanup": "false",
+    }
 
 
 def _stands(address: str, known: _Opened) -> bool:
@@ -291,7 +295,8 @@ def _commit_file(version: int) -> str:
     return f"_delta_log/{version:020d}.json"
 
 
-def _options(address: str) -> dict[str, str] | None:
+def options_of(address: str) -> dict[str, str] | None:
+    """Return what delta-rs needs to reach a table, with secrets among it; None in a folder."""
     if not address.startswith("s3://"):
         return None
     from mlfactory.lake.s3 import storage_options

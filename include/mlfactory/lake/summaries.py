@@ -36,7 +36,7 @@ def summaries(product: str, stage: str) -> Summaries:
         name.removeprefix(folder).removesuffix(".json"): mark
         for name, mark in store.marks(folder.rstrip("/")).items()
     }
-    files = {key: summaries_file(stage, _era(key)) for key in marks}
+    files = {key: summaries_file(stage, era_of(key)) for key in marks}
     known = _known(store, set(files.values()))
     found, changed = Summaries(), dict[str, set[str]]()
     for key, mark in marks.items():
@@ -57,7 +57,7 @@ def summaries(product: str, stage: str) -> Summaries:
     return dict(sorted(found.items()))
 
 
-def _era(key: str) -> str:
+def era_of(key: str) -> str:
     """Return in which file a partition's summary is: that of its year, and of hours their month."""
     return key[:7] if "T" in key else key[:4]
 

@@ -16,6 +16,7 @@ from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.dags import build_dags
 from mlfactory.pipeline.reconciling import RECONCILE
 from mlfactory.pipeline.retries import PaceOfTheError
+from mlfactory.pipeline.upkeeping import UPKEEP
 from mlfactory.product.loader import load_folder, load_product, load_products, product_folders
 from mlfactory.settings import REPOSITORY
 
@@ -34,7 +35,7 @@ def bag() -> DagBag:
 
 def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE, UPKEEP}
     assert len(DAGS) == 5 * len(FOLDERS) >= 15
 
 
@@ -154,7 +155,7 @@ def test_a_broken_product_is_one_import_error_and_takes_no_other_down(
     finally:
         monkeypatch.undo()
         settings.cache_clear()
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE, UPKEEP}
     assert [Path(file).name for file in bag.import_errors] == ["broken_products.py"]
     text = next(iter(bag.import_errors.values()))
     assert f"{tmp_path / 'broken' / 'product.yaml'}:7: label.kind: expected" in text

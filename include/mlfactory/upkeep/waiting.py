@@ -1,0 +1,27 @@
+"""What upkeep waits for: it does nothing beneath work that is under way."""
+
+from __future__ import annotations
+
+from mlfactory.lake.at_work import under_way
+from mlfactory.lake.removal_note import removal_under_way
+
+UPKEEP = "upkeep"
+"""What upkeep says in its note that it is."""
+
+
+def in_the_way(product: str, ours: int = 0) -> str | None:
+    """Return what upkeep waits for in words, None if nothing is being done to the product.
+
+    Args:
+        ours: how many notes of work are the asker's own.
+
+    Raises:
+        IntegrityError: if a note is none.
+    """
+    works = under_way(product)
+    if len(works) > ours:
+        others = [work.what for work in works if work.what != UPKEEP] or [UPKEEP]
+        return f"waits: {'; '.join(others[:3])} is under way"
+    if removal_under_way(product) is not None:
+        return f"waits: a reset is under way, or was cut off (mlfactory reset {product})"
+    return None
