@@ -6,14 +6,13 @@ from airflow.sdk import get_parsing_context
 
 from mlfactory.pipeline.dags import build_dags
 from mlfactory.product.errors import SpecError
-from mlfactory.product.loader import load_folder, product_folders
+from mlfactory.product.loader import find_folder, load_folder, product_folders
 
 # A task parses this file again when it starts, and then needs only its own product.
 _wanted = get_parsing_context().dag_id
+_only = find_folder(_wanted.partition(".")[0]) if _wanted is not None else None
 
-for _folder in product_folders():
-    if _wanted is not None and not _wanted.startswith(f"{_folder.name}."):
-        continue
+for _folder in product_folders() if _wanted is None else filter(None, [_only]):
     try:
         for _dag in build_dags(load_folder(_folder)):
             globals()[_dag.dag_id] = _dag

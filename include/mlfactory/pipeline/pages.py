@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, Response
 from mlfactory.lake.catalog import DATA_DOCS, PAGES
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import UsageError
-from mlfactory.product.loader import product_folders
+from mlfactory.product.loader import find_folder
 
 _OUR_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
@@ -98,6 +98,6 @@ def _headers(policy: str) -> dict[str, str]:
 
 def _product(dag_id: str) -> str:
     product = dag_id.partition(".")[0]
-    if product not in {folder.name for folder in product_folders()}:
+    if find_folder(product) is None:
         raise HTTPException(404, "no such product")
     return product

@@ -91,6 +91,13 @@ def product_folders(root: Path | None = None) -> list[Path]:
     return sorted(path.parent for path in (root or settings().products).glob(f"*/{SPEC_FILE}"))
 
 
+def find_folder(name: str, root: Path | None = None) -> Path | None:
+    """Return the folder of the product called `name`, None if there is none; looks at no other."""
+    folder = (root or settings().products) / name
+    # a name is a word: whatever else is asked for may lead anywhere
+    return folder if name.isidentifier() and (folder / SPEC_FILE).is_file() else None
+
+
 def load_product(name: str, root: Path | None = None) -> Product:
     """Return the product called `name`.
 
@@ -99,13 +106,14 @@ def load_product(name: str, root: Path | None = None) -> Product:
         SpecError: if its files are wrong; carries every mistake.
     """
     root = root or settings().products
-    if not (root / name / SPEC_FILE).is_file():
+    folder = find_folder(name, root)
+    if folder is None:
         names = [folder.name for folder in product_folders(root)]
         raise UsageError(
             f"there is no product '{name}' in {root}{nearest(name, names)}",
             remedy=f"there are {names}" if names else f"make {root}/{name}/{SPEC_FILE}",
         )
-    return load_folder(root / name)
+    return load_folder(folder)
 
 
 def load_products(root: Path | None = None) -> tuple[list[Product], list[SpecError]]:

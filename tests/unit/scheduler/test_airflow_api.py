@@ -34,7 +34,9 @@ class Moody(Quiet):
 
     def _answer(self) -> None:
         state: dict[str, Any] = self.server.state  # type: ignore[attr-defined]
-        state["asked"].append(f"{self.command} {self.path.split('?')[0]}")
+        path, _, query = self.path.partition("?")
+        state["asked"].append(f"{self.command} {path}")
+        state["queries"].append(query)
         if self.path == "/auth/token":
             state["token"] += 1
             status = 201 if state["login"] else 401
@@ -51,6 +53,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
     with answering(Moody) as found:
         found.state = {  # type: ignore[attr-defined]
             "asked": [],
+            "queries": [],
             "token": 0,
             "login": True,
             "expired": [],
@@ -119,6 +122,16 @@ def test_long_lists_are_read_page_by_page(api: AirflowApi, state: dict[str, Any]
         (200, {"dag_runs": rows[2:], "total_entries": 4}),
     ]
     assert [run.run_id for run in api.runs(["rain.data"], "2013-01-01")] == ["r0", "r1", "r2"]
+
+
+def test_of_a_product_s_runs_those_of_others_are_not_sent(
+    api: AirflowApi, state: dict[str, Any]
+) -> None:
+    state["answers"] = [(200, {"dag_runs": [DAG_RUN], "total_entries": 1})]
+    assert [run.dag_id for run in api.active_runs(["rain.data", "rain.score"])] == ["rain.data"]
+    # by their names' beginning alone, rain_2.data would be sent as well
+    assert "dag_id_prefix_pattern=rain.data%7Crain.score&" in state["queries"][-1]
+    assert api.active_runs([]) == []
 
 
 def test_an_airflow_that_is_not_there_is_a_message_with_the_remedy() -> None:
