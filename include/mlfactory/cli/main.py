@@ -325,6 +325,29 @@ def upkeep(
         raise typer.Exit(1)
 
 
+@app.command()
+def backup(
+    place: Annotated[str, typer.Argument(help="Folder to be made, or s3://bucket/prefix.")],
+) -> None:
+    """Copy the whole factory: the lake, and MLflow's database and files. Runs may go on."""
+    from mlfactory.cli.backup import back_up
+
+    back_up(place, Console())
+
+
+@app.command()
+def restore(
+    place: Annotated[str, typer.Argument(help="Where mlfactory backup left it.")],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Remove first what this home has.")
+    ] = False,
+) -> None:
+    """Make this factory what it was when a backup was made, in a home that has nothing."""
+    from mlfactory.cli.backup import put_back
+
+    put_back(place, Console(), replace=replace)
+
+
 def _one_or_all(name: str | None) -> tuple[list[Product], bool]:
     """Return the product of that name, or all, and whether all are right; tells of the wrong."""
     from mlfactory.cli.output import say

@@ -240,6 +240,15 @@ class AirflowApi:
             for row in self._pages("/importErrors", "import_errors", {})
         ]
 
+    def connections(self) -> list[str]:
+        """Return the names of its connections, each with its kind; what they hold is secret."""
+        rows = self._pages("/connections", "connections", {})
+        return [f"{row['connection_id']} ({row['conn_type']})" for row in rows]
+
+    def variables(self) -> list[str]:
+        """Return the names of its variables, whose values may be secret."""
+        return [str(row["key"]) for row in self._pages("/variables", "variables", {})]
+
     def _runs(self, dag_ids: Sequence[str], asked: Mapping[str, Any]) -> list[DagRun]:
         if not dag_ids:
             return []

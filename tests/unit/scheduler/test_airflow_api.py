@@ -183,3 +183,14 @@ def test_an_entry_of_a_log_is_read_as_lines(entry: Any, lines: list[str]) -> Non
 )
 def test_a_broken_file_is_told_without_its_traceback(trace: str, reason: str) -> None:
     assert BrokenFile("dags/x.py", trace).reason == reason
+
+
+def test_of_connections_and_variables_only_names_are_told(
+    api: AirflowApi, state: dict[str, Any]
+) -> None:
+    slack = {"connection_id": "slack", "conn_type": "http", "password": "***", "login": "us"}
+    state["answers"] = [
+        (200, {"connections": [slack], "total_entries": 1}),
+        (200, {"variables": [{"key": "token", "value": "abc"}], "total_entries": 1}),
+    ]
+    assert (api.connections(), api.variables()) == (["slack (http)"], ["token"])

@@ -1,0 +1,111 @@
+"""What a backup holds, and the file by which it is one: whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from mlfactory.lake.store import Store, find_json, write_json
+from mlfactory.product.errors import IntegrityError, UsageError
+
+INDEX = "backup.json"
+"""Written last: where it is, all that it names is there."""
+
+BEGUN = "backup.begun.json"
+"""Written first, and taken away when all is done."""
+
+LAKE, ARTIFACTS, DATABASE, AIRFLOW = "lake", "artifacts", "mlflow", "airflow.json"
+"""The folders of a backup, and what Airflow has that is not in it."""
+
+SQLITE_FILE, POSTGRES_FILE = f"{DATABASE}/mlflow.db", f"{DATABASE}/mlflow.dump"
+
+_AT_ONCE = 16
+
+
+@dataclass
+class Index:
+    """What a backup holds.
+
+    Attributes:
+        begun: the moment (UTC) from which on what was done may not be in it.
+        revision: of the code that made it.
+        files: the SHA-256 of each file, by its name in the backup.
+    """
+
+    begun: str
+    revision: str
+    products: list[str]
+    files: dict[str, str] = field(default_factory=dict)
+
+    def leave(self, place: Store) -> None:
+        """Make of what lies there a backup."""
+        write_json(place, INDEX, asdict(self))
+        place.delete(BEGUN)
+
+
+def read_index(place: Store) -> Index:
+    """Return what a backup holds.
+
+    Raises:
+        UsageError: there is none, or it was cut off while it was made.
+        IntegrityError: its index was damaged.
+    """
+    found = find_json(place, INDEX)
+    if found is None:
+        cut_off = place.find(BEGUN) is not None
+        raise UsageError(
+            f"{place.address()} is {'a backup that was cut off' if cut_off else 'no backup'}: "
+            f"there is no {INDEX}",
+            remedy=f"make it again: mlfactory backup {place.address()}" if cut_off else "",
+        )
+    try:
+        return Index(**found)
+    except TypeError as error:
+        raise IntegrityError(
+            f"{place.address(INDEX)} is no index that this revision can read: {error}",
+            remedy="use the revision that wrote it",
+        ) from error
+
+
+def digest_of(content: bytes) -> str:
+    """Return by what a file of a backup is told from another."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def copied(source: Store, names: Iterable[str], place: Store, folder: str, index: Index) -> None:
+    """Copy those of some files that are still there, a few at a time, and note their digests."""
+    for batch in _batches(sorted(names)):
+        for name, content in source.read_many(batch).items():
+            kept(place, f"{folder}/{name}", content, index)
+
+
+def kept(place: Store, name: str, content: bytes, index: Index) -> None:
+    """Put a file into a backup."""
+    place.write(name, content)
+    index.files[name] = digest_of(content)
+
+
+def read_back(place: Store, names: Iterable[str], index: Index) -> Iterator[tuple[str, bytes]]:
+    """Yield files of a backup with their contents, a few at a time.
+
+    Raises:
+        IntegrityError: one is gone, or is not what was put there.
+    """
+    for batch in _batches(names):
+        found = place.read_many(batch)
+        for name in batch:
+            if name not in found or digest_of(found[name]) != index.files[name]:
+                what = "is not what was put there" if name in found else "is gone"
+                raise IntegrityError(
+                    f"{place.address(name)} {what}: the backup is damaged, and nothing of it is "
+                    "used",
+                    remedy="take another backup",
+                )
+            yield name, found[name]
+
+
+def _batches(names: Iterable[str]) -> Iterator[list[str]]:
+    every = list(names)
+    for start in range(0, len(every), _AT_ONCE):
+        yield every[start : start + _AT_ONCE]

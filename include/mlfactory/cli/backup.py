@@ -1,0 +1,56 @@
+"""The commands `mlfactory backup` and `mlfactory restore`."""
+
+from __future__ import annotations
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from mlfactory.backup import restore, save
+from mlfactory.cli import record
+from mlfactory.cli.demo import connect
+from mlfactory.cli.output import say
+from mlfactory.product.errors import FactoryError, UsageError
+from mlfactory.settings import Address, settings
+
+
+def back_up(address: str, console: Console) -> None:
+    """Copy the whole factory to an address, and say what came of it.
+
+    Raises:
+        FactoryError: see `backup.save`.
+    """
+    save(_absolute(address), lambda line: say(console, line), airflow=_of_airflow(console))
+
+
+def put_back(address: str, console: Console, *, replace: bool) -> None:
+    """Make this factory what it was when a backup was made, and say what is left to do.
+
+    Raises:
+        UsageError: the stack of this home is up.
+        FactoryError: see `backup.restore`.
+    """
+    if record.running(settings()) is not None:
+        raise UsageError("Airflow of this home is up", remedy="mlfactory down")
+    restore(_absolute(address), lambda line: say(console, line), replace=replace)
+
+
+def _of_airflow(console: Console) -> dict[str, list[str]]:
+    """Return the names of Airflow's connections and variables, none where it cannot be asked."""
+    running = record.running(settings())
+    if running is None or not running.has("airflow"):
+        say(console, "Airflow is not up here: which connections and variables it has is not in it")
+        return {}
+    try:
+        with connect() as api:
+            return {"connections": api.connections(), "variables": api.variables()}
+    except FactoryError as error:
+        say(console, f"Airflow's connections and variables are not in it: {error}", "yellow")
+        return {}
+
+
+def _absolute(address: str) -> str:
+    """Return an address as settings do: a place on S3, or the whole path of a folder."""
+    try:
+        return TypeAdapter(Address).validate_python(address)
+    except ValidationError as error:
+        raise UsageError(str(error.errors()[0]["msg"])) from None
