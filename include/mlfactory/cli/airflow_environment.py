@@ -10,6 +10,10 @@ from mlfactory.cli.local_files import write_text
 from mlfactory.scheduler.login import airflow_home, password_file, write_password
 from mlfactory.settings import REPOSITORY, Settings
 
+_SECONDS_FOR_A_LOCK = 60
+"""How long a part of Airflow waits while another one writes to SQLite. After Python's own 5 s the
+scheduler ends itself, and with a score of products on a busy machine it did."""
+
 _PREIMPORTS = '''"""Written by `mlfactory up`: imports what tasks need once, in the scheduler.
 
 LocalExecutor forks every task from the scheduler; what is imported here costs a task nothing.
@@ -75,7 +79,8 @@ def prepare_airflow_home(settings: Settings) -> None:
 def _database(settings: Settings) -> str:
     if settings.airflow_database is not None:
         return settings.airflow_database.get_secret_value()
-    return f"sqlite:///{airflow_home(settings) / 'airflow.db'}"
+    file = airflow_home(settings) / "airflow.db"
+    return f"sqlite:///{file}?timeout={_SECONDS_FOR_A_LOCK}"
 
 
 def _free_port(settings: Settings) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from sqlalchemy import create_engine, text
 from tests.http_server import Quiet, address_of, answering
 from tests.unit.cli.conftest import STACK, Start
 
@@ -315,11 +316,23 @@ def test_another_airflows_settings_do_not_get_in(
     monkeypatch.setenv("AIRFLOW_CONN_SLACK", "slack://")
     ours = airflow_environment(Settings(home=tmp_path))
     database = f"sqlite:///{tmp_path / 'airflow' / 'airflow.db'}"
-    assert ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == database
+    assert ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"].startswith(database)
     assert ours["AIRFLOW_HOME"] == str(tmp_path / "airflow")
     assert ours["AIRFLOW__CORE__EXECUTOR"] == "LocalExecutor"
     assert ours["AIRFLOW_CONN_SLACK"] == "slack://"
     assert not any("production" in value for value in ours.values())
+
+
+def test_airflow_waits_for_a_database_that_another_part_of_it_writes_to(tmp_path: Path) -> None:
+    """After Python's five seconds its scheduler ends itself: twenty products were enough."""
+    ours = airflow_environment(Settings(home=tmp_path))
+    (tmp_path / "airflow").mkdir()
+    engine = create_engine(ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    with engine.connect() as connection:
+        waits = connection.execute(text("PRAGMA busy_timeout")).scalar_one()
+        (_, _, file), *_ = connection.execute(text("PRAGMA database_list"))
+    assert waits == 60_000
+    assert file == str(tmp_path / "airflow" / "airflow.db")
 
 
 def test_another_database_is_chosen_by_our_own_setting(tmp_path: Path) -> None:
