@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import version
@@ -100,7 +101,8 @@ def database(what: str, address: str, setting: str) -> Finding:
 
 def clock(settings: Settings, airflow_url: str | None) -> Finding:
     """Tell how far this machine's clock is from those of the store and the servers."""
-    told = {name: seconds for name, at in _dated(settings, airflow_url) if (seconds := _apart(at))}
+    asked = [(name, _apart(date)) for name, date in _clocks(settings, airflow_url)]
+    told = {name: seconds for name, seconds in asked if seconds is not None}
     if not told:
         return Finding("clock", "absent", "no server answers whose clock could be compared")
     words = ", ".join(f"{seconds:+.0f} s to {name}" for name, seconds in told.items())
@@ -110,31 +112,42 @@ def clock(settings: Settings, airflow_url: str | None) -> Finding:
     return Finding("clock", "ok", words)
 
 
-def _dated(settings: Settings, airflow_url: str | None) -> list[tuple[str, str]]:
-    found = []
+def _clocks(settings: Settings, airflow_url: str | None) -> list[tuple[str, Callable[[], str]]]:
+    """Return how to ask each server for the date that it puts on its answers."""
+    found: list[tuple[str, Callable[[], str]]] = []
     if settings.lake_uri.startswith("s3://"):
-        from mlfactory.lake.s3 import client
-
-        found.append(("the store", str(client().meta.endpoint_url)))
+        found.append(("the store", lambda: _date_of_store(settings.lake_uri)))
     if settings.tracking_uri.startswith(("http://", "https://")):
-        found.append(("MLflow", without_login(settings.tracking_uri)))
+        found.append(("MLflow", lambda: _date(without_login(settings.tracking_uri))))
     if airflow_url:
-        found.append(("Airflow", without_login(airflow_url)))
+        found.append(("Airflow", lambda: _date(airflow_url)))
     return found
 
 
-def _apart(address: str) -> float | None:
-    """Return the seconds that a server's clock is ahead of ours, None if it does not tell."""
+def _date(address: str) -> str:
+    # whoever is refused is told the time as well
+    return httpx.head(address, timeout=_SECONDS).headers.get("Date", "")
+
+
+def _date_of_store(address: str) -> str:
+    from mlfactory.lake.s3 import dated
+
+    return dated(urlsplit(address).hostname or "")
+
+
+def _apart(date: Callable[[], str]) -> float | None:
+    """Return the seconds that a server's clock is ahead of ours, None if it does not tell.
+
+    That it does not answer is told where it is looked at itself.
+    """
     before = datetime.now(UTC)
     try:
-        # whoever is refused is told the time as well
-        date = httpx.head(address, timeout=_SECONDS).headers["Date"]
-        theirs = parsedate_to_datetime(date)
-    except (httpx.HTTPError, KeyError, ValueError):
+        theirs = parsedate_to_datetime(date())
+    except Exception:
         return None
     # its answer was made between asking and now, and tells whole seconds
     middle = before + (datetime.now(UTC) - before) / 2
-    return (theirs - middle).total_seconds() or 0.1
+    return (theirs - middle).total_seconds()
 
 
 def _unwell(part: str, told: dict[str, str | None]) -> str:

@@ -239,6 +239,20 @@ def reached_by_others() -> dict[str, str]:
     }
 
 
+def dated(bucket: str) -> str:
+    """Return the `Date` of the server's answer to a request, nothing if it says none.
+
+    One that refuses us, perhaps since our clock is wrong, says it as well.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        answer = client().list_objects_v2(Bucket=bucket, MaxKeys=1)
+    except ClientError as error:
+        answer = error.response
+    return str(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
+
+
 def addressing_style() -> str:
     """Return how a bucket is named in an address: `path`, or `auto` where Amazon's rules hold."""
     return _style(str(client().meta.endpoint_url))
