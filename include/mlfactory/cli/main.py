@@ -274,6 +274,39 @@ def reset(
 
 
 @app.command()
+def release(
+    product: ProductName,
+    to: Annotated[
+        str, typer.Option("--to", metavar="ENV", help="Environment that the version goes to.")
+    ],
+    version: Annotated[
+        str | None, typer.Option("--version", help="Version of the model; the champion by default.")
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Although something newer was decided there.")
+    ] = False,
+) -> None:
+    """Copy a version that was promoted here to another environment, and promote it there.
+
+    With its files, their digest, its gates and where it comes from; nothing is trained. Killed in
+    the middle, run it again.
+    """
+    from mlfactory.cli.output import say
+    from mlfactory.product.loader import load_product
+    from mlfactory.release import release as bring
+    from mlfactory.settings import Settings, settings
+
+    target = Settings(env=to, environments=settings().environments)
+    done = bring(load_product(product), version, target, force=force)
+    word = "serves already" if done.again else "now serves"
+    say(
+        Console(),
+        f"{product}: version {done.came_as} of {done.source} {word} in {to} as version "
+        f"{done.version} (training {done.training_id}, digest {done.digest[:16]}…)",
+    )
+
+
+@app.command()
 def doctor() -> None:
     """Tell whether everything that the settings name answers, and what to do where it does not.
 

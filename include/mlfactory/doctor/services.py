@@ -126,7 +126,7 @@ def _clocks(settings: Settings, airflow_url: str | None) -> list[tuple[str, Call
 
 def _date(address: str) -> str:
     # whoever is refused is told the time as well
-    return httpx.head(address, timeout=_SECONDS).headers.get("Date", "")
+    return str(httpx.head(address, timeout=_SECONDS).headers.get("Date", ""))
 
 
 def _date_of_store(address: str) -> str:

@@ -37,6 +37,7 @@ COMMANDS = (
     "status",
     "reconcile",
     "doctor",
+    "release",
     "up",
     "down",
     "demo",
