@@ -29,7 +29,8 @@ def database() -> URL:
     """
     address = settings().tracking_uri
     own = settings().home / "mlflow" / "mlflow.db"
-    if address.startswith(("http://", "https://")) and own.exists():
+    # a server elsewhere has another database, also where this home has one of former days
+    if address.rstrip("/") == settings().local_mlflow and own.exists():
         return make_url(f"sqlite:///{own}")
     if address.startswith("sqlite:") or address.startswith("postgresql"):
         return make_url(address)

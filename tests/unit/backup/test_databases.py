@@ -42,9 +42,23 @@ def test_a_server_whose_database_nobody_names_is_told_without_its_login(
 ) -> None:
     monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "https://us:secret@mlflow.example")
     settings.cache_clear()
+    # of former days, when this home had an MLflow of its own
+    (home / "mlflow").mkdir(parents=True)
+    (home / "mlflow" / "mlflow.db").touch()
     with pytest.raises(UsageError, match=r"MLFACTORY_MLFLOW_URI") as told:
         databases.database()
     assert "secret" not in str(told.value)
+
+
+def test_the_server_of_this_home_has_the_file_of_this_home(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", settings().local_mlflow)
+    settings.cache_clear()
+    file = home / "mlflow" / "mlflow.db"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert databases.database().database == str(file)
 
 
 @pytest.mark.parametrize("path", ["", None])
