@@ -1,8 +1,8 @@
 """Many small products on one Airflow, each through three partitions and a training: what it holds.
 
-All runs of data are asked for at once, which no schedule does: it is the worst that can come. How
-long a task waits for a place among those that run at once is the machine's affair; the scheduler's
-is how soon it is queued when its place is there, and the executor's how soon a queued one runs.
+All runs of data are asked for at once, which no schedule does: it is the worst that can come. From
+ready to queued a task waits for the scheduler; from queued to running for the executor, which has
+more tasks than places here: that wait is mostly the machine's.
 
 The products are made by this script. By default they run on an embedded stack of its own. With
 `--airflow URL` they run on that server, which must read its products in `--folder` (a folder that
@@ -72,7 +72,7 @@ class Airflow:
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.url, timeout=60)
+        self.client = httpx.Client(base_url=self.url, timeout=120)
         answer = self.client.post("/auth/token", json=dict(self.login)).raise_for_status()
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
@@ -284,9 +284,9 @@ def main() -> None:
         ("runs that are not over, or not begun", left),
         ("tasks that have run", tasks),
         ("tasks a minute", tasks / seconds * 60),
-        ("from ready to queued (a place is waited for), median s", _share(found["place"], 0.5)),
+        ("from ready to queued (the scheduler), median s", _share(found["place"], 0.5)),
         ("from ready to queued, worst s", max(found["place"])),
-        ("from queued to running, median s", _share(found["running"], 0.5)),
+        ("from queued to running (a place is waited for), median s", _share(found["running"], 0.5)),
         ("from queued to running, worst s", max(found["running"])),
         ("most memory (PSS of the stack), MiB", megabytes or "-"),
         ("Airflow's database before / after, MiB", f"{_size(before)} / {_size(after)}"),
