@@ -21,6 +21,8 @@ _SECONDS = 5.0
 _APART_SECONDS = 60.0
 """More than any answer is under way; S3 refuses requests at 15 minutes, and tokens before that."""
 
+_LENGTH_OF_A_DATE = len("Sat, 21 Nov 2026 23:38:40 GMT")
+
 _PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
@@ -142,7 +144,8 @@ def _apart(date: Callable[[], str]) -> float | None:
     """
     before = datetime.now(UTC)
     try:
-        theirs = parsedate_to_datetime(date())
+        # a server behind another may answer with two dates; each has this length, and is in UTC
+        theirs = parsedate_to_datetime(date()[:_LENGTH_OF_A_DATE]).replace(tzinfo=UTC)
     except Exception:
         return None
     # its answer was made between asking and now, and tells whole seconds

@@ -148,6 +148,19 @@ def test_a_server_whose_clock_is_minutes_away_is_wrong(
     assert services.clock(settings(), url).state == state
 
 
+@pytest.mark.usefixtures("home")
+def test_a_server_that_tells_the_time_twice_is_understood() -> None:
+    class Twice(Quiet):
+        def do_HEAD(self) -> None:
+            self.send_response(200)
+            self.send_header("Date", self.date_time_string())
+            self.end_headers()
+
+    with answering(Twice) as server:
+        found = services.clock(settings(), f"http://127.0.0.1:{server.server_address[1]}")
+    assert found.state == "ok" and "to Airflow" in found.told
+
+
 def test_packages_that_are_not_those_of_the_lock_are_named(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.txt"
     lock.write_text(
