@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 UV = $(if $(INDEX),UV_DEFAULT_INDEX="$(INDEX)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env lock demo up down check lint types unit integration e2e test test-s3 bench chance clean
+.PHONY: help env lock demo up down check lint types unit integration e2e test test-s3 compose-test bench chance clean
 
 help: ## Show what can be made
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
@@ -33,7 +33,7 @@ $(READY): requirements.txt pyproject.toml
 
 lock: $(READY) ## Make requirements.txt from pyproject.toml, one lock for Python 3.11 to 3.13
 	$(UV) pip compile --quiet --universal --python-version 3.11 --no-header --upgrade \
-		--group demo --group dev pyproject.toml --output-file requirements.txt
+		--group demo --group server --group dev pyproject.toml --output-file requirements.txt
 
 demo: $(READY) ## Watch a model live half a year; EXIT=1 stops everything at the end
 	@$(BIN)/mlfactory demo $(if $(EXIT),--exit)
@@ -71,6 +71,9 @@ integration: $(READY) ## Tests that need files and servers, with the lake in a f
 e2e: $(READY) ## The whole stack: trouble and life with the lake in a folder, life on S3 (moto)
 	$(BIN)/pytest -q tests/e2e
 	$(BIN)/pytest -q --lake=s3 tests/e2e/test_life.py
+
+compose-test: $(READY) ## docker-compose.yaml in a real engine: two workers, of which one is killed
+	$(BIN)/pytest -q tests/compose
 
 chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/chance.md
 	@$(BIN)/python benchmarks/chance

@@ -7,12 +7,13 @@ a fresh clone.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -71,7 +72,14 @@ class Settings(BaseSettings):
     """Where state lives and which services are used."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MLFACTORY_", env_file=REPOSITORY / ".env", extra="ignore", frozen=True
+        env_prefix="MLFACTORY_",
+        env_file=REPOSITORY / ".env",
+        # what nobody may read in a list of processes lies in files, one a field
+        secrets_dir=os.environ.get("MLFACTORY_SECRETS") or None,
+        # a variable that is passed on without a value says nothing
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     environments: Absolute = Field(
@@ -120,6 +128,31 @@ class Settings(BaseSettings):
     )
     airflow_database: SecretStr | None = Field(
         None, description="SQLAlchemy address of Airflow's database; SQLite below <home> by default"
+    )
+    mlflow_database: SecretStr | None = Field(
+        None, description="SQLAlchemy address of the MLflow server's database, where it is ours"
+    )
+    airflow_address: str | None = Field(
+        None, description="Where Airflow answers, if it is not the local one"
+    )
+    airflow_ui: str | None = Field(
+        None, description="Address at which people open Airflow; airflow_address by default"
+    )
+    executor: Literal["LocalExecutor", "CeleryExecutor"] = Field(
+        "LocalExecutor", description="Whether tasks run beside the scheduler or on workers"
+    )
+    broker: SecretStr | None = Field(
+        None, description="Address of the queue between scheduler and workers, redis://…"
+    )
+    queues: str = Field("default", description="The queues that a worker takes tasks from")
+    fernet_key: SecretStr | None = Field(
+        None, description="What Airflow encrypts connections with in its database"
+    )
+    jwt_secret: SecretStr | None = Field(
+        None, description="What Airflow's parts and tasks sign their requests with"
+    )
+    session_secret: SecretStr | None = Field(
+        None, description="What Airflow signs the sessions of people with"
     )
     reconcile_minutes: int = Field(
         15, ge=1, le=59, description="How often Airflow looks for what is missing or stale"
@@ -220,8 +253,8 @@ class Settings(BaseSettings):
 
     @property
     def airflow_url(self) -> str:
-        """Return the address of the local Airflow."""
-        return f"http://{self.host}:{self.airflow_port}"
+        """Return the address at which Airflow answers: the one that is set, or the local one."""
+        return self.airflow_address or f"http://{self.host}:{self.airflow_port}"
 
     @property
     def mlflow_url(self) -> str:

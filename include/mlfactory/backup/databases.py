@@ -27,7 +27,8 @@ def database() -> URL:
         UsageError: only a server is named, whose database nobody here knows, or one of a kind that
             cannot be copied.
     """
-    address = settings().tracking_uri
+    named = settings().mlflow_database
+    address = settings().tracking_uri if named is None else named.get_secret_value()
     own = settings().home / "mlflow" / "mlflow.db"
     # a server elsewhere has another database, also where this home has one of former days
     if address.rstrip("/") == settings().local_mlflow and own.exists():

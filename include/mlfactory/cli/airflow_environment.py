@@ -14,15 +14,17 @@ _SECONDS_FOR_A_LOCK = 60
 """How long a part of Airflow waits while another one writes to SQLite. After Python's own 5 s the
 scheduler ends itself, and with a score of products on a busy machine it did."""
 
-_PREIMPORTS = '''"""Written by `mlfactory up`: imports what tasks need once, in the scheduler.
+_PREIMPORTS = '''"""Written by `mlfactory`: imports what tasks need once, where they are forked.
 
-LocalExecutor forks every task from the scheduler; what is imported here costs a task nothing.
-Third-party packages only: these stay as they are until the scheduler starts again.
+That is the scheduler with LocalExecutor, and a worker with Celery; what is imported here costs a
+task nothing. Third-party packages only: these stay as they are until that process starts again.
 """
 
+import os
 import sys
 
-if sys.argv[1:2] == ["scheduler"]:
+_LOCAL = os.environ.get("AIRFLOW__CORE__EXECUTOR", "LocalExecutor") == "LocalExecutor"
+if sys.argv[1:3] == ["celery", "worker"] or (_LOCAL and sys.argv[1:2] == ["scheduler"]):
     from mlfactory.pipeline import warm  # noqa: F401
 '''
 

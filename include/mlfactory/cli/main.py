@@ -15,6 +15,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from mlfactory.cli.environment import leave_another_mlflow
+from mlfactory.cli.server.commands import server
 
 if TYPE_CHECKING:
     from mlfactory.product.loader import Product
@@ -55,6 +56,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+app.add_typer(server, name="server")
 
 ProductName = Annotated[str, typer.Argument(metavar="PRODUCT", help="Name of the product.")]
 OneOrAll = Annotated[

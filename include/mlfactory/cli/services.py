@@ -113,7 +113,7 @@ def _mlflow(settings: Settings) -> Service:
             "--workers",
             "1",
         ),
-        environment=_mlflow_environment(settings),
+        environment=mlflow_environment(settings),
         port=settings.mlflow_port,
         port_setting="MLFACTORY_MLFLOW_PORT",
         address=settings.local_mlflow,
@@ -123,14 +123,16 @@ def _mlflow(settings: Settings) -> Service:
     )
 
 
-def _mlflow_environment(settings: Settings) -> dict[str, str]:
+def mlflow_environment(settings: Settings) -> dict[str, str]:
     """Return the environment of the MLflow server, which keeps its data where the factory does.
 
     Of the MLFLOW_* of the user's shell those stay that say who may reach it; the others could point
     it elsewhere.
     """
     database = settings.tracking_uri
-    if database.startswith(("http://", "https://")):
+    if settings.mlflow_database is not None:
+        database = settings.mlflow_database.get_secret_value()
+    elif database.startswith(("http://", "https://")):
         # it is this very server that is named
         database = f"sqlite:///{settings.home / 'mlflow' / 'mlflow.db'}"
     return {

@@ -94,6 +94,8 @@ def _airflow() -> Iterator[AirflowApi]:
 
     # its client would log the address of every request
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    url = conf.get("api", "base_url", fallback="") or settings().airflow_url
+    # on a server Airflow's own setting is the address for people, which is another from here
+    told = settings().airflow_address or conf.get("api", "base_url", fallback="")
+    url = told or settings().airflow_url
     with AirflowApi(url, *airflow_login(settings())) as api:
         yield api

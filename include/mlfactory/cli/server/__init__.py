@@ -1,0 +1,1 @@
+"""A factory whose parts run apart from each other, in containers or on several machines."""

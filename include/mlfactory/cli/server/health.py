@@ -1,0 +1,54 @@
+"""Whether a part is well, asked by the engine that runs it every few seconds.
+
+Run by its path and made of the standard library alone: it is asked often and must cost nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import urllib.request
+
+_LOGS_OF_A_WORKER = 8793
+_SECONDS = 5
+_SAY_IT_BY_THEIR_CODE = {
+    "scheduler": "http://127.0.0.1:8974/health",
+    "mlflow": "http://127.0.0.1:5000/health",
+}
+
+
+def _answer(url: str) -> dict[str, object]:
+    with urllib.request.urlopen(url, timeout=_SECONDS) as reply:  # noqa: S310 addresses of ours
+        found = reply.read()
+    return dict(json.loads(found)) if found.startswith(b"{") else {}
+
+
+def is_well(part: str, api: str) -> bool:
+    """Tell whether a part is well.
+
+    The DAG processor and the triggerer answer nobody; the API knows when each was last alive.
+
+    Args:
+        part: its name among the parts.
+        api: the address of the API server.
+    """
+    if part == "worker":
+        socket.create_connection(("127.0.0.1", _LOGS_OF_A_WORKER), _SECONDS).close()
+        return True
+    if part in _SAY_IT_BY_THEIR_CODE:
+        _answer(_SAY_IT_BY_THEIR_CODE[part])
+        return True
+    if part == "api":
+        health = _answer("http://127.0.0.1:8080/api/v2/monitor/health")["metadatabase"]
+    else:
+        health = _answer(f"{api}/api/v2/monitor/health")[part.replace("-", "_")]
+    return isinstance(health, dict) and health.get("status") == "healthy"
+
+
+if __name__ == "__main__":
+    try:
+        well = is_well(sys.argv[1], sys.argv[2])
+    except (OSError, ValueError, KeyError):
+        well = False
+    sys.exit(not well)

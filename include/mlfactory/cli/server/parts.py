@@ -1,0 +1,65 @@
+"""The parts of a factory on a server: what `mlfactory server PART` becomes.
+
+The programs are Airflow's and MLflow's own; ours is how they are configured, the same for every
+part: parts that differ in a key or an address do not find each other.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from mlfactory.cli.airflow_environment import prepare_airflow_home
+from mlfactory.cli.server.environment import server_environment
+from mlfactory.cli.services import mlflow_environment
+from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.settings import Settings
+
+ANYWHERE = "0.0.0.0"  # noqa: S104 within a container; whom that lets in, the engine says
+
+_AIRFLOW: Mapping[str, tuple[str, ...]] = {
+    "api": ("api-server", "--host", ANYWHERE, "--port", "8080"),
+    "scheduler": ("scheduler",),
+    "dag-processor": ("dag-processor",),
+    "triggerer": ("triggerer",),
+    "worker": ("celery", "worker"),
+}
+PARTS = (*_AIRFLOW, "mlflow")
+
+
+def become(part: str, settings: Settings) -> None:
+    """Replace this process by a part of the factory.
+
+    Raises:
+        UsageError: if there is no such part, or a setting that all parts share is missing.
+        ServiceError: if its program is not installed.
+    """
+    if part not in PARTS:
+        raise UsageError(
+            f"there is no part '{part}'", remedy=f"name one of them: {', '.join(PARTS)}"
+        )
+    if part == "mlflow":
+        environment, command = mlflow_environment(settings), _mlflow(settings)
+    else:
+        environment, command = server_environment(settings), ["airflow", *_AIRFLOW[part]]
+        prepare_airflow_home(settings)
+    if part == "worker":
+        command += ["--queues", settings.queues, "--concurrency", str(settings.airflow_parallelism)]
+        # not in Airflow's home, which the workers of a machine may share
+        command += ["--pid", str(Path(tempfile.gettempdir()) / "mlfactory-worker.pid")]
+    try:
+        os.execvpe(command[0], command, environment)  # noqa: S606 the part is this process
+    except FileNotFoundError:
+        raise ServiceError(
+            f"the program {command[0]} is not installed beside this one",
+            remedy="make the environment from requirements.txt",
+        ) from None
+
+
+def _mlflow(settings: Settings) -> list[str]:
+    return [
+        *("mlflow", "server", "--host", ANYWHERE, "--port", "5000", "--workers", "1"),
+        *("--artifacts-destination", settings.artifacts_uri),
+    ]

@@ -1,0 +1,76 @@
+"""Secrets of a server, made at its first start: files that only its parts read."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from mlfactory.lake.store import write_whole
+
+
+def _password() -> str:
+    # without signs that have a meaning in an address
+    return secrets.token_hex(24)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+
+
+MADE: Mapping[str, Callable[[], str]] = {
+    "mlfactory_fernet_key": _fernet_key,
+    "mlfactory_jwt_secret": _password,
+    "mlfactory_session_secret": _password,
+    "mlfactory_airflow_password": lambda: secrets.token_urlsafe(12),
+    "postgres_password": _password,
+    "airflow_database_password": _password,
+    "mlflow_database_password": _password,
+    "redis_password": _password,
+}
+
+
+def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
+    """Write every secret that is not there yet, and the addresses that have one in them.
+
+    A secret that the environment has under its own name (`MLFACTORY_FERNET_KEY`) is taken from
+    there. What is there stays: a start after the first changes nothing.
+
+    Args:
+        folder: where the files lie, each readable by the user of the parts alone.
+        postgres: host and port of PostgreSQL.
+        redis: host and port of Redis.
+
+    Yields:
+        The name of each file that was written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, made in MADE.items():
+        given = os.environ.get(name.upper())
+        absent = not (folder / name).exists()
+        if (given or absent) and _write(folder / name, given or made()):
+            yield name
+    have = {name: (folder / name).read_text(encoding="utf-8") for name in MADE}
+    addresses = {
+        "mlfactory_airflow_database": (
+            f"postgresql+psycopg2://airflow:{have['airflow_database_password']}@{postgres}/airflow"
+        ),
+        "mlfactory_mlflow_database": (
+            f"postgresql+psycopg2://mlflow:{have['mlflow_database_password']}@{postgres}/mlflow"
+        ),
+        "mlfactory_broker": f"redis://:{have['redis_password']}@{redis}/0",
+    }
+    for name, address in addresses.items():
+        if _write(folder / name, address):
+            yield name
+
+
+def _write(path: Path, content: str) -> bool:
+    with suppress(FileNotFoundError):
+        if path.read_text(encoding="utf-8") == content:
+            return False
+    write_whole(path, content.encode(), mode=0o600)
+    return True

@@ -1,0 +1,119 @@
+"""Parts that run apart: one configuration for all, secrets made once, who is well."""
+
+from __future__ import annotations
+
+import base64
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import yaml
+
+import mlfactory.cli.server.health as health
+from mlfactory.cli.server.environment import server_environment
+from mlfactory.cli.server.parts import PARTS, become
+from mlfactory.cli.server.secrets import MADE, make_secrets
+from mlfactory.product.errors import UsageError
+from mlfactory.settings import REPOSITORY, Settings
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    folder = tmp_path / "secrets"
+    assert len(list(make_secrets(folder, "postgres:5432", "redis:6379"))) == len(MADE) + 3
+    return folder
+
+
+def of(secrets: Path, **more: object) -> Settings:
+    return Settings(_env_file=None, _secrets_dir=secrets, home=secrets.parent, **more)
+
+
+def test_secrets_are_made_once_and_only_their_owner_reads_them(secrets: Path) -> None:
+    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert list(make_secrets(secrets, "postgres:5432", "redis:6379")) == []
+    assert before == {path.name: path.read_text() for path in secrets.iterdir()}
+    assert len(set(before.values())) == len(before)
+    assert {path.stat().st_mode & 0o777 for path in secrets.iterdir()} == {0o600}
+    assert len(base64.urlsafe_b64decode(before["mlfactory_fernet_key"])) == 32
+
+
+def test_a_secret_of_the_environment_is_taken_and_changes_what_is_made_of_it(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_DATABASE_PASSWORD", "another")
+    told = list(make_secrets(secrets, "db:1", "redis:6379"))
+    assert told == [
+        "airflow_database_password",
+        "mlfactory_airflow_database",
+        "mlfactory_mlflow_database",
+    ]
+    address = (secrets / "mlfactory_airflow_database").read_text()
+    assert address == "postgresql+psycopg2://airflow:another@db:1/airflow"
+
+
+def test_every_part_has_the_same_keys_and_addresses(secrets: Path) -> None:
+    found = of(secrets, airflow_address="http://api:8080", executor="CeleryExecutor")
+    environment = server_environment(found)
+    written = {path.name: path.read_text() for path in secrets.iterdir()}
+    assert environment["AIRFLOW__CORE__FERNET_KEY"] == written["mlfactory_fernet_key"]
+    assert environment["AIRFLOW__API_AUTH__JWT_SECRET"] == written["mlfactory_jwt_secret"]
+    assert environment["AIRFLOW__CELERY__BROKER_URL"] == written["mlfactory_broker"]
+    assert environment["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://api:8080/execution/"
+    assert environment["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+
+
+def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="MLFACTORY_AIRFLOW_DATABASE is not set"):
+        server_environment(Settings(_env_file=None, home=tmp_path))
+
+
+def test_there_are_no_other_parts(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no part 'web'") as caught:
+        become("web", Settings(home=tmp_path))
+    assert all(part in str(caught.value) for part in PARTS)
+
+
+def test_each_service_of_the_compose_file_is_a_part_and_is_asked_how_it_is() -> None:
+    services = yaml.safe_load((REPOSITORY / "docker-compose.yaml").read_text())["services"]
+    started = {
+        service["command"][-1]: service["healthcheck"]["test"]
+        for service in services.values()
+        if service.get("command", [])[:3] == ["mlfactory", "server", "start"]
+    }
+    assert set(started) == set(PARTS)
+    for part, asked in started.items():
+        assert asked[-2] == part
+        assert (REPOSITORY / asked[-3]).is_file()
+    published = [port for service in services.values() for port in service.get("ports", [])]
+    assert published and all(port.startswith("${MLFACTORY_HOST:-127.0.0.1}:") for port in published)
+
+
+def test_the_api_tells_whether_another_part_is_alive() -> None:
+    class Api(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told = {"triggerer": {"status": "healthy"}, "dag_processor": {"status": "unhealthy"}}
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(told).encode())
+
+        def log_message(self, *_: object) -> None: ...
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Api) as api:
+        threading.Thread(target=api.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{api.server_port}"
+        assert health.is_well("triggerer", url)
+        assert not health.is_well("dag-processor", url)
+        api.shutdown()
+
+
+def test_a_part_that_does_not_answer_is_not_well_and_shows_no_traceback() -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", health.__file__, "triggerer", "http://127.0.0.1:1"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
