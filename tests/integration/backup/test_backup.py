@@ -18,7 +18,7 @@ from mlfactory.cli.main import app
 from mlfactory.lake.at_work import at_work
 from mlfactory.lake.ledger import Entry, champion_for, entries, record
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.store import product_store, store_at
+from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
@@ -140,11 +140,10 @@ def test_a_restore_that_was_killed_has_no_champion_and_goes_on(
     before, place = answers(bakery, new), str(tmp_path / "backup")
     command("backup", place)
     another_home("other")
-    from mlfactory.lake.store import FolderStore
+    store = type(store_at(settings().lake_uri))
+    write = store.write
 
-    write = FolderStore.write
-
-    def until_the_ledger(self: FolderStore, name: str, content: bytes) -> None:
+    def until_the_ledger(self: Store, name: str, content: bytes) -> None:
         if "ledger/" in name:
             raise KeyboardInterrupt
         write(self, name, content)
@@ -152,7 +151,7 @@ def test_a_restore_that_was_killed_has_no_champion_and_goes_on(
     from mlfactory.backup import restore
 
     with monkeypatch.context() as patch:
-        patch.setattr(FolderStore, "write", until_the_ledger)
+        patch.setattr(store, "write", until_the_ledger)
         with pytest.raises(KeyboardInterrupt):
             restore(place, print)
     assert entries("bakery") == []
