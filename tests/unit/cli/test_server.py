@@ -15,6 +15,7 @@ import yaml
 
 import mlfactory.cli.server.health as health
 from mlfactory.cli.server.environment import server_environment
+from mlfactory.cli.server.migrate import make_databases
 from mlfactory.cli.server.parts import PARTS, become
 from mlfactory.cli.server.secrets import MADE, make_secrets
 from mlfactory.product.errors import UsageError
@@ -69,6 +70,10 @@ def test_every_part_has_the_same_keys_and_addresses(secrets: Path) -> None:
 def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="MLFACTORY_AIRFLOW_DATABASE is not set"):
         server_environment(Settings(_env_file=None, home=tmp_path))
+
+
+def test_without_a_password_of_postgresql_its_databases_are_somebody_elses(tmp_path: Path) -> None:
+    assert list(make_databases("nowhere:1", tmp_path)) == []
 
 
 def test_there_are_no_other_parts(tmp_path: Path) -> None:

@@ -33,7 +33,10 @@ def make_secrets(
 
 @server.command()
 def migrate(folder: Folder, postgres: Postgres = "postgres:5432") -> None:
-    """Make the databases and their tables, or bring them to this version; make the first user."""
+    """Make the databases and their tables, or bring them to this version; make the first user.
+
+    Without the secret postgres_password the databases are somebody else's to make.
+    """
     from mlfactory.cli.output import say
     from mlfactory.cli.server.migrate import make_databases, make_tables
     from mlfactory.settings import settings
@@ -42,6 +45,17 @@ def migrate(folder: Folder, postgres: Postgres = "postgres:5432") -> None:
         say(Console(), line)
     make_tables(settings())
     say(Console(), "Airflow's tables are those of this version")
+
+
+@server.command("wait")
+def wait_for_tables(
+    seconds: Annotated[int, typer.Option(min=1, help="How long, at most.")] = 600,
+) -> None:
+    """Wait until Airflow's tables are those of this version; another part makes them."""
+    from mlfactory.cli.server.migrate import wait_for_tables as wait
+    from mlfactory.settings import settings
+
+    wait(settings(), seconds)
 
 
 @server.command()

@@ -21,7 +21,8 @@ def make_databases(host: str, folder: Path) -> Iterator[str]:
 
     Args:
         host: where PostgreSQL answers, `name:port`.
-        folder: the folder of the secrets.
+        folder: the folder of the secrets; without a password of PostgreSQL's own user in it
+            nothing is made.
 
     Yields:
         What was done, a line each.
@@ -29,6 +30,8 @@ def make_databases(host: str, folder: Path) -> Iterator[str]:
     Raises:
         ServiceError: if PostgreSQL does not let us in.
     """
+    if not (folder / "postgres_password").exists():
+        return
     import psycopg2
 
     def secret(name: str) -> str:
@@ -49,6 +52,17 @@ def make_databases(host: str, folder: Path) -> Iterator[str]:
         for database in _DATABASES:
             if _made(connection, database, secret(f"{database}_database_password")):
                 yield f"made the database {database}"
+
+
+def wait_for_tables(settings: Settings, seconds: int) -> None:
+    """Return when Airflow's tables are of the version that is installed.
+
+    Raises:
+        ServiceError: if they are not within these seconds.
+    """
+    _run(
+        server_environment(settings), "db", "check-migrations", "--migration-wait-timeout", seconds
+    )
 
 
 def make_tables(settings: Settings) -> None:
@@ -90,9 +104,9 @@ def _made(connection: Any, database: str, password: str) -> bool:
         return True
 
 
-def _run(environment: Mapping[str, str], *arguments: str) -> None:
+def _run(environment: Mapping[str, str], *arguments: str | int) -> None:
     done = subprocess.run(  # noqa: S603 our own program
-        ["airflow", *arguments],  # noqa: S607 the one beside this Python, first in its PATH
+        ["airflow", *map(str, arguments)],  # noqa: S607 the one beside this Python, first in its PATH
         env=environment,
         capture_output=True,
         text=True,
@@ -100,7 +114,9 @@ def _run(environment: Mapping[str, str], *arguments: str) -> None:
     )
     if done.returncode:
         said = (done.stderr or done.stdout).strip()[-2000:]
+        if "Traceback (most recent call last)" in done.stderr:
+            said = said.splitlines()[-1]
         raise ServiceError(
-            f"airflow {' '.join(arguments[:2])} ended with {done.returncode}: {said}",
+            f"airflow {' '.join(map(str, arguments[:2]))} ended with {done.returncode}: {said}",
             remedy="mend what it says and start again: what was done stays done",
         )
