@@ -54,7 +54,8 @@ _COMMITS_A_CHECKPOINT = 10
 _SMALL = 64 * 1024 * 1024
 """Bytes of files that are fetched whole; more are read in parts."""
 
-_KEY = f"partition.{PARTITION}"
+KEY = f"partition.{PARTITION}"
+"""What the log calls a file's partition."""
 
 
 @dataclass(frozen=True)
@@ -181,19 +182,39 @@ def rows_of(
     Raises:
         IntegrityError: the files of that version are gone.
     """
-    files = pa.table(delta.get_add_actions(flatten=True))
-    if partitions is not None:
-        files = files.filter(pc.is_in(files[_KEY], pa.array(partitions, pa.string())))
-    small = (pc.sum(files["size_bytes"]).as_py() or 0) <= _SMALL
-    # what other tools may do to a table, such as marking rows as deleted, takes a newer protocol
-    if small and delta.protocol().min_reader_version == 1:
+    files = files_of(delta, partitions)
+    if is_small(files) and is_plain(delta):
         return _rows_of_small(delta, address, files, columns)
     chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
     try:
         with told(address):
             return delta.to_pyarrow_table(partitions=chosen, columns=columns)
     except FileNotFoundError as error:
-        raise _gone(address, delta.version(), "its files were removed") from error
+        raise files_gone(address, delta.version()) from error
+
+
+def files_of(delta: DeltaTable, partitions: Sequence[str] | None) -> pa.Table:
+    """Return what the log tells of the files of partitions, in the order of their rows.
+
+    A partition comes after another as their keys do, and its files as they were written.
+    """
+    files = pa.table(delta.get_add_actions(flatten=True))
+    if partitions is not None:
+        files = files.filter(pc.is_in(files[KEY], pa.array(partitions, pa.string())))
+    return files.sort_by([(KEY, "ascending"), ("path", "ascending")])
+
+
+def is_small(files: pa.Table) -> bool:
+    """Tell of files whether they are fetched whole."""
+    return (pc.sum(files["size_bytes"]).as_py() or 0) <= _SMALL
+
+
+def is_plain(delta: DeltaTable) -> bool:
+    """Tell whether the rows of a table are just those of its files.
+
+    What other tools may do to one, such as marking rows as deleted, takes a newer protocol.
+    """
+    return bool(delta.protocol().min_reader_version == 1)
 
 
 def _rows_of_small(
@@ -204,36 +225,40 @@ def _rows_of_small(
     The library looks at every file of the table to choose a few, and asks S3 several times for
     parts of each: what a partition costs would grow with the table's history.
     """
-    schema = pa.schema(delta.schema().to_arrow())
-    if columns is not None:
-        schema = pa.schema([schema.field(name) for name in columns])
+    schema = schema_of(delta, columns)
     # the log has paths as they stand in a URI
     keys = {
         unquote(path): key
-        for path, key in zip(files["path"].to_pylist(), files[_KEY].to_pylist(), strict=True)
+        for path, key in zip(files["path"].to_pylist(), files[KEY].to_pylist(), strict=True)
     }
     contents = store_at(address).read_many(keys)
     if len(contents) < len(keys):
-        raise _gone(address, delta.version(), "its files were removed")
+        raise files_gone(address, delta.version())
     tables = [schema.empty_table()]
     for path, content in contents.items():
         file = pq.ParquetFile(pa.BufferReader(content))
         found = file.read([name for name in schema.names if name in file.schema_arrow.names])
-        own = {name: found.column(name) for name in found.column_names}
-        rows = file.metadata.num_rows
-        own[PARTITION] = pa.chunked_array([pa.array([keys[path]] * rows, pa.string())])
-        tables.append(
-            pa.table(
-                [
-                    own[field.name].cast(field.type)
-                    if field.name in own
-                    else pa.nulls(rows, field.type)
-                    for field in schema
-                ],
-                schema=schema,
-            )
-        )
+        tables.append(as_in_table(found, file.metadata.num_rows, schema, keys[path]))
     return pa.concat_tables(tables)
+
+
+def schema_of(delta: DeltaTable, columns: Sequence[str] | None) -> pa.Schema:
+    """Return the columns of an opened table, or those that are named, in that order."""
+    schema = pa.schema(delta.schema().to_arrow())
+    return schema if columns is None else pa.schema([schema.field(name) for name in columns])
+
+
+def as_in_table(found: pa.Table, rows: int, schema: pa.Schema, key: str) -> pa.Table:
+    """Return rows of a file as they are in the table: with their partition, and all columns."""
+    own = {name: found.column(name) for name in found.column_names}
+    own[PARTITION] = pa.chunked_array([pa.repeat(pa.scalar(key, pa.string()), rows)])
+    return pa.table(
+        [
+            own[field.name].cast(field.type) if field.name in own else pa.nulls(rows, field.type)
+            for field in schema
+        ],
+        schema=schema,
+    )
 
 
 @contextmanager
@@ -311,6 +336,11 @@ def _gone(address: str, version: int, why: str) -> IntegrityError:
         "cannot be done again, so begin it anew (a training: mlfactory run "
         f"{address.rstrip('/').split('/')[-2]} <partition> --stage train)",
     )
+
+
+def files_gone(address: str, version: int) -> IntegrityError:
+    """Return the error about a version whose files are not there."""
+    return _gone(address, version, "its files were removed")
 
 
 def _in_one_line(error: Exception) -> str:

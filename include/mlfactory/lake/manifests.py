@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from mlfactory.lake.batches import Stream
     from mlfactory.lake.tables import Lake
 
 
@@ -76,7 +77,7 @@ class Manifest:
             if other:
                 self.reads[run_name(other["stage"], other["name"])] = str(other.get("id", ""))
 
-    def write(self, lake: Lake, table: str, rows: pd.DataFrame | pa.Table) -> None:
+    def write(self, lake: Lake, table: str, rows: pd.DataFrame | pa.Table | Stream) -> None:
         """Make `rows` those of the run's partition, marked with its id, and note what was done.
 
         Landed rows come with the mark.

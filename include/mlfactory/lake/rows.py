@@ -96,7 +96,7 @@ def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd
     usable = {each.key: each for each in judged if each.state == "accepted"}
     landings = {key: each.landed(source) for key, each in usable.items()}
     rows = landed_rows(product, source, landings)
-    bad = _quarantined(product, source, usable)
+    bad = quarantined_rows(product, source, usable)
     if len(bad):
         names = [PARTITION, LANDING, ROW]
         places = pd.MultiIndex.from_frame(rows.select(names).to_pandas())
@@ -120,29 +120,19 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -
     lake = Lake(product.name)
     rows = lake.arrow(raw(source), list(landings))
     if rows is None:
-        _refuse_loss(product, source, landings, {})
-        columns = _EMPTY | kinds_of(lake.columns(raw(source), ours=True))
-        return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
-    where = f"{product.name}.{source}"
+        refuse_loss(product, source, landings, {})
+        return empty_rows(lake, source)
     if LANDING not in rows.column_names:
-        raise ContractError(
-            f"{where}: its rows were landed by an older revision, which did not name landings",
-            remedy=f"mlfactory reset {product.name} --source {source}, then ingest them again",
-        )
+        raise unnamed(product, source)
     rows = rows.sort_by([(PARTITION, "ascending"), (ROW, "ascending")])
     ids = [landed.landing for landed in landings.values()]
     known = pa.array(list(landings)), pa.array(ids, pa.string())
     expected = pc.take(known[1], pc.index_in(rows.column(PARTITION), value_set=known[0]))
     strange = pc.invert(pc.equal(rows.column(LANDING), expected))
     if pc.any(strange).as_py():
-        key = rows.column(PARTITION).filter(strange)[0].as_py()
-        raise ServiceError(
-            f"{where}, partition {key}: its rows are being replaced by another run of ingest",
-            remedy="run it again when that has ended; if none is at work, land it again: mlfactory "
-            f"run {product.name} {key} --stage ingest --stage validate --downstream",
-        )
+        raise replaced(product, source, rows.column(PARTITION).filter(strange)[0].as_py())
     found = rows.column(PARTITION).value_counts().to_pylist()
-    _refuse_loss(product, source, landings, {one["values"]: one["counts"] for one in found})
+    refuse_loss(product, source, landings, {one["values"]: one["counts"] for one in found})
     return as_received(rows)
 
 
@@ -158,6 +148,31 @@ def as_frame(rows: pa.Table) -> pd.DataFrame:
         if pa.types.is_int64(column.type) and column.null_count and _is_large(column):
             frame[name] = column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
+
+
+def empty_rows(lake: Lake, source: str) -> pa.Table:
+    """Return the columns of a source's rows as they came, and ours, without a row."""
+    columns = _EMPTY | kinds_of(lake.columns(raw(source), ours=True))
+    return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
+
+
+def unnamed(product: Product, source: str) -> ContractError:
+    """Return the error about rows that name no landing."""
+    return ContractError(
+        f"{product.name}.{source}: its rows were landed by an older revision, which did not name "
+        "landings",
+        remedy=f"mlfactory reset {product.name} --source {source}, then ingest them again",
+    )
+
+
+def replaced(product: Product, source: str, key: str) -> ServiceError:
+    """Return the error about rows of another landing than the one that is known."""
+    return ServiceError(
+        f"{product.name}.{source}, partition {key}: its rows are being replaced by another run of "
+        "ingest",
+        remedy="run it again when that has ended; if none is at work, land it again: mlfactory "
+        f"run {product.name} {key} --stage ingest --stage validate --downstream",
+    )
 
 
 _EMPTY = {PARTITION: pa.string(), LANDING: pa.string(), ROW: pa.int64()}
@@ -176,9 +191,15 @@ def _state(landed: Mapping[str, Any], validated: Mapping[str, Any]) -> State:
     return "stopped" if validated["facts"]["verdict"] == "stop" else "accepted"
 
 
-def _refuse_loss(
+def refuse_loss(
     product: Product, source: str, landings: Mapping[str, Landed], found: Mapping[str, int]
 ) -> None:
+    """Make sure that there are as many rows of each partition as were landed (`found`).
+
+    Raises:
+        ServiceError: if a partition was landed anew meanwhile.
+        IntegrityError: if rows are gone.
+    """
     for key, landed in landings.items():
         if found.get(key, 0) == landed.rows:
             continue
@@ -192,7 +213,7 @@ def _refuse_loss(
         )
 
 
-def _quarantined(product: Product, source: str, judged: Mapping[str, Standing]) -> pd.DataFrame:
+def quarantined_rows(product: Product, source: str, judged: Mapping[str, Standing]) -> pd.DataFrame:
     """Return partition, landing and place of the rows of a source that are in quarantine.
 
     Raises:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -17,7 +18,9 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, SchemaMismatchError
 
+from mlfactory.lake.batches import Stream, rebatched
 from mlfactory.lake.catalog import PARTITION, RUN
+from mlfactory.lake.columns import as_held, refuse_alike, storable
 from mlfactory.lake.delta import (
     find_table,
     forget_table,
@@ -25,11 +28,13 @@ from mlfactory.lake.delta import (
     make_table,
     remember_table,
     rows_of,
+    schema_of,
     table_as_of,
     written,
 )
-from mlfactory.lake.remedies import instead_of_table
+from mlfactory.lake.reading import batches_of, marks_of
 from mlfactory.lake.store import product_store
+from mlfactory.lake.writing import write_files
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 
 if TYPE_CHECKING:
@@ -58,12 +63,17 @@ class Lake:
         return f"{self.root}/{table}"
 
     def replace(
-        self, table: str, frame: pd.DataFrame | pa.Table, partition: str, run: str | None = None
+        self,
+        table: str,
+        frame: pd.DataFrame | pa.Table | Stream,
+        partition: str,
+        run: str | None = None,
     ) -> int:
         """Make `frame` the rows of `partition`, in one commit, and return the version it made.
 
         The column `partition` is added. An empty frame empties the partition. A column that the
-        table does not have yet is added to it, one that the frame lacks is null.
+        table does not have yet is added to it, one that the frame lacks is null. Of a stream no
+        more than a batch is held, and its rows keep their order.
 
         Args:
             run: the id of the run that writes; the column `_run` is added where it is given.
@@ -74,24 +84,58 @@ class Lake:
             IntegrityError: if the table is damaged, or does not take the rows.
             ServiceError: if other writers were faster again and again.
         """
+        if isinstance(frame, Stream):
+            return self._replace_by_stream(table, frame, partition, run)
         rows = self._as_arrow(table, frame, partition, run)
-        _refuse_alike(self.product, table, rows.column_names)
         quoted = partition.replace("'", "''")
+
+        def write(delta: DeltaTable) -> None:
+            write_deltalake(
+                delta,
+                # rows of several chunks would be left in any order
+                as_held(rows, schema_of(delta, None), table).combine_chunks(),
+                mode="overwrite",
+                partition_by=[PARTITION],
+                predicate=f"{PARTITION} = '{quoted}'",
+                schema_mode="merge",
+            )
+
+        return self._committed(table, rows.schema, partition, write)
+
+    def _replace_by_stream(
+        self, table: str, stream: Stream, partition: str, run: str | None
+    ) -> int:
+        tables = rebatched(chain([stream.schema.empty_table()], stream))
+        first, second = next(tables), next(tables, None)
+        if second is None:
+            return self.replace(table, first, partition, run)
+        schema = self._as_arrow(table, stream.schema.empty_table(), partition, run).schema
+        refuse_alike(self.product, table, schema.names)
+        delta = find_table(self.address(table)) or self._made(table, schema)
+        standing = schema_of(delta, None)
+        refuse_alike(self.product, table, [*standing.names, *schema.names])
+        whole = as_held(schema.empty_table(), standing, table).schema
+        rows = (
+            as_held(self._as_arrow(table, each, partition, run), whole, table)
+            for each in chain([first, second], tables)
+        )
+        del first, second
+        # files whose commit failed are left to upkeep: whether it did nobody can be sure of
+        files = write_files(self.address(table), partition, whole, rows)
+        return self._committed(table, schema, partition, files.commit)
+
+    def _committed(
+        self, table: str, schema: pa.Schema, partition: str, write: Callable[[DeltaTable], None]
+    ) -> int:
+        """Let rows with the columns of `schema` be written, and again where others were faster."""
+        refuse_alike(self.product, table, schema.names)
         for wait in (*_WAITS, None):
             try:
-                delta = find_table(self.address(table)) or self._made(table, rows.schema)
-                standing = pa.schema(delta.schema().to_arrow())
-                _refuse_alike(self.product, table, [*standing.names, *rows.column_names])
+                delta = find_table(self.address(table)) or self._made(table, schema)
+                refuse_alike(self.product, table, [*schema_of(delta, None).names, *schema.names])
                 with written(self.address(table)):
                     keep_versions(delta)
-                    write_deltalake(
-                        delta,
-                        _cast(rows, standing, table),
-                        mode="overwrite",
-                        partition_by=[PARTITION],
-                        predicate=f"{PARTITION} = '{quoted}'",
-                        schema_mode="merge",
-                    )
+                    write(delta)
             except (CommitFailedError, SchemaMismatchError) as error:
                 # another writer committed first; its partition is not ours, so ours still holds
                 forget_table(self.address(table))
@@ -157,22 +201,49 @@ class Lake:
             IntegrityError: if the version that is asked for does not exist, or no longer.
             ContractError: if the table, as of that version, lacks a column that is asked for.
         """
+        found = self._asked(table, columns, version)
+        if found is None or (partitions is not None and not partitions):
+            return None
+        return rows_of(found[0], self.address(table), partitions, found[1])
+
+    def batches(
+        self,
+        table: str,
+        partitions: Sequence[str] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> Iterator[pa.Table]:
+        """Yield rows as `arrow` returns them, batch by batch, in the order in which they lie.
+
+        Partition comes after partition. A table has one batch at least, if an empty one; a table
+        that does not exist has none. What is wrong with a file is told when its turn has come, so
+        nothing may be done for good before the end.
+
+        Raises:
+            IntegrityError: if the version that is asked for does not exist, or no longer.
+            ContractError: if the table, as of that version, lacks a column that is asked for.
+        """
+        found = self._asked(table, columns, version)
+        if found is None:
+            return iter(())
+        return batches_of(found[0], self.address(table), partitions, found[1])
+
+    def marks(
+        self,
+        table: str,
+        column: str,
+        partitions: Sequence[str] | None = None,
+        *,
+        version: int | None = None,
+    ) -> dict[str, dict[str, int]]:
+        """Return how many rows of each partition carry which mark, such as the id of their run.
+
+        No row is read of files of which the table's log tells. Rows without a mark, and all of a
+        table that has no such column, have an empty one.
+        """
         delta = self._open(table, version)
-        if delta is None:
-            return None
-        wanted = list(columns) if columns is not None else None
-        if wanted is not None and PARTITION not in wanted:
-            wanted.append(PARTITION)
-        known = [field.name for field in delta.schema().fields]
-        if unknown := [name for name in wanted or () if name not in known]:
-            raise ContractError(
-                f"table {self.product}.{table}, version {delta.version()}: there is no column "
-                f"{unknown}; it has {known}",
-                remedy="run again the stage that writes it, if the columns were added since",
-            )
-        if partitions is not None and not partitions:
-            return None
-        return rows_of(delta, self.address(table), partitions, wanted)
+        return {} if delta is None else marks_of(delta, self.address(table), column, partitions)
 
     def newest(
         self, table: str, column: str, partitions: Sequence[str] | None = None
@@ -244,6 +315,25 @@ class Lake:
             return find_table(self.address(table))
         return table_as_of(self.address(table), version)
 
+    def _asked(
+        self, table: str, columns: Sequence[str] | None, version: int | None
+    ) -> tuple[DeltaTable, list[str] | None] | None:
+        """Return a table and which of its columns to read, None if it does not exist."""
+        delta = self._open(table, version)
+        if delta is None:
+            return None
+        wanted = list(columns) if columns is not None else None
+        if wanted is not None and PARTITION not in wanted:
+            wanted.append(PARTITION)
+        known = [field.name for field in delta.schema().fields]
+        if unknown := [name for name in wanted or () if name not in known]:
+            raise ContractError(
+                f"table {self.product}.{table}, version {delta.version()}: there is no column "
+                f"{unknown}; it has {known}",
+                remedy="run again the stage that writes it, if the columns were added since",
+            )
+        return delta, wanted
+
     def _made(self, table: str, schema: pa.Schema) -> DeltaTable:
         """Make a table without rows, unless another writer did so first, and return it.
 
@@ -273,61 +363,10 @@ class Lake:
         frame = frame.replace_schema_metadata(None)
         ours = [PARTITION] if run is None else [PARTITION, RUN]
         frame = frame.drop_columns([name for name in ours if name in frame.column_names])
-        frame = frame.append_column(PARTITION, pa.array([partition] * frame.num_rows, pa.string()))
+        frame = frame.append_column(
+            PARTITION, pa.repeat(pa.scalar(partition, pa.string()), frame.num_rows)
+        )
         if run is not None:
             # first: of columns behind many others the table's log tells no largest value
-            frame = frame.add_column(0, RUN, pa.array([run] * frame.num_rows, pa.string()))
-        return _storable(frame)
-
-
-def _refuse_alike(product: str, table: str, columns: Sequence[str]) -> None:
-    """Make sure that no two columns differ in case only."""
-    seen: dict[str, str] = {}
-    for name in columns:
-        other = seen.setdefault(name.lower(), name)
-        if other != name:
-            raise ContractError(
-                f"table {product}.{table}: the columns '{other}' and '{name}' differ in case only, "
-                "which tables do not tell apart",
-                remedy=f"write '{name}' as '{other}', or give it another name; or, to change a "
-                f"name, {instead_of_table(f'{product}/{table}')}",
-            )
-
-
-def _storable(rows: pa.Table) -> pa.Table:
-    """Return `rows` in the types Delta has: microseconds in UTC, plain strings, no bare nulls."""
-    fields = []
-    for field in rows.schema:
-        kind = field.type
-        if pa.types.is_timestamp(kind):
-            kind = pa.timestamp("us", "UTC")
-        elif pa.types.is_large_string(kind) or pa.types.is_string_view(kind) or kind == pa.null():
-            kind = pa.string()
-        elif pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        fields.append(pa.field(field.name, kind))
-    return rows.cast(pa.schema(fields))
-
-
-def _cast(rows: pa.Table, schema: pa.Schema, table: str) -> pa.Table:
-    """Return `rows` with the columns the table has in the table's types, new ones as they are."""
-    columns: dict[str, pa.ChunkedArray] = {}
-    for field in schema:
-        if field.name not in rows.column_names:
-            columns[field.name] = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
-            continue
-        column = rows.column(field.name)
-        if column.null_count == len(column):
-            columns[field.name] = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
-            continue
-        try:
-            columns[field.name] = pc.cast(column, field.type)
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise ContractError(
-                f"table {table}, column '{field.name}': holds {field.type} and was given "
-                f"{column.type}: {error}",
-                remedy="mend the data, or declare the column's type before the first landing",
-            ) from error
-    for name in rows.column_names:
-        columns.setdefault(name, rows.column(name))
-    return pa.table(columns)
+            frame = frame.add_column(0, RUN, pa.repeat(pa.scalar(run, pa.string()), frame.num_rows))
+        return storable(frame)

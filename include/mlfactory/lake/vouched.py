@@ -8,7 +8,7 @@ rows. So every row carries the id of the run that wrote it, and every manifest h
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from mlfactory.lake.catalog import FEATURES, LABELS, METRICS, PARTITION, PREDICTIONS, RUN
@@ -18,6 +18,7 @@ from mlfactory.product.errors import ContractError, FactoryError, IntegrityError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 _log = logging.getLogger(__name__)
 
@@ -67,11 +68,7 @@ def vouched_rows(
     manifests = read_manifests(product, WRITERS[table], keys)
     rows = _with_runs(product, table, keys, columns)
     wrong = faults(table, manifests, rows)
-    for key, fault in wrong.items():
-        if key in required or (fault != "replaced" and key not in spared):
-            raise _error(fault, product, table, key)
-        why = _WHY_LEFT_OUT[fault].format(WRITERS[table])
-        _log.warning("%s, partition %s: its %s are left out, as %s", product, key, table, why)
+    _tell(product, table, wrong, required, spared)
     if wrong:
         rows = rows[~rows[PARTITION].isin(set(wrong))].reset_index(drop=True)
     return rows.drop(columns=RUN) if columns is None else rows[list(columns)]
@@ -110,6 +107,60 @@ def rows_of_run(product: str, table: str, key: str, manifest: Mapping[str, Any])
     return rows.drop(columns=RUN)
 
 
+def vouched_batches(
+    product: str,
+    table: str,
+    keys: Sequence[str],
+    *,
+    columns: Sequence[str] | None = None,
+    required: Collection[str] = (),
+    spared: Collection[str] = (),
+) -> Iterator[pa.Table]:
+    """Yield the rows that `vouched_rows` returns, batch by batch.
+
+    Whether they may be used is told before the first batch, mostly by the table's log alone; the
+    rows are counted as they come, so nothing may be done for good before the end.
+
+    Args:
+        columns: to read; all but the run by default. The partition always comes along.
+        required: see `vouched_rows`.
+        spared: see `vouched_rows`.
+
+    Raises:
+        ServiceError: the rows of a required partition are being replaced.
+        IntegrityError: rows that were written are gone.
+        ContractError: the table lacks a column that is asked for, or an older revision made rows.
+    """
+    manifests = read_manifests(product, WRITERS[table], keys)
+    version, runs = _marks(product, table, keys)
+    wrong = faults_of(table, manifests, runs)
+    _tell(product, table, wrong, required, spared)
+    good = [key for key in keys if key not in wrong]
+    return _counted(product, table, {key: runs.get(key, {}) for key in good}, columns, version)
+
+
+def batches_of_run(
+    product: str,
+    table: str,
+    key: str,
+    manifest: Mapping[str, Any],
+    *,
+    columns: Sequence[str] | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the rows that `rows_of_run` returns, batch by batch; see `vouched_batches`.
+
+    Raises:
+        ServiceError: another run is replacing them.
+        IntegrityError: they are gone.
+        ContractError: an older revision made them, or the table lacks a column that is asked for.
+    """
+    version, runs = _marks(product, table, [key])
+    fault = faults_of(table, {key: manifest}, runs).get(key)
+    if fault is not None:
+        raise _error(fault, product, table, key)
+    return _counted(product, table, {key: runs.get(key, {})}, columns, version)
+
+
 def faults(
     table: str, manifests: Mapping[str, Mapping[str, Any]], rows: pd.DataFrame
 ) -> dict[str, Fault]:
@@ -123,6 +174,19 @@ def faults(
     counts = rows.fillna({RUN: ""}).groupby([PARTITION, RUN], as_index=False).size()
     for key, run, count in counts.itertuples(index=False):
         runs.setdefault(str(key), {})[str(run)] = int(count)
+    return faults_of(table, manifests, runs)
+
+
+def faults_of(
+    table: str,
+    manifests: Mapping[str, Mapping[str, Any]],
+    runs: Mapping[str, Mapping[str, int]],
+) -> dict[str, Fault]:
+    """Return what `faults` does.
+
+    Args:
+        runs: how many rows there are of which run, by partition; of none, those that name none.
+    """
     found: dict[str, Fault] = {}
     for key in sorted({*runs, *manifests}):
         run = str(manifests.get(key, {}).get("id", ""))
@@ -144,6 +208,46 @@ def _with_runs(
     if RUN in rows:
         return rows
     return rows.assign(**{RUN: None} if PARTITION in rows else {PARTITION: "", RUN: None})
+
+
+def _marks(
+    product: str, table: str, keys: Sequence[str]
+) -> tuple[int | None, dict[str, dict[str, int]]]:
+    """Return the version of a table, and how many rows of which run it has, by partition."""
+    lake = Lake(product)
+    version = lake.version(table)
+    return version, {} if version is None else lake.marks(table, RUN, keys, version=version)
+
+
+def _counted(
+    product: str,
+    table: str,
+    runs: Mapping[str, Mapping[str, int]],
+    columns: Sequence[str] | None,
+    version: int | None,
+) -> Iterator[pa.Table]:
+    """Yield the rows of partitions, and make sure that all came which the log tells of."""
+    expected, came = sum(sum(each.values()) for each in runs.values()), 0
+    for batch in Lake(product).batches(table, list(runs), columns=columns, version=version):
+        came += batch.num_rows
+        yield batch.drop_columns(RUN) if columns is None and RUN in batch.column_names else batch
+    if came != expected:
+        raise _gone(product, table, next(iter(runs)))
+
+
+def _tell(
+    product: str,
+    table: str,
+    wrong: Mapping[str, Fault],
+    required: Collection[str],
+    spared: Collection[str],
+) -> None:
+    """Warn of the partitions that are left out, and raise about those that may not be."""
+    for key, fault in wrong.items():
+        if key in required or (fault != "replaced" and key not in spared):
+            raise _error(fault, product, table, key)
+        why = _WHY_LEFT_OUT[fault].format(WRITERS[table])
+        _log.warning("%s, partition %s: its %s are left out, as %s", product, key, table, why)
 
 
 def _error(fault: Fault, product: str, table: str, key: str) -> FactoryError:

