@@ -1,0 +1,1 @@
+"""The commands of `mlfactory`, by what a user does with them."""

@@ -1,0 +1,57 @@
+"""Airflow and MLflow on this machine."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mlfactory.cli.commands.arguments import span_of
+
+commands = typer.Typer()
+
+
+@commands.command()
+def up() -> None:
+    """Start Airflow and MLflow on this machine, and tell where they are."""
+    from mlfactory.cli.demo import tell_addresses
+    from mlfactory.cli.output import say
+    from mlfactory.cli.stack import up as start
+    from mlfactory.settings import settings
+
+    console = Console()
+    tell_addresses(start(settings(), lambda line: say(console, line))[0], console)
+
+
+@commands.command()
+def down() -> None:
+    """Stop what `mlfactory up` started."""
+    from mlfactory.cli.output import say
+    from mlfactory.cli.stack import down as stop
+    from mlfactory.settings import settings
+
+    console = Console()
+    stop(settings(), lambda line: say(console, line))
+
+
+@commands.command()
+def demo(
+    product: Annotated[str, typer.Option(help="Product to replay.")] = "flight_delay",
+    first: Annotated[str, typer.Option(help="Key of the first partition.")] = "2013-01-01",
+    last: Annotated[str, typer.Option(help="Key of the last partition.")] = "2013-06-01",
+    leave: Annotated[
+        bool, typer.Option("--exit/--no-exit", help="Stop everything when the replay has ended.")
+    ] = False,
+) -> None:
+    """Start the stack, let a product live half a year in it, and show what became of it.
+
+    Stays up until Ctrl-C, unless told to exit; exits with 1 if any run failed.
+    """
+    from mlfactory.cli.demo import run_demo
+    from mlfactory.product.loader import load_product
+
+    found = load_product(product)
+    span = span_of(found, first, last)
+    if not run_demo(found, span[0], span[-1], Console(), leave=leave):
+        raise typer.Exit(1)

@@ -1,0 +1,76 @@
+"""Look at products: what their files say, how they stand, what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mlfactory.cli.commands.arguments import OneOrAll, one_or_all
+
+commands = typer.Typer()
+
+
+@commands.command()
+def check(product: OneOrAll = None) -> None:
+    """Check the files of one product or of all: OK, or every mistake with its file and line."""
+    from mlfactory.cli.check import check_products
+
+    if not check_products(product, Console(), Console(stderr=True)):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def schema(
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; stdout by default.")
+    ] = None,
+) -> None:
+    """Write the JSON Schema of product.yaml, so that an editor checks and completes it.
+
+    Editors with the YAML language server use it when product.yaml begins with the line
+
+    # yaml-language-server: $schema=<path of the file from here>
+    """
+    from mlfactory.cli.check import write_schema
+
+    write_schema(output, Console())
+
+
+@commands.command()
+def status(
+    product: OneOrAll = None,
+    last: Annotated[int, typer.Option(min=1, help="How many partitions to show.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Show every partition.")] = False,
+) -> None:
+    """Show how one product stands, or all: who serves, what is open, what became of partitions.
+
+    One that cannot be looked at is told, and the others are shown; exits with 1 then.
+    """
+    from mlfactory.cli.status import show_status
+
+    products, all_are_right = one_or_all(product)
+    if not (show_status(products, Console(), None if everything else last) and all_are_right):
+        raise typer.Exit(1)
+
+
+@commands.command()
+def reconcile(
+    product: OneOrAll = None,
+    mend: Annotated[
+        bool,
+        typer.Option("--mend", help="Run what would close the first few gaps of each product."),
+    ] = False,
+) -> None:
+    """Tell what is missing, stale, or was asked for and never came; exits with 1 if anything is.
+
+    Asks the local Airflow what it is doing about it, and mends by its runs; without one it looks
+    at the lake alone, and mends in this process. The DAG mlfactory.reconcile does it on schedule.
+    """
+    from mlfactory.cli.reconciling import show_gaps
+
+    products, all_are_right = one_or_all(product)
+    if not (show_gaps(products, Console(), mend=mend) and all_are_right):
+        raise typer.Exit(1)

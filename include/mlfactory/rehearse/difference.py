@@ -1,0 +1,92 @@
+"""By how much the rehearsed model is better than the champion, metric by metric, as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mlfactory.product.metrics import metrics_for
+from mlfactory.promote.evidence import Evidence
+from mlfactory.report.numbers import NOTHING, written
+from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.metrics import measure
+
+CONFIDENCE = 0.9
+"""How often the interval holds the truth."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of both on the same rows.
+
+    Attributes:
+        better: by how much the rehearsed model is; negative where it is worse, nan if undefined.
+        low: the lower end of the interval of that, likewise `high`; infinite where a few rows
+            decide.
+    """
+
+    metric: str
+    ours: float
+    theirs: float
+    better: float
+    low: float
+    high: float
+
+    @property
+    def verdict(self) -> str:
+        """Say it in a word: chance alone makes a difference where the interval has 0 in it."""
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "cannot tell"
+
+
+def differences(evidence: Evidence, *, costs: bool) -> list[Difference]:
+    """Compare candidate and reference by every metric; nothing where no comparison is fair."""
+    found = []
+    for metric in metrics_for(evidence.candidate.kind, costs=costs):
+        reference = evidence.against(metric)
+        if reference is None:
+            return []
+        ours, theirs = (measure(one, metric) for one in (evidence.candidate, reference))
+        difference = paired_difference(evidence.candidate, reference, metric)
+        reach = difference.noise.reach((1 - CONFIDENCE) / 2)
+        low, high = difference.value - reach, difference.value + reach
+        found.append(Difference(metric, ours, theirs, float(difference.value), low, high))
+    return found
+
+
+def markdown(
+    title: str, facts: Sequence[str], found: Iterable[Difference], reference: str, gates: str
+) -> str:
+    """Return the comparison for a pull request.
+
+    Args:
+        facts: sentences about what was rehearsed.
+        reference: whom the model was compared with.
+        gates: the table of gates, in Markdown too.
+    """
+    lines = [f"### {title}", "", *(f"- {fact}" for fact in facts), ""]
+    rows = [
+        f"| {one.metric} | {_figure(one.ours)} | {_figure(one.theirs)} | {_signed(one.better)} | "
+        f"{_signed(one.low)} to {_signed(one.high)} | {one.verdict} |"
+        for one in found
+    ]
+    if rows:
+        lines += [
+            f"| metric | this change | {reference} | better by | {CONFIDENCE:.0%} interval | |",
+            "| --- | --- | --- | --- | --- | --- |",
+            *rows,
+            "",
+            "Better is more, whatever the metric: of an error, by how much it is smaller.",
+        ]
+    lines += ["", "<details><summary>Gates</summary>", "", gates, "", "</details>"]
+    return "\n".join(lines) + "\n"
+
+
+def _figure(value: float) -> str:
+    return written(value) if math.isfinite(value) else NOTHING
+
+
+def _signed(value: float) -> str:
+    return f"{'+' if value > 0 else ''}{written(value)}" if math.isfinite(value) else NOTHING

@@ -1,0 +1,54 @@
+"""The difference of two models, metric by metric: with its interval, and in a word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.promote.evidences import answers, made
+
+from mlfactory.rehearse.difference import CONFIDENCE, Difference, differences, markdown
+from mlfactory.statistics.comparison import paired_difference
+
+
+def one(metric: str, found: list[Difference]) -> Difference:
+    return next(each for each in found if each.metric == metric)
+
+
+def test_better_is_more_whatever_the_metric_and_the_interval_has_the_truth() -> None:
+    found = differences(made(answers(0.4), answers(0.1)), costs=True)
+    area, error, cost = (one(name, found) for name in ("roc_auc", "brier", "cost"))
+    assert area.ours > area.theirs and error.ours < error.theirs and cost.ours < cost.theirs
+    for each in (area, error, cost):
+        assert 0 < each.low < each.better < each.high
+        assert each.verdict == "better"
+    exact = paired_difference(answers(0.4), answers(0.1), "roc_auc")
+    assert area.low == pytest.approx(exact.at_least(1 - (1 - CONFIDENCE) / 2))
+
+
+def test_the_other_way_round_it_is_worse_and_against_itself_it_cannot_be_told() -> None:
+    worse = differences(made(answers(0.1), answers(0.4)), costs=True)
+    assert one("roc_auc", worse).verdict == "worse"
+    same = differences(made(answers(0.1), answers(0.1)), costs=True)
+    assert {each.verdict for each in same} == {"cannot tell"}
+
+
+def test_without_a_champion_the_best_constant_takes_its_place() -> None:
+    found = differences(made(answers(0.4)), costs=True)
+    assert one("roc_auc", found).theirs == 0.5
+
+
+def test_where_no_comparison_is_fair_there_is_none() -> None:
+    unfair = replace(made(answers(0.4), answers(0.1)), unfair="it has seen them")
+    assert differences(unfair, costs=True) == []
+    told = markdown("shop", ["why not"], [], "champion 1", "| gate |")
+    assert "- why not" in told and "| metric |" not in told
+
+
+def test_it_is_a_table_for_a_pull_request() -> None:
+    row = Difference("roc_auc", 0.81, 0.79, 0.02, 0.01, 0.03)
+    unsure = Difference("brier", 0.2, 0.2, 0.0, float("-inf"), float("inf"))
+    told = markdown("shop: this change", ["a fact"], [row, unsure], "champion 3", "| gates |")
+    assert "| metric | this change | champion 3 | better by | 90% interval | |" in told
+    assert "| roc_auc | 0.81 | 0.79 | +0.02 | +0.01 to +0.03 | better |" in told
+    assert "— to —" in told
