@@ -10,9 +10,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mlfactory.statistics.blocks import Draws, draw, pseudo_distances
-from mlfactory.statistics.histograms import Columns, Counts, FeatureKind
-from mlfactory.statistics.profile import GROUPS, MIN_BLOCKS, Profile, deal
+from mlfactory.statistics.histograms import Columns, FeatureKind
+from mlfactory.statistics.profile import GROUPS, MIN_BLOCKS, Profile
 from mlfactory.statistics.statistic import Floats, Ints
+from mlfactory.statistics.tally import Tally, tally
 
 DriftState = Literal["ok", "warn", "alert", "insufficient", "no_data"]
 
@@ -82,7 +83,38 @@ def detect(
     replicates: int = 1000,
     seed: int,
 ) -> DriftResult:
-    """Compare current data with a reference, feature by feature.
+    """Compare rows with a reference, see `compare`.
+
+    Args:
+        profile: the reference.
+        current: (rows,) values by feature; those that the profile does not know are left out, and
+            so are those of the profile that are not here.
+        blocks: (rows,) number of the block of each row, in the unit of the profile; of no account
+            where rows are exchangeable.
+
+    Raises:
+        ValueError: features or blocks differ in length; the rate is not between 0 and 1.
+    """
+    return compare(
+        profile,
+        tally(profile, current, blocks),
+        false_alarm_rate=false_alarm_rate,
+        effect_at_least=effect_at_least,
+        replicates=replicates,
+        seed=seed,
+    )
+
+
+def compare(
+    profile: Profile,
+    current: Tally,
+    *,
+    false_alarm_rate: float,
+    effect_at_least: float = 0.1,
+    replicates: int = 1000,
+    seed: int,
+) -> DriftResult:
+    """Compare current data that was counted with a reference, feature by feature.
 
     If nothing has changed, the chance that any feature at all is significant is
     `false_alarm_rate`: distances are compared with the largest of their kind among replicates
@@ -93,27 +125,25 @@ def detect(
 
     Args:
         profile: the reference.
-        current: (rows,) values by feature; those that the profile does not know are left out, and
-            so are those of the profile that are not here.
-        blocks: (rows,) number of the block of each row, in the unit of the profile; of no account
-            where rows are exchangeable.
+        current: counted into its bins; a feature that was not counted is left out.
         false_alarm_rate: chance of any significant feature where nothing has changed.
         effect_at_least: the distance from which a significant feature is an alert.
         replicates: how many to draw; more are drawn when so rare an alarm needs them.
         seed: of the draws.
 
     Raises:
-        ValueError: features or blocks differ in length; the rate is not between 0 and 1.
+        ValueError: the rate is not between 0 and 1.
     """
     if not 0 < false_alarm_rate < 1:
         raise ValueError(f"a false-alarm rate is between 0 and 1, not {false_alarm_rate}")
-    names = [name for name in profile.features if name in current]
-    sizes = profile.rows, _length(current, names, blocks)
+    names = [name for name in profile.features if name in current.counts]
+    sizes = profile.rows, current.rows
     generator = np.random.default_rng(seed)
-    if not profile.unit or blocks is None:
+    recent = current.blocks
+    if recent is None:
+        # exchangeable rows are as many groups as the reference would make of them
         groups = max(1, round(sizes[1] * len(profile.blocks) / max(1, sizes[0])))
-        blocks = deal(sizes[1], min(groups, 4 * GROUPS), generator)
-    recent = np.unique(blocks)
+        recent = np.arange(min(groups, 4 * GROUPS, sizes[1]))
     lengths = len(profile.blocks), len(recent)
     if min(sizes) < MIN_ROWS or lengths[0] < MIN_BLOCKS or not names:
         state: DriftState = "no_data" if sizes[1] == 0 else "insufficient"
@@ -125,10 +155,7 @@ def detect(
         draw(profile.blocks, recent, profile.cycle, replicates, generator, really=really)
         for really in (False, True)
     ]
-    counted: dict[str, Counts] = {
-        name: profile.features[name].tally(current[name]) for name in names
-    }
-    distances = np.array([profile.features[name].observed(counted[name]) for name in names])
+    distances = np.array([profile.features[name].observed(current.counts[name]) for name in names])
     null = _null(profile, names, whole, currents, sizes[1], false_alarm_rate, generator)
     told = [_max_t(distances, one, 1 / min(sizes), false_alarm_rate) for one in null]
     thresholds, p_values = np.max(told, axis=0)
@@ -221,12 +248,3 @@ def _max_t(
     thresholds = np.clip(thresholds, few, 1.0)
     beyond = replicates - np.searchsorted(largest, (distances - average) / spread)
     return thresholds, np.where(distances <= few, 1.0, (1 + beyond) / (1 + replicates))
-
-
-def _length(current: Columns, names: list[str], blocks: Ints | None) -> int:
-    lengths = {len(np.asarray(current[name])) for name in names}
-    if blocks is not None:
-        lengths.add(len(blocks))
-    if len(lengths) > 1:
-        raise ValueError(f"features and blocks differ in length: {sorted(lengths)}")
-    return lengths.pop() if lengths else 0

@@ -67,10 +67,10 @@ class Counted:
         """Return how many bins there are."""
         return int(self.counts.shape[1])
 
-    def tally(self, values: npt.ArrayLike) -> Counts:
+    def tally(self, values: npt.ArrayLike) -> Ints:
         """Return (bins,) how many of some values are in each bin."""
         placed = self._number(values) if self.ordered else self._category(values)
-        return np.bincount(placed, minlength=self.bins).astype(np.float32)
+        return np.bincount(placed, minlength=self.bins)
 
     def as_current(self, window: int) -> Counts:
         """Return the counts (blocks, bins) as they would be if a block were current data.
@@ -101,7 +101,7 @@ class Counted:
         variation: Floats = np.abs(difference).sum(axis=1) / 2
         return variation
 
-    def observed(self, current: Counts) -> float:
+    def observed(self, current: Ints) -> float:
         """Return the distance between the reference and current data that was tallied."""
         then, now = self.counts.sum(axis=0, dtype=np.float64), current.astype(np.float64)
         difference = now / now.sum() - then / then.sum()
