@@ -7,40 +7,22 @@ found by key and event time. Of the labels of an event that were known, the newe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
 
 import pandas as pd
 
 from mlfactory.lake.catalog import LABELS, PARTITION
-from mlfactory.lake.due import all_due, fell_due, landings_of
-from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.due import landings_of
+from mlfactory.lake.sampling import Sample, read_sample
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Calendar, Partition
+from mlfactory.product.partitions import Calendar
 
 LABEL, AVAILABLE_AT = "label", "available_at"
 
 _LANDED = "__landed"
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A partition whose labels should all have come, and have not.
-
-    Attributes:
-        rows: its events.
-        labelled: those whose label is known.
-        due: when the last of its labels was due.
-    """
-
-    partition: str
-    rows: int
-    labelled: int
-    due: datetime
 
 
 def known_labels(
@@ -50,6 +32,7 @@ def known_labels(
     version: int | None = None,
     *,
     left_out: Collection[str] = (),
+    sample: Sample | None = None,
 ) -> pd.DataFrame:
     """Return the labels of the events of some partitions, as they were known at `as_of`.
 
@@ -59,6 +42,7 @@ def known_labels(
         version: of the table `labels`; by default the newest, of which those labels count that a
             completed run left.
         left_out: partitions whose landings do not count.
+        sample: of a version, the events that are looked at; all of them by default.
 
     Returns:
         The key columns and the event time, `label`, `available_at` and `partition` (the event's),
@@ -69,7 +53,8 @@ def known_labels(
     if version is None:
         found = vouched_rows(product.name, LABELS, landings, columns=columns)
     else:
-        found = Lake(product.name).read(LABELS, landings, columns=columns, version=version)
+        lake, chosen = Lake(product.name), sample or Sample(1.0, ())
+        found = read_sample(lake, LABELS, landings, columns, version, chosen)
     return known_among(product, found, keys, as_of)
 
 
@@ -111,26 +96,3 @@ def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:
     keys = {hour: calendar.containing(hour.to_pydatetime()).key for hour in hours.unique()}
     found: pd.Series = hours.map(keys).astype("str")
     return found
-
-
-def overdue(product: Product, partition: Partition) -> list[Overdue]:
-    """Return the partitions whose labels became overdue within `partition`, with their figures.
-
-    A partition is overdue `labels_overdue_after` (see the spec) after its last label was due. That
-    some events never get a label is usual (a cancelled flight): how many are too many is for the
-    caller to say.
-    """
-    found = []
-    for slot in fell_due(product, partition, product.spec.labels_overdue_after):
-        built = read_manifest(product.name, "prepare", slot.key)
-        rows = _count(built, "rows")
-        if not rows:
-            continue
-        labelled = len(known_labels(product, [slot.key], partition.end))
-        if labelled < rows:
-            found.append(Overdue(slot.key, rows, labelled, all_due(product, slot)))
-    return found
-
-
-def _count(manifest: Mapping[str, Any], name: str) -> int:
-    return int(manifest["counts"].get(name, 0)) if manifest else 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import pyarrow.compute as pc
+
 from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -24,7 +26,11 @@ def newest_event(product: Product, partition: Partition) -> datetime | None:
     looked_at = {slot.key for slot in product.calendar.back(partition, _LOOKED_BACK)}
     # sorted, so that the last one with a row holds the newest event
     for key in reversed([key for key in lake.partitions(FEATURES) if key in looked_at]):
-        times = lake.read(FEATURES, [key], columns=[column])[column].dropna()
-        if len(times):
-            return times.max().to_pydatetime()  # type: ignore[no-any-return]
+        newest = [
+            pc.max(batch[column]).as_py()
+            for batch in lake.batches(FEATURES, [key], columns=[column])
+        ]
+        known = [moment for moment in newest if moment is not None]
+        if known:
+            return max(known)  # type: ignore[no-any-return]
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.lake.hashes import Hashes, row_hashes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mlfactory.lake.tables import Lake
 
 _ALL = 2.0**64
 _ALONE = np.uint64(0xA5A5A5A5A5A5A5A5)
@@ -71,6 +77,33 @@ class Sample:
 
     def _low(self, hashed: Hashes) -> npt.NDArray[np.bool_]:
         return hashed < np.uint64(self.share * _ALL)
+
+
+def read_sample(
+    lake: Lake,
+    table: str,
+    partitions: Sequence[str],
+    columns: Sequence[str],
+    version: int | None,
+    sample: Sample,
+) -> pd.DataFrame:
+    """Return the rows of a sample as `Lake.read` returns them, no more than a batch held besides.
+
+    Raises:
+        IntegrityError: if the version that is asked for does not exist, or no longer.
+        ContractError: if the table, as of that version, lacks a column that is asked for.
+    """
+    if sample.whole:
+        return lake.read(table, partitions, columns=columns, version=version)
+    there = lake.columns(table, version=version)
+    named = [name for name in (*sample.key, sample.group) if name is not None and name in there]
+    wanted = list(dict.fromkeys([*columns, *named]))
+    batches = lake.batches(table, partitions, columns=wanted, version=version)
+    found = [sample.of(batch).select(list(columns)) for batch in batches]
+    if not found:
+        return lake.read(table, [], columns=columns, version=version)
+    frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
+    return frame
 
 
 def share_of(rows: int, most: int) -> float:

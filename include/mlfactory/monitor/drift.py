@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -22,15 +22,17 @@ from mlfactory.monitor.tables import Tables
 from mlfactory.monitor.windows import drift_windows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.statistics.drift import DriftResult, FeatureDrift, detect
+from mlfactory.statistics.drift import DriftResult, FeatureDrift, compare
 from mlfactory.statistics.histograms import FeatureKind
 from mlfactory.statistics.profile import Profile, block_numbers
+from mlfactory.statistics.tally import Tally, tally, together
 
 TELLING = 0.15
 """A window tells enough when half of the features have a bound as small as this: a shift of half a
 standard deviation, which is a distance of 0.2, is then found."""
 
-_Read = Callable[[Sequence[Partition]], tuple[pd.DataFrame, pd.Series | None]]
+_Pieces = Callable[[Sequence[Partition]], Iterator[tuple[pd.DataFrame, pd.Series | None]]]
+"""Gives every row of a window with its time, in one frame or in several."""
 
 
 def drift_findings(
@@ -49,9 +51,9 @@ def drift_findings(
         **dict.fromkeys(features.categorical, "categorical"),
     }
 
-    def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
-        rows = tables.features(slots)
-        return rows, rows[features.event_time] if features.event_time else None
+    def pieces(slots: Sequence[Partition]) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
+        for rows in tables.all_features(slots, kinds):
+            yield rows, rows[features.event_time] if features.event_time else None
 
     current = tables.features([partition])
     profile = reference.features
@@ -59,7 +61,10 @@ def drift_findings(
         return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], current
     kinds = {name: kind for name, kind in kinds.items() if name in current}
     known = {name for name, kind in kinds.items() if profile.kinds.get(name) == kind}
-    found, current = _compared(product, partition, reference, DRIFT, profile, known, read)
+    if current.empty:
+        return [Finding(partition.key, DRIFT, state=NO_DATA)], current
+    found, slots = _compared(product, partition, reference, DRIFT, profile, known, pieces)
+    current = tables.features(slots)
     version = reference.reign.version
     gone = [
         Finding(partition.key, DRIFT, slice=name, state=WARN, why="gone", model_version=version)
@@ -80,18 +85,22 @@ def prediction_drift_findings(
     product: Product, tables: Tables, partition: Partition, reference: Reference
 ) -> tuple[list[Finding], pd.DataFrame]:
     """Compare what the champion says with what it said about held-out rows, and return it too."""
+    version = reference.reign.version
 
-    def read(slots: Sequence[Partition]) -> tuple[pd.DataFrame, pd.Series | None]:
-        answers = from_predictions(product, tables.predictions(slots), reference.reign.version)
-        return answers, answers.get(AT)
+    def pieces(slots: Sequence[Partition]) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
+        for rows in tables.all_predictions(slots):
+            answers = from_predictions(product, rows, version)
+            yield answers, answers.get(AT)
 
     profile = reference.answers
-    if profile is None:
-        answers, _ = read([partition])
-        return [Finding(partition.key, PREDICTION_DRIFT, state=NO_REFERENCE)], answers
-    return _compared(
-        product, partition, reference, PREDICTION_DRIFT, profile, set(profile.features), read
+    answers = from_predictions(product, tables.predictions([partition]), version)
+    if profile is None or answers.empty:
+        state = NO_REFERENCE if profile is None else NO_DATA
+        return [Finding(partition.key, PREDICTION_DRIFT, state=state)], answers
+    found, slots = _compared(
+        product, partition, reference, PREDICTION_DRIFT, profile, set(profile.features), pieces
     )
+    return found, from_predictions(product, tables.predictions(slots), version)
 
 
 def _compared(
@@ -101,22 +110,16 @@ def _compared(
     metric: str,
     profile: Profile,
     names: set[str],
-    read: _Read,
-) -> tuple[list[Finding], pd.DataFrame]:
-    """Return the finding about all columns, then one for each, and the rows they are about."""
+    pieces: _Pieces,
+) -> tuple[list[Finding], list[Partition]]:
+    """Return the finding about all columns, then one for each, and the window they are about."""
     asked = product.spec.monitor.drift
-    rows, times = read([partition])
-    if rows.empty:
-        return [Finding(partition.key, metric, state=NO_DATA)], rows
-    since, result = partition.key, None
+    slots, result = [partition], None
     for slots in drift_windows(product, partition, reference.reign.seen_through):
-        if len(slots) > 1:
-            rows, times = read(slots)
-        since = slots[0].key
-        result = detect(
+        counted = [_tallied(profile, names, rows, times) for rows, times in pieces(slots)]
+        result = compare(
             profile,
-            {name: rows[name].to_numpy() for name in profile.features if name in names},
-            block_numbers(times, profile.unit) if times is not None and profile.unit else None,
+            together(counted),
             false_alarm_rate=asked.false_alarm_rate,
             effect_at_least=asked.effect_at_least,
             seed=product.spec.train.seed,
@@ -124,7 +127,22 @@ def _compared(
         if result.usual_threshold <= TELLING:
             break
     assert result is not None  # there is always a window
-    return _findings(partition, metric, result, since, reference.reign.version), rows
+    version, since = reference.reign.version, slots[0].key
+    return _findings(partition, metric, result, since, version), slots
+
+
+def _tallied(
+    profile: Profile, names: set[str], rows: pd.DataFrame, times: pd.Series | None
+) -> Tally:
+    """Count rows into the bins of a profile; of none of the answers a column may be missing."""
+    if rows.empty:
+        return Tally()
+    blocks = block_numbers(times, profile.unit) if times is not None and profile.unit else None
+    return tally(
+        profile,
+        {name: rows[name].to_numpy() for name in profile.features if name in names},
+        blocks,
+    )
 
 
 def _findings(

@@ -28,6 +28,10 @@ DRIFT, PREDICTION_DRIFT, PERFORMANCE, FRESHNESS, LABELS_IN_TIME = (
 NAIVE = "naive"
 """How the best answer that looks at no feature fares, in the metric that counts."""
 
+SAMPLE = "sample"
+"""How many labelled rows the figures of a model are measured on, and as bound about how many there
+are; where all are looked at there is none."""
+
 HELD_OUT = "held_out"
 """Why a figure is a warning that fell from what it was on the champion's held-out rows."""
 

@@ -38,6 +38,8 @@ class Judged:
         labels: (rows,) their labels.
         traits: their sensitive columns.
         groups: (rows,) the entity of each, None if the spec names none.
+        share: of the window's predictions that `rows` were chosen from, by a hash of their key;
+            the figures of the newest partition are counted, whatever it is.
     """
 
     version: str
@@ -49,6 +51,7 @@ class Judged:
     labels: pd.Series
     traits: pd.DataFrame
     groups: Ints | None = None
+    share: float = 1.0
 
     @property
     def coverage(self) -> float:
@@ -88,7 +91,9 @@ def judged(
     """
     found: dict[str, Judged] = {}
     for slots in performance_windows(answered.product, about):
-        found = answered.over(slots, as_of)
+        wider = answered.over(slots, as_of)
+        # of a partition with hardly a row beside large ones a sample of all may have none
+        found = wider if "champion" in wider else found
         champion = found.get("champion")
         if champion is None or not champion.labelled or tells(champion):
             break
@@ -125,7 +130,9 @@ def _over(
     known = tables.labels(slots, as_of.end)
     newest = predictions[PARTITION] == slots[-1].key
     return {
-        str(role): _of_role(product, tables, predictions[predictions["role"] == role], known, slots)
+        str(role): _of_role(
+            product, tables, predictions[predictions["role"] == role], known, slots, as_of
+        )
         for role in predictions.loc[newest, "role"].unique()
     }
 
@@ -136,6 +143,7 @@ def _of_role(
     made: pd.DataFrame,
     known: pd.DataFrame,
     slots: Sequence[Partition],
+    as_of: Partition,
 ) -> Judged:
     """Return what one model said, from the partition on since which it predicted."""
     newest, on = slots[-1].key, [PARTITION, *product.spec.features.key]
@@ -145,17 +153,24 @@ def _of_role(
     rows = made[places >= 0].reset_index(drop=True)
     traits = _traits(product, tables, rows, slots)
     group = product.spec.features.group
-    is_newest = made[PARTITION] == newest
+    share = tables.sample(slots).share
+    if share < 1:
+        role = str(made["role"].iloc[0])
+        predicted, labelled = tables.coverage(slots[-1], role, version, as_of.end)
+    else:
+        predicted = int((made[PARTITION] == newest).sum())
+        labelled = int((rows[PARTITION] == newest).sum())
     return Judged(
         version=version,
         since=str(made[PARTITION].min()),
         until=slots[-1].end,
-        predictions=int(is_newest.sum()),
-        labelled=int((rows[PARTITION] == newest).sum()),
+        predictions=predicted,
+        labelled=labelled,
         rows=rows,
         labels=known[LABEL].iloc[places[places >= 0]].reset_index(drop=True),
         traits=traits[list(product.spec.features.sensitive)],
         groups=entities(traits[group], rows[on]) if group is not None else None,
+        share=share,
     )
 
 
@@ -168,7 +183,7 @@ def _traits(
     names = list(dict.fromkeys([*features.sensitive, *group]))
     if not names or rows.empty:
         return pd.DataFrame(index=rows.index, columns=names, dtype=object)
-    built = tables.features(slots)
+    built = tables.traits(slots)
     places = _places(rows, built, [PARTITION, *features.key])
     # a place of -1 becomes a row without values
     return (

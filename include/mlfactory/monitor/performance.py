@@ -18,6 +18,7 @@ from mlfactory.monitor.findings import (
     NO_DATA,
     NO_LABELS,
     PERFORMANCE,
+    SAMPLE,
     Finding,
 )
 from mlfactory.monitor.judged import Answered, Judged, judged, outcome_of
@@ -70,10 +71,11 @@ def performance_findings(
         state = INSUFFICIENT if champion.labelled else NO_LABELS
         return [replace(blank, state=state), coverage]
     outcome = outcome_of(product, champion, known[champion.version].classes)
-    figures = list(_figures(product.spec, blank, outcome, intervals=True))
+    figures = list(_figures(product.spec, blank, outcome, champion.share, intervals=True))
     watched = next(one for one in figures if one.metric == product.spec.performance_metric)
     found = [summary_of(product.spec, watched, outcome, naive, fall)]
     found += [naive] if naive is not None else []
+    found += _sampled(blank, champion)
     found += [coverage, *figures, *_slices(product.spec, blank, champion, outcome)]
     if challenger is not None and len(challenger.rows) >= MIN_LABELLED:
         outcome = outcome_of(product, challenger, known[challenger.version].classes)
@@ -83,7 +85,7 @@ def performance_findings(
             model_version=challenger.version,
             since=challenger.since,
         )
-        found += _figures(product.spec, shadow, outcome, intervals=False)
+        found += _figures(product.spec, shadow, outcome, challenger.share, intervals=False)
     return found
 
 
@@ -168,7 +170,7 @@ def against_held_out(
     shortest = answered.over(windows[0], as_of).get("champion")
     if shortest is None or not shortest.labelled:
         return None
-    made = answered.over(windows[-1], as_of)["champion"]
+    made = answered.over(windows[-1], as_of).get("champion", shortest)
     held_out, classes = known[made.version].held_out, known[made.version].classes
     if held_out is None:
         return None
@@ -179,9 +181,12 @@ def against_held_out(
 
 
 def _figures(
-    spec: ProductSpec, blank: Finding, outcome: Outcome, *, intervals: bool
+    spec: ProductSpec, blank: Finding, outcome: Outcome, share: float, *, intervals: bool
 ) -> Iterator[Finding]:
-    """Measure every metric; of a model that is not judged, only the watched has an interval."""
+    """Measure every metric; of a model that is not judged, only the watched has an interval.
+
+    What all errors cost is reckoned for all rows, of which `share` were looked at.
+    """
     for metric in metrics_for(outcome.kind, costs=outcome.costs is not None):
         if intervals or metric == spec.performance_metric:
             estimate = estimate_of(outcome, metric)
@@ -191,7 +196,15 @@ def _figures(
             blank, metric=metric, value=estimate.value, low=estimate.low, high=estimate.high
         )
         if metric == "cost":
-            yield replace(blank, metric="total_cost", value=estimate.value * outcome.rows)
+            yield replace(blank, metric="total_cost", value=estimate.value * outcome.rows / share)
+
+
+def _sampled(blank: Finding, champion: Judged) -> list[Finding]:
+    """Return on how many rows the figures are measured, where these are not all of the window."""
+    if champion.share >= 1:
+        return []
+    rows = len(champion.rows)
+    return [replace(blank, metric=SAMPLE, value=float(rows), bound=round(rows / champion.share))]
 
 
 def _slices(

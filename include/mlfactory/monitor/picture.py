@@ -38,6 +38,7 @@ class Picture:
             took to tell whether they drifted.
         answers: what the champion said: score, class and time, over a window likewise.
         rows: how many rows of `features` the partition itself has; likewise `predictions`.
+        sampled: whether `current` and `answers` are a sample of the rows.
         findings: about it, and about earlier partitions whose labels have arrived since.
     """
 
@@ -49,6 +50,7 @@ class Picture:
     findings: tuple[Finding, ...]
     rows: int = 0
     predictions: int = 0
+    sampled: bool = False
 
     @property
     def states(self) -> dict[str, str]:

@@ -18,6 +18,7 @@ from mlfactory.monitor.findings import (
     NO_REFERENCE,
     PERFORMANCE,
     PREDICTION_DRIFT,
+    SAMPLE,
     SEEN,
     Finding,
 )
@@ -216,6 +217,11 @@ def _times(one: Finding) -> float | None:
 
 def _predictions(page: Page, picture: Picture, reference: Reference) -> None:
     page.section("Predictions")
+    if picture.sampled:
+        page.paragraph(
+            f"Means and pictures are of {len(picture.answers):,} answers, chosen by a hash of the "
+            "event's key; drift is counted on all of them."
+        )
     spec = picture.product.spec
     name = {"binary": f"probability of {spec.label.column}", "regression": spec.label.column}.get(
         spec.label.kind, "probability of the chosen class"
@@ -301,6 +307,12 @@ def _known_of(picture: Picture, about: str) -> str:
     watched = (picture.product.spec.performance_metric, "")
     since = next((one.since for one in found if (one.metric, one.slice) == watched), None) or about
     text += "" if since == about else f" and of those since {since}"
+    looked_at = next((one for one in found if one.metric == SAMPLE), None)
+    if looked_at is not None:
+        text += (
+            f", on {looked_at.value:,.0f} of {looked_at.bound:,.0f} rows, chosen by a hash of "
+            "their key"
+        )
     total, other = _value(found, "total_cost"), _value(found, "total_cost", CHALLENGER)
     if total is None or business is None:
         return f"{text}:"

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import pandas as pd
 
-from mlfactory.lake.labels import overdue
 from mlfactory.lake.newest import newest_event
+from mlfactory.lake.overdue import overdue
 from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA, OK, Finding
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition

@@ -15,7 +15,7 @@ from mlfactory.lake.catalog import (
     PREDICTIONS,
     report_page,
 )
-from mlfactory.lake.manifests import Manifest, manifest, read_manifests
+from mlfactory.lake.manifests import Manifest, manifest, read_manifest, read_manifests
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
@@ -108,9 +108,10 @@ def _look(
 ) -> Picture:
     reference = reference_for(product, partition)
     drifts, current, answers = _drifts(product, tables, partition, reference)
-    rows = len(tables.features([partition]))
+    whole = tables.sample([partition]).whole
+    rows = len(tables.features([partition])) if whole else tables.rows([partition])
     found = [*drifts, *_performances(product, tables, partition, reference, measured)]
-    fresh = freshness(product, partition, current)
+    fresh = freshness(product, partition, current if whole else current.iloc[:0])
     found += [fresh] if fresh else []
     return Picture(
         product=product,
@@ -124,8 +125,20 @@ def _look(
             *labels_in_time(product, partition),
         ),
         rows=rows,
-        predictions=int((answers[PARTITION] == partition.key).sum()) if len(answers) else 0,
+        sampled=not whole,
+        predictions=_predicted(product, partition, answers, whole=whole),
     )
+
+
+def _predicted(
+    product: Product, partition: Partition, answers: pd.DataFrame, *, whole: bool
+) -> int:
+    """Return how many answers of its champion a partition has; of a sample its run tells."""
+    if answers.empty:
+        return 0
+    if not whole:
+        return int(read_manifest(product.name, "score", partition.key)["counts"]["rows"])
+    return int((answers[PARTITION] == partition.key).sum())
 
 
 def _drifts(

@@ -197,6 +197,12 @@ class Train(Strict):
     min_holdout: int = Field(
         100, ge=20, description="Labelled held-out rows below which nothing is judged"
     )
+    max_rows: int = Field(
+        2_000_000,
+        ge=1000,
+        description="Rows, fitted and held out together, above which a training has a sample of "
+        "them, chosen by a hash of their key, or of features.group",
+    )
     candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
     search: Search = Search()
     queue: str | None = Field(

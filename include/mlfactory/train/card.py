@@ -189,6 +189,11 @@ def _data(subject: Subject) -> Section:
             "The newest partitions were held out. Rows before them whose label was not known when "
             f"the hold-out began were left out; labels take {_delay(spec)}."
         )
+    if training.sampled:
+        how += (
+            f" The training has {training.sampled}; what is fitted on and what is held out are "
+            "cut from the rows by the same share, and figures are of them."
+        )
     rows = (
         ("fitted on", training.fit_rows, some_of(training.fit_partitions)),
         ("held out", training.holdout_rows, some_of(training.holdout_partitions)),

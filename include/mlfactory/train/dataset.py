@@ -11,6 +11,7 @@ import pandas as pd
 
 from mlfactory.lake.catalog import FEATURES, PARTITION
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL
+from mlfactory.lake.sampling import read_sample
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, InsufficientData
 from mlfactory.product.loader import Product
@@ -20,7 +21,7 @@ from mlfactory.product.spec import Features
 from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.trainings.blocks import days
 from mlfactory.trainings.heldout import row_columns
-from mlfactory.trainings.split import Plan, groups_of, labelled_rows, parts
+from mlfactory.trainings.split import Plan, groups_of, labelled_rows, parts, sample_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ def read_split(product: Product, cutoff: Partition, chosen: Plan) -> Split:
     """
     keys = sorted({*chosen.fit_partitions, *chosen.holdout_partitions})
     labels = labelled_rows(product, cutoff, keys, chosen)
-    frame = _features_of(product, keys, labels, chosen.features_version)
+    frame = _features_of(product, keys, labels, chosen)
     order = _in_time(product, frame)
     frame, labels = (one.iloc[order].reset_index(drop=True) for one in (frame, labels))
     made = [_rows(product, frame, labels, mask) for mask in parts(product, chosen, labels)]
@@ -129,12 +130,13 @@ def label_values(labels: pd.Series, kind: LabelKind) -> npt.NDArray[np.generic]:
 
 
 def _features_of(
-    product: Product, keys: list[str], labels: pd.DataFrame, version: int
+    product: Product, keys: list[str], labels: pd.DataFrame, chosen: Plan
 ) -> pd.DataFrame:
     """Return the user's columns of the labelled rows, in their order."""
     on = [PARTITION, *product.spec.features.key]
     columns = list(dict.fromkeys([*on, *row_columns(product.spec)]))
-    built = Lake(product.name).read(FEATURES, keys, columns=columns, version=version)
+    lake, sample = Lake(product.name), sample_of(product, keys, chosen)
+    built = read_sample(lake, FEATURES, keys, columns, chosen.features_version, sample)
     wanted = pd.MultiIndex.from_frame(labels[on])
     places = pd.MultiIndex.from_frame(built[on]).get_indexer(wanted)
     return built[row_columns(product.spec)].iloc[places].reset_index(drop=True)

@@ -95,6 +95,8 @@ def pin_training(
         code_revision=code_revision(),
         lock_hash=lock_hash(),
         left_out=tuple(chosen.left_out),
+        portion=chosen.share,
+        of_rows=chosen.of_rows,
     )
 
 

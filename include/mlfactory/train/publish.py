@@ -55,7 +55,9 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
 
 def lineage(training: Training) -> dict[str, Any]:
     """Return the tags that tell what a training was made from, as it was when it was pinned."""
+    sampled = {} if training.portion >= 1 else {"mlfactory.sample": training.sampled}
     return {
+        **sampled,
         "mlfactory.reason": training.reason,
         "mlfactory.features_version": training.features_version,
         "mlfactory.labels_version": training.labels_version,

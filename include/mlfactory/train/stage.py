@@ -337,6 +337,7 @@ def _read(product: Product, training: Training) -> Split:
         training.fit_partitions,
         training.holdout_partitions,
         left_out=dict.fromkeys(training.left_out, "left out when it was pinned"),
+        share=training.portion,
     )
     return read_split(product, product.calendar.parse(training.partition), chosen)
 
@@ -369,6 +370,8 @@ def _note(record: Manifest, training: Training) -> None:
         "holdout_rows": training.holdout_rows,
         "left_out": len(training.left_out),
     }
+    if training.portion < 1:
+        record.counts["of_rows"] = training.of_rows
 
 
 @contextmanager

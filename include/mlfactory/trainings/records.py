@@ -25,6 +25,8 @@ class Training:
         features_version: of the Delta table `features`; likewise `labels_version`.
         fit_rows: rows that are fitted on; likewise `holdout_rows`.
         left_out: partitions that were looked at and may not be learned from.
+        portion: of the rows of its partitions that it has, chosen by a hash of their key or entity.
+        of_rows: how many rows of features these partitions have.
         trials: of all candidates together.
         seconds: of the search of all candidates together.
         request: number of the ledger's entry that it carries out, 0 if a person asked for it.
@@ -51,11 +53,23 @@ class Training:
     lock_hash: str
     request: int = 0
     left_out: tuple[str, ...] = ()
+    portion: float = 1.0
+    of_rows: int = 0
 
     @property
     def seen_through(self) -> str:
         """Return the newest partition that fitting, selection or the gates look at."""
         return self.holdout_partitions[-1]
+
+    @property
+    def sampled(self) -> str:
+        """Return in words of how many rows it has a sample; nothing where it has all of them."""
+        if self.portion >= 1:
+            return ""
+        return (
+            f"{self.fit_rows + self.holdout_rows:,} labelled rows, a share of {self.portion:.3g} "
+            f"of {self.of_rows:,}, chosen by a hash of what names them"
+        )
 
     def share(self, candidate: str) -> tuple[int, float]:
         """Return the trials (at least 1) and seconds that one candidate may spend.

@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
+from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, RUN
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
+from mlfactory.lake.sampling import Sample, event_key, read_sample, share_of
 from mlfactory.lake.tables import Lake
 from mlfactory.product.gates import BeatsGate, SliceGate
 from mlfactory.product.loader import Product
@@ -58,6 +59,9 @@ class Plan:
     Attributes:
         labelled: rows whose label was known at the cut-off, by partition looked at.
         left_out: partitions looked at whose rows and labels may not be learned from, and why.
+        share: of the rows, chosen by a hash of their key or entity, that `fit` and `holdout` have;
+            1 is all. `labelled` is reckoned for all rows.
+        of_rows: how many rows of features the partitions have that the training is chosen from.
         problem: why it cannot be carried out; nothing if it can.
     """
 
@@ -69,6 +73,8 @@ class Plan:
     holdout: Part = Part()
     labelled: Mapping[str, int] = field(default_factory=dict)
     left_out: Mapping[str, str] = field(default_factory=dict)
+    share: float = 1.0
+    of_rows: int = 0
     problem: str = ""
     remedy: str = ""
 
@@ -89,13 +95,15 @@ def plan(product: Product, cutoff: Partition) -> Plan:
         return Plan(0, 0, problem="nothing was prepared yet", remedy="run stage prepare first")
     empty = Plan(versions[FEATURES], versions[LABELS])
     empty, rows = _labelled(product, cutoff, empty)
-    counts = {str(key): int(count) for key, count in rows[PARTITION].value_counts().items()}
-    found = replace(empty, labelled=counts)
+    counts = rows[PARTITION].value_counts()
+    labelled = {str(key): round(count / empty.share) for key, count in counts.items()}
+    found = replace(empty, labelled=labelled)
     if product.calendar.is_snapshot:
         found = replace(found, fit_partitions=(cutoff.key,), holdout_partitions=(cutoff.key,))
     else:
         fit, holdout = _choose(product, cutoff, rows)
         found = replace(found, fit_partitions=fit, holdout_partitions=holdout)
+        found, rows = _as_many_as_may_be(product, cutoff, found, rows)
     fitted, held_out = parts(product, found, rows)
     found = replace(
         found,
@@ -116,20 +124,25 @@ def labelled_rows(
 ) -> pd.DataFrame:
     """Return the labels known at the end of `cutoff` of events that have features.
 
-    What the plan leaves out is not there.
+    What the plan leaves out is not there, and of the rest its share.
 
     Columns are those of `known_labels`, and one of ours for `groups_of`.
     """
     keys = [key for key in keys if key not in versions.left_out]
+    features, lake = product.spec.features, Lake(product.name)
+    sample = sample_of(product, keys, versions)
     known = known_labels(
-        product, keys, cutoff.end, versions.labels_version, left_out=versions.left_out
+        product,
+        keys,
+        cutoff.end,
+        versions.labels_version,
+        left_out=versions.left_out,
+        sample=sample,
     )
-    features = product.spec.features
     on = [PARTITION, *features.key]
     group = [features.group] if features.group and features.group not in features.key else []
-    built = Lake(product.name).read(
-        FEATURES, keys, columns=[*on, *group], version=versions.features_version
-    )
+    version = versions.features_version
+    built = read_sample(lake, FEATURES, keys, [*on, *group], version, sample)
     places = pd.MultiIndex.from_frame(built[on]).get_indexer(pd.MultiIndex.from_frame(known[on]))
     rows = known[places >= 0].reset_index(drop=True)
     if group:
@@ -137,6 +150,20 @@ def labelled_rows(
     elif features.group:
         rows[_GROUP] = rows[features.group]
     return rows
+
+
+def sample_of(product: Product, keys: Sequence[str], chosen: Plan) -> Sample:
+    """Return which events of some partitions a plan looks at."""
+    features = product.spec.features
+    key = event_key(features.key, features.event_time)
+    sample = Sample(chosen.share, key, features.group)
+    if sample.whole or features.group is None or features.group in key:
+        return sample
+    # the table `labels` does not have the group: it follows the features
+    named = Lake(product.name).batches(
+        FEATURES, keys, columns=[*key, features.group], version=chosen.features_version
+    )
+    return replace(sample, members=sample.keys_of(named))
 
 
 def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mask]:
@@ -214,6 +241,26 @@ def _usable(
     looked_at = [key for key in landings_of(product, keys) if key <= cutoff.key]
     at = {FEATURES: versions.features_version, LABELS: versions.labels_version}
     found = replace(versions, left_out=not_usable(product, looked_at, at))
+    found = _shared(product, found, keys)
+    return found, labelled_rows(product, cutoff, keys, found)
+
+
+def _shared(product: Product, found: Plan, keys: Sequence[str]) -> Plan:
+    """Return a plan with the share of the rows of some partitions that a training may have."""
+    keys = [key for key in keys if key not in found.left_out]
+    marks = Lake(product.name).marks(FEATURES, RUN, keys, version=found.features_version)
+    rows = sum(sum(of_run.values()) for of_run in marks.values())
+    return replace(found, of_rows=rows, share=share_of(rows, product.spec.train.max_rows))
+
+
+def _as_many_as_may_be(
+    product: Product, cutoff: Partition, found: Plan, rows: pd.DataFrame
+) -> tuple[Plan, pd.DataFrame]:
+    """Return a plan with the rows that its own partitions may have, where more were looked at."""
+    if found.share >= 1:
+        return found, rows
+    keys = sorted({*found.fit_partitions, *found.holdout_partitions})
+    found = _shared(product, found, keys)
     return found, labelled_rows(product, cutoff, keys, found)
 
 

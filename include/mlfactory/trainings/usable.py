@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 
-import pandas as pd
-
-from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, RUN
+from mlfactory.lake.catalog import FEATURES, LABELS, RUN
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.staleness import CODE, stale_among
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import faults
+from mlfactory.lake.vouched import faults_of
 from mlfactory.product.loader import Product
 
 _log = logging.getLogger(__name__)
@@ -43,11 +41,10 @@ def not_usable(
     landed = read_manifests(product.name, "ingest", read)
     runs = stale_among([*landed.values(), *judged.values(), *prepared.values()], product)
     stale = {run.key: run.because for run in runs if run.stage == "prepare"}
-    wrong = {
-        key: fault
-        for table in (LABELS, FEATURES)
-        for key, fault in faults(table, prepared, _runs(product, table, keys, versions)).items()
-    }
+    lake, wrong = Lake(product.name), dict[str, str]()
+    for table in (LABELS, FEATURES):
+        marks = lake.marks(table, RUN, keys, version=versions[table])
+        wrong |= faults_of(table, prepared, marks)
     found = {}
     for key in sorted({*stale, *wrong}):
         if judged.get(key, {}).get("facts", {}).get("verdict") == "stop":
@@ -63,10 +60,3 @@ def _why_stale(because: tuple[str, ...]) -> str:
     if because != (CODE,):
         return "what it was made from was replaced since"
     return f"it was built with {CODE} than there is now"
-
-
-def _runs(
-    product: Product, table: str, keys: Sequence[str], versions: Mapping[str, int]
-) -> pd.DataFrame:
-    lake = Lake(product.name)
-    return lake.read(table, keys, columns=[PARTITION, RUN], version=versions[table])

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from mlfactory.cli.main import app
 from mlfactory.cycle.labels import read_due_again
 from mlfactory.lake import manifests
-from mlfactory.lake.labels import known_labels, overdue
+from mlfactory.lake.labels import known_labels
+from mlfactory.lake.overdue import overdue
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.reconcile import reconcile

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from tests.left_rows import leave_rows
 
-from mlfactory.lake.labels import Overdue, event_partitions, known_labels, overdue
+from mlfactory.lake.labels import event_partitions, known_labels
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.overdue import Overdue, overdue
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar, Every
 

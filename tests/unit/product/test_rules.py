@@ -30,6 +30,11 @@ def gates(*found: dict[str, Any]) -> dict[str, Any]:
         ({"sources": {"../../evil": GAUGE}}, "sources.../../evil", "should match pattern"),
         ({"sources": {"a b": GAUGE}}, "sources.a b", "should match pattern"),
         (
+            {"train": {"max_rows": 5000, "min_rows": 4990}},
+            "train.max_rows",
+            "expected at least 5090",
+        ),
+        (
             {"sources": {"gauge": GAUGE, "Gauge": GAUGE}},
             "sources.Gauge",
             "'Gauge' and 'gauge' differ in case only",

@@ -12,6 +12,12 @@ def training_mistakes(spec: ProductSpec) -> Iterator[Found]:
     """Yield what no training could be made with."""
     yield from _candidates(spec)
     yield from _holdout(spec)
+    least, most = spec.train.min_rows + spec.train.min_holdout, spec.train.max_rows
+    if least > most:
+        yield (
+            ("train", "max_rows"),
+            f"expected at least {least}, as train.min_rows and train.min_holdout ask for so many",
+        )
 
 
 def _candidates(spec: ProductSpec) -> Iterator[Found]:
