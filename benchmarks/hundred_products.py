@@ -4,35 +4,31 @@ All runs of data are asked for at once, which no schedule does: it is the worst 
 ready to queued a task waits for the scheduler; from queued to running for the executor, which has
 more tasks than places here: that wait is mostly the machine's.
 
-The products are made by this script. By default they run on an embedded stack of its own. With
-`--airflow URL` they run on that server, which must read its products in `--folder` (a folder that
-server and workers share, and nothing else lies in); login and database are those of the settings
-(MLFACTORY_AIRFLOW_USER, MLFACTORY_AIRFLOW_PASSWORD, MLFACTORY_AIRFLOW_DATABASE).
+The products are made by this script. They run on an embedded stack of its own, or with `--compose`
+on the services of docker-compose.yaml, with PostgreSQL, Celery and two workers.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import psutil
-from support import fresh_environment, members, mlfactory, show
+from stacks import Factory, composed, embedded
+from support import show
 
 KEYS = ("2026-01-01", "2026-01-02", "2026-01-03")
 PARTS = ("data", "score", "monitor", "train")
 ROWS_A_DAY = 60
+WORKERS = 2
 POLL_SECONDS = 3.0
 ATTEMPTS = 6
 
@@ -56,24 +52,18 @@ train:
 
 @dataclass
 class Airflow:
-    """An Airflow that is up.
+    """The API of a factory's Airflow.
 
-    Args:
-        url: where it answers.
-        processes: of the stack, where it is one of this machine.
-        database: the file of it, where it is one.
+    Attributes:
         refused: how often it was too busy to answer.
     """
 
-    url: str
-    login: Mapping[str, str]
-    processes: list[int] = field(default_factory=list)
-    database: Path | None = None
+    factory: Factory
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self.client = httpx.Client(base_url=self.url, timeout=120)
-        answer = self.client.post("/auth/token", json=dict(self.login)).raise_for_status()
+        self.client = httpx.Client(base_url=self.factory.url, timeout=120)
+        answer = self.client.post("/auth/token", json=self.factory.login).raise_for_status()
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
     def ask(self, method: str, path: str, **given: Any) -> Any:
@@ -99,18 +89,6 @@ class Airflow:
             if not page[name] or offset >= page["total_entries"]:
                 return
 
-    def megabytes(self) -> float:
-        """Return the proportional set size of the stack, as far as it is on this machine."""
-        total = 0
-        for pid in self.processes:
-            for process in members(pid):
-                try:
-                    total += process.memory_full_info().pss
-                except psutil.Error:
-                    # a task that has just ended
-                    continue
-        return total / 2**20
-
 
 def make_products(folder: Path, count: int) -> list[str]:
     """Write so many products of a few rows a day; return their names."""
@@ -132,45 +110,6 @@ def make_products(folder: Path, count: int) -> list[str]:
         )
         (own / "product.yaml").write_text(SPEC.format(name=name), encoding="utf-8")
     return names
-
-
-@contextmanager
-def embedded(count: int) -> Iterator[tuple[Airflow, list[str], dict[str, str]]]:
-    """Give an embedded stack that has the products; it is stopped afterwards."""
-    with tempfile.TemporaryDirectory(prefix="mlfactory-bench-") as name:
-        home, products = Path(name) / "var", Path(name) / "products"
-        names = make_products(products, count)
-        environment = {
-            **fresh_environment(home),
-            "MLFACTORY_PRODUCTS": str(products),
-            "MLFACTORY_AIRFLOW_PASSWORD": "hundred-products",
-        }
-        try:
-            mlfactory(["up"], environment)
-            told = json.loads((home / "stack.json").read_text(encoding="utf-8"))
-            yield (
-                Airflow(
-                    told["addresses"]["airflow"],
-                    {"username": "admin", "password": "hundred-products"},
-                    [leader["pid"] for leader in told["leaders"].values()],
-                    home / "airflow" / "airflow.db",
-                ),
-                names,
-                environment,
-            )
-        finally:
-            mlfactory(["down"], environment)
-
-
-@contextmanager
-def server(url: str, folder: Path, count: int) -> Iterator[tuple[Airflow, list[str], None]]:
-    """Give a server that is up, with the products in the folder that it reads."""
-    user, password = (os.environ[f"MLFACTORY_AIRFLOW_{name}"] for name in ("USER", "PASSWORD"))
-    yield (
-        Airflow(url.rstrip("/"), {"username": user, "password": password}),
-        make_products(folder, count),
-        None,
-    )
 
 
 def switch_on(airflow: Airflow, names: list[str]) -> float:
@@ -201,7 +140,7 @@ def run_all(airflow: Airflow, names: list[str], longest: float) -> tuple[float, 
             airflow.ask("POST", f"/dags/{name}.data/dagRuns", json=body)
     megabytes = 0.0
     while True:
-        megabytes = max(megabytes, airflow.megabytes())
+        megabytes = max(megabytes, airflow.factory.megabytes())
         # each key has its data, score and monitor, and each product one training at least
         runs = airflow.ask(
             "GET", "/dags/~/dagRuns", params={"dag_id_prefix_pattern": "bench", "limit": 1}
@@ -243,40 +182,31 @@ def waits(airflow: Airflow, names: list[str]) -> tuple[dict[str, list[float]], l
     return found, failed
 
 
-def database_megabytes(airflow: Airflow) -> float | str:
-    """Return the size of Airflow's database, or a dash where it is not known."""
-    if airflow.database is not None:
-        files = airflow.database.parent.glob(f"{airflow.database.name}*")
-        return sum(file.stat().st_size for file in files) / 2**20
-    address = os.environ.get("MLFACTORY_AIRFLOW_DATABASE", "")
-    if not address.startswith("postgresql"):
-        return "-"
-    from sqlalchemy import create_engine, text
-
-    with create_engine(address).connect() as connection:
-        size = connection.execute(text("SELECT pg_database_size(current_database())")).scalar_one()
-    return float(size) / 2**20
-
-
 def main() -> None:
     """Measure and print; ends non-zero where a task failed, or all was not at rest in time."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--products", type=int, default=100)
-    parser.add_argument("--airflow", help="a server that is up; an embedded stack by default")
-    parser.add_argument("--folder", type=Path, help="where that server reads its products")
+    parser.add_argument("--compose", action="store_true", help="on the services of a server")
     parser.add_argument("--seconds", type=float, default=3 * 3600, help="to wait at most")
     given = parser.parse_args()
-    if given.airflow and not given.folder:
-        parser.error("--airflow needs --folder")
-    count = given.products
-    where = server(given.airflow, given.folder, count) if given.airflow else embedded(count)
-    with where as (airflow, names, environment):
-        parsed = switch_on(airflow, names)
-        before = database_megabytes(airflow)
-        seconds, megabytes, left = run_all(airflow, names, given.seconds)
-        found, failed = waits(airflow, names)
-        after = database_megabytes(airflow)
-        status = mlfactory(["status", names[0]], environment) if environment else "-"
+    with tempfile.TemporaryDirectory(prefix="mlfactory-bench-") as folder:
+        # workers in containers have another user
+        Path(folder).chmod(0o755)
+        names = make_products(Path(folder), given.products)
+        where = composed(Path(folder), WORKERS) if given.compose else embedded(Path(folder))
+        with where as factory:
+            measure(Airflow(factory), names, given.seconds)
+
+
+def measure(airflow: Airflow, names: list[str], longest: float) -> None:
+    """Let the products live and print what was seen; see `main`."""
+    factory = airflow.factory
+    parsed = switch_on(airflow, names)
+    before = factory.database_megabytes()
+    seconds, megabytes, left = run_all(airflow, names, longest)
+    found, failed = waits(airflow, names)
+    after = factory.database_megabytes()
+    status = factory.command(["status", names[0]])
     tasks = len(found["running"])
     rows: list[tuple[str, object]] = [
         ("until all DAGs are known, s", parsed),
@@ -288,13 +218,13 @@ def main() -> None:
         ("from ready to queued, worst s", max(found["place"])),
         ("from queued to running (a place is waited for), median s", _share(found["running"], 0.5)),
         ("from queued to running, worst s", max(found["running"])),
-        ("most memory (PSS of the stack), MiB", megabytes or "-"),
-        ("Airflow's database before / after, MiB", f"{_size(before)} / {_size(after)}"),
+        ("most memory, all parts together, MiB", megabytes),
+        ("Airflow's database before / after, MiB", f"{before:.1f} / {after:.1f}"),
         ("mlfactory status of one product, s", status),
         ("tasks that failed", len(failed)),
         ("requests that Airflow was too busy for, and were sent again", airflow.refused),
     ]
-    show(f"{count} products, {len(KEYS)} partitions each", ("", ""), rows)
+    show(f"{len(names)} products, {len(KEYS)} partitions each", ("", ""), rows)
     if failed:
         print("\n".join(failed[:20]), file=sys.stderr)
     sys.exit(bool(failed or left))
@@ -302,10 +232,6 @@ def main() -> None:
 
 def _share(values: list[float], share: float) -> float:
     return sorted(values)[int(share * (len(values) - 1))]
-
-
-def _size(megabytes: float | str) -> str:
-    return megabytes if isinstance(megabytes, str) else f"{megabytes:.1f}"
 
 
 if __name__ == "__main__":
