@@ -25,9 +25,9 @@ import httpx
 from stacks import Factory, composed, embedded
 from support import show
 
-KEYS = ("2026-01-01", "2026-01-02", "2026-01-03")
+KEYS = ("2026-01-01", "2026-02-01", "2026-03-01")
 PARTS = ("data", "score", "monitor", "train")
-ROWS_A_DAY = 60
+ROWS_A_MONTH = 280
 WORKERS = 2
 POLL_SECONDS = 3.0
 ATTEMPTS = 6
@@ -35,7 +35,7 @@ ATTEMPTS = 6
 SPEC = """\
 apiVersion: mlfactory/v1
 name: {name}
-partition: {{every: day, start: 2026-01-01, end: 2026-01-04}}
+partition: {{every: month, start: 2026-01-01, end: 2026-04-01}}
 sources:
   rows: {{kind: csv, path: rows.csv, event_time: at}}
 features: {{key: [id], event_time: at, numeric: [x, z]}}
@@ -43,8 +43,6 @@ label: {{column: y, kind: binary}}
 train:
   window: 2 partitions
   holdout: 1 partition
-  min_rows: 20
-  min_holdout: 20
   candidates: [logistic_regression]
   search: {{trials: 1, seconds: 5}}
 """
@@ -91,7 +89,7 @@ class Airflow:
 
 
 def make_products(folder: Path, count: int) -> list[str]:
-    """Write so many products of a few rows a day; return their names."""
+    """Write so many products of ten rows a day; return their names."""
     names = [f"bench_{number:03}" for number in range(count)]
     for name in names:
         draw = random.Random(name)  # noqa: S311 rows, no secrets
@@ -99,10 +97,10 @@ def make_products(folder: Path, count: int) -> list[str]:
         own.mkdir(parents=True, exist_ok=True)
         lines = ["id,at,x,z,y"]
         for key in KEYS:
-            for row in range(ROWS_A_DAY):
+            for row in range(ROWS_A_MONTH):
                 x, z = draw.gauss(0, 1), draw.gauss(0, 1)
                 y = int(x + draw.gauss(0, 1) > 0)
-                at = f"{key}T{row % 24:02}:{row % 60:02}:00"
+                at = f"{key[:7]}-{1 + row // 10:02}T{row % 24:02}:{row % 60:02}:00"
                 lines.append(f"{key}-{row},{at},{x:.4f},{z:.4f},{y}")
         (own / "rows.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (own / "features.py").write_text(
