@@ -25,6 +25,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from mlfactory.environment_file import is_readable, mistakes
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
@@ -65,7 +67,12 @@ def _file_of(
     settings_cls: type[BaseSettings], folder: str | Path, name: str
 ) -> DotEnvSettingsSource:
     # a name that leads out of the folder is refused as unknown, and read nowhere
-    return DotEnvSettingsSource(settings_cls, env_file=Path(folder, f"{Path(name).name}.env"))
+    file = Path(folder, f"{Path(name).name}.env")
+    return DotEnvSettingsSource(settings_cls, env_file=file if is_readable(file) else None)
+
+
+def _is_secret(name: str) -> bool:
+    return "SecretStr" in str(Settings.model_fields[name].annotation)
 
 
 class Settings(BaseSettings):
@@ -107,7 +114,10 @@ class Settings(BaseSettings):
         "below a lake on S3",
     )
     versions_kept_days: int = Field(
-        365, ge=7, description="How long a version of a table can be read after it was replaced"
+        365,
+        ge=7,
+        le=36500,
+        description="How long a version of a table can be read after it was replaced",
     )
     mlflow_uri: Annotated[str, AfterValidator(_plain_scheme)] | None = Field(
         None,
@@ -191,6 +201,11 @@ class Settings(BaseSettings):
         if name is not None and name not in known:
             told = f"there are {', '.join(known)}" if known else "there is none"
             raise ValueError(f"there is no such environment in {folder} ({told})")
+        if name is not None:
+            fields = Settings.model_fields
+            wrong = mistakes(folder / f"{name}.env", fields, [*filter(_is_secret, fields)])
+            if told := "; ".join(wrong):
+                raise ValueError(told)
         return name
 
     @classmethod

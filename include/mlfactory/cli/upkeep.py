@@ -48,6 +48,10 @@ def _told(name: str, lines: Iterable[str], console: Console) -> bool:
     except FactoryError as error:
         say(console, f"{name}: {error}", "bold red")
         return False
+    except Exception as error:
+        # a file of ours that somebody edited must not keep the upkeep from the others
+        say(console, f"{name}: {type(error).__name__}: {error}", "bold red")
+        return False
     if is_quiet:
         say(console, f"{name}: nothing is old", "green")
     return True

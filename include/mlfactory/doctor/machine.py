@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import platform
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -12,17 +14,32 @@ from mlfactory.settings import REPOSITORY, Settings
 
 _SHOWN = 3
 
+_NOT_OF_SETTINGS = {
+    "mlfactory_secrets",
+    "mlfactory_stack",
+    # of docker-compose.yaml and the Makefile
+    "mlfactory_image",
+    "mlfactory_slots",
+    "mlfactory_revision",
+    "mlfactory_build_network",
+}
+"""Variables that are ours, and no fields of the settings."""
+
 
 def environment(settings: Settings) -> Finding:
-    """Tell which environment this is, and what its file says that is no setting."""
-    if settings.env is None:
-        return Finding("environment", "absent", "none named; MLFACTORY_ENV names one")
-    file = settings.environments / f"{settings.env}.env"
-    unknown = [name for name in _variables(file) if not _is_setting(name)]
+    """Tell which environment this is, and what this process is told that is no setting."""
+    told = "none named; MLFACTORY_ENV names one"
+    if settings.env is not None:
+        told = f"{settings.env}, from {settings.environments / f'{settings.env}.env'}"
+    unknown = [name for name in os.environ if not _is_known(name, settings)]
     if unknown:
-        told = f"{file} sets {', '.join(unknown)}, which is no setting"
-        return Finding("environment", "wrong", told, "correct the name; see docs/operations.md")
-    return Finding("environment", "ok", f"{settings.env}, from {file}")
+        return Finding(
+            "environment",
+            "wrong",
+            f"{told}; {', '.join(sorted(unknown))} is set, which is no setting",
+            "correct the name, or unset it; see docs/operations.md",
+        )
+    return Finding("environment", "ok" if settings.env else "absent", told)
 
 
 def versions(lock: Path = REPOSITORY / "requirements.txt") -> Finding:
@@ -80,15 +97,16 @@ def _differing(name: str, wanted: str) -> list[str]:
     return [] if installed == wanted else [f"{name} {installed} instead of {wanted}"]
 
 
-def _variables(file: Path) -> list[str]:
-    from dotenv import dotenv_values
-
-    return list(dotenv_values(file, interpolate=False))
-
-
-def _is_setting(variable: str) -> bool:
-    # variables of others, such as AWS's, mean nothing in this file, but are not mistaken for ours
+def _is_known(variable: str, settings: Settings) -> bool:
     name = variable.lower()
-    return not name.startswith("mlfactory_") or (
-        name.removeprefix("mlfactory_") in Settings.model_fields
+    if not name.startswith("mlfactory_") or name in _NOT_OF_SETTINGS:
+        return True
+    field = name.removeprefix("mlfactory_")
+    others = (re.sub(r"[^a-z0-9]", "_", path.stem.lower()) for path in _files(settings))
+    return field in Settings.model_fields or any(
+        field.removeprefix(f"{other}_") in Settings.model_fields for other in others
     )
+
+
+def _files(settings: Settings) -> list[Path]:
+    return sorted(settings.environments.glob("*.env"))

@@ -20,6 +20,10 @@ _GIB = 2**30
 
 def place(what: str, address: str, setting: str) -> Finding:
     """Tell whether files can be listed, created only if absent, read and removed at an address."""
+    if "://" not in address and not Path(address).exists():
+        # it is not made here: of a disk that is not mounted the folder would do as well
+        remedy = "the first write makes it; if there should be one, see whether its disk is there"
+        return Finding(what, "absent", f"{address} is not there", f"{remedy}; {setting} names it")
     store = store_at(address)
     name = f"_doctor-{secrets.token_hex(8)}"
     try:

@@ -70,12 +70,19 @@ def keep_database(now: datetime, *, dry_run: bool) -> Iterator[str]:
             f"airflow db clean has not ended after {_SECONDS} s", remedy="it goes on the next time"
         ) from error
     if done.returncode:
-        told = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        told = told_at_last(done.stderr or done.stdout)
         raise ServiceError(
-            f"airflow db clean failed after {time.monotonic() - began:.0f} s: {''.join(told)}",
+            f"airflow db clean failed after {time.monotonic() - began:.0f} s: {told}",
             remedy="see whether Airflow's database answers and is that of this revision",
         )
     yield f"Airflow's database: cleaned of what is older than {days} days"
+
+
+def told_at_last(output: str) -> str:
+    """Return the last line of a program's output that tells something, empty if none does."""
+    lines = (line.strip() for line in reversed(output.splitlines()))
+    # after the error SQLAlchemy names a page about it
+    return next((line for line in lines if line and not line.startswith("(Background on")), "")
 
 
 def airflow_database() -> str | None:

@@ -14,6 +14,9 @@ from tests.integration.shops import Shop
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
+from mlfactory.lake.at_work import at_work
+from mlfactory.lake.catalog import ON_DEMAND, UPKEEP_SEEN
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.promote import stage as promote
 from mlfactory.registry import runs
@@ -22,6 +25,7 @@ from mlfactory.settings import settings
 from mlfactory.trainings import files
 from mlfactory.upkeep import keep_product
 from mlfactory.upkeep.airflow import keep_database
+from mlfactory.upkeep.runs import keep_runs
 from mlfactory.upkeep.tables import pinned_versions
 
 LATER = timedelta(days=800)
@@ -69,6 +73,28 @@ def test_runs_of_trainings_that_are_over_are_closed_and_those_of_open_ones_run_o
     list(keep_product("shop", dry_run=False))
     assert [status_of(run) for run in (gone, child, made["left"])] == ["KILLED"] * 3
     assert status_of(made["open"]) == "RUNNING"
+
+
+def test_no_run_is_closed_that_a_stage_has_begun_meanwhile(shop: Shop) -> None:
+    run_id = runs.training_run(shop.product, "2024-01-04", "2024-01-04.begun")
+    with at_work("shop", "train of 2024-01-04"):
+        assert list(keep_runs("shop", datetime.now(UTC), ours=0, dry_run=False)) == []
+        assert status_of(run_id) == "RUNNING"
+    assert list(keep_runs("shop", datetime.now(UTC), ours=0, dry_run=False)) != []
+    assert status_of(run_id) == "KILLED"
+
+
+def test_one_product_that_cannot_be_looked_after_hides_no_other(shop: Shop) -> None:
+    runs.training_run(shop.product, "2024-01-04", "2024-01-04.gone")
+    broken = shop.product.folder.parent / "a_broken_one"
+    broken.mkdir()
+    (broken / "product.yaml").write_text("name: a_broken_one\n")
+    write_json(product_store("a_broken_one"), UPKEEP_SEEN, {f"{ON_DEMAND}/a.csv": "yesterday"})
+    product_store("a_broken_one").write(f"{ON_DEMAND}/a.csv", b"1")
+    done = CliRunner().invoke(app, ["upkeep"])
+    assert "a_broken_one: ValueError: Invalid isoformat string: 'yesterday'" in done.output
+    assert "shop: MLflow: 1 runs closed" in done.output
+    assert done.exit_code == 1 and "Traceback" not in done.output
 
 
 def test_a_training_that_came_to_its_model_has_finished(shop: Shop) -> None:

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 from mlfactory.cli.main import app
 from mlfactory.doctor import machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side
+from mlfactory.lake.store import FolderStore
 from mlfactory.settings import settings
 
 Serve = Callable[[dict[str, Any]], str]
@@ -93,14 +94,33 @@ def test_a_check_that_hangs_holds_up_no_other_and_is_told() -> None:
 
 
 def test_a_lake_in_a_folder_can_be_used_and_nothing_is_left_in_it(tmp_path: Path) -> None:
-    found = places.place("lake", str(tmp_path / "lake"), "MLFACTORY_LAKE")
+    found = places.place("lake", str(tmp_path), "MLFACTORY_LAKE")
     assert found.state == "ok"
-    assert list((tmp_path / "lake").iterdir()) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lake_that_is_not_there_is_told_and_not_made(tmp_path: Path) -> None:
+    found = places.place("lake", str(tmp_path / "mnt" / "lake"), "MLFACTORY_LAKE")
+    assert found.state == "absent" and "is not there" in found.told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_creates_over_what_is_there_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def over(self: FolderStore, name: str, content: bytes) -> bool:
+        self.write(name, content)
+        return True
+
+    monkeypatch.setattr(FolderStore, "create", over)
+    found = places.place("lake", str(tmp_path), "MLFACTORY_LAKE")
+    assert found.state == "wrong"
+    assert "replaces a file that was to be created only if absent" in found.told
 
 
 def test_a_lake_that_cannot_be_written_is_named_with_its_setting(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    found = places.place("lake", str(tmp_path / "file" / "lake"), "MLFACTORY_LAKE")
+    found = places.place("lake", str(tmp_path / "file"), "MLFACTORY_LAKE")
     assert found.state == "wrong"
     assert "Not a directory" in found.told and "MLFACTORY_LAKE" in found.remedy
 
@@ -173,16 +193,17 @@ def test_packages_that_are_not_those_of_the_lock_are_named(tmp_path: Path) -> No
     assert "no-such-package 1.0 is not installed" in found.told and "elsewhere" not in found.told
 
 
-def test_a_variable_of_an_environments_file_that_is_no_setting_is_told(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_variable_that_is_no_setting_is_told(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.mkdir()
-    (home / "own.env").write_text("MLFACTORY_LAKEE=/lake\nAWS_REGION=eu-central-1\n")
+    (home / "own.env").write_text("MLFACTORY_VERSIONS_KEPT_DAYS=30\n")
     monkeypatch.setenv("MLFACTORY_ENVIRONMENTS", str(home))
     monkeypatch.setenv("MLFACTORY_ENV", "own")
+    monkeypatch.setenv("MLFACTORY_OWN_LAKE", "/of/that/environment")
     settings.cache_clear()
+    assert machine.environment(settings()).state == "ok"
+    monkeypatch.setenv("MLFACTORY_LAEK", "/lake")
     found = machine.environment(settings())
-    assert found.state == "wrong" and "sets MLFACTORY_LAKEE, which" in found.told
+    assert found.state == "wrong" and "MLFACTORY_LAEK is set, which" in found.told
 
 
 @pytest.mark.usefixtures("home")
@@ -203,8 +224,7 @@ def test_the_command_shows_every_line_no_secret_and_no_traceback_and_exits_with_
     lines = {line.split("  ")[0]: line for line in done.output.splitlines()}
     for what in ("MLflow", "Airflow", "airflow database", "products"):
         assert " WRONG " in lines[what], done.output
-    for what in ("lake", "free space"):
-        assert " ok " in lines[what], done.output
+    assert " - " in lines["lake"] and " ok " in lines["free space"], done.output
     assert "sesame" not in done.output and "Traceback" not in done.output
 
 

@@ -10,6 +10,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from mlfactory.lake import old_versions
 from mlfactory.lake.delta import forget_table
+from mlfactory.lake.store import FolderStore
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import IntegrityError
 
@@ -83,10 +84,23 @@ def test_the_log_goes_up_to_what_is_pinned_and_no_further(lake: Lake) -> None:
         lake.read("features", version=2)
 
 
-def test_a_log_that_is_cut_off_in_removal_still_tells_all_that_is_kept(lake: Lake) -> None:
+def test_a_log_that_is_cut_off_in_removal_still_tells_all_that_is_kept(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = written_again(lake, 25)
     gone = old_versions.unneeded_log(address, {22}, int(LATER_MS))
-    old_versions.remove_log(address, sorted(gone)[: len(gone) // 2])
+    delete, left = FolderStore.delete, len(gone) // 2
+
+    def cut_off(self: FolderStore, name: str) -> None:
+        nonlocal left
+        if not left:
+            raise KeyboardInterrupt
+        left -= 1
+        delete(self, name)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(FolderStore, "delete", cut_off)
+        old_versions.remove_log(address, gone[::-1])
     forget_table(address)
     assert list(lake.read("features", version=22)["value"]) == [21, 22]
     assert old_versions.unneeded_log(address, {22}, int(LATER_MS)) == sorted(gone)[len(gone) // 2 :]

@@ -18,6 +18,7 @@ from mlfactory.pipeline.reconciling import RECONCILE
 from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.upkeeping import UPKEEP
 from mlfactory.product.loader import load_folder, load_product, load_products, product_folders
+from mlfactory.product.partitions import as_utc
 from mlfactory.settings import REPOSITORY
 
 FOLDERS = product_folders(REPOSITORY / "include" / "products")
@@ -116,6 +117,13 @@ def test_a_run_may_wait_for_a_late_source() -> None:
     data = next(dag for dag in DAGS if dag.dag_id == "flight_delay.data")
     sources = load_product("flight_delay").spec.sources.values()
     assert data.dagrun_timeout > max(source.arrives_within for source in sources)
+
+
+def test_the_run_of_the_last_partition_begins_before_the_dag_ends() -> None:
+    spec = load_product("flight_delay").spec
+    data = next(dag for dag in DAGS if dag.dag_id == "flight_delay.data")
+    assert spec.partition.end is not None and spec.runs_after > timedelta()
+    assert data.end_date == as_utc(spec.partition.end) + spec.runs_after
 
 
 def test_dags_meet_in_partitioned_assets() -> None:

@@ -181,6 +181,12 @@ def gates(*found: dict[str, Any]) -> dict[str, Any]:
             "the data ends before the first partition does",
         ),
         (
+            {"partition": {"every": "day", "start": "2026-01-02", "end": "2026-01-05T12:00:00Z"}},
+            "partition.end",
+            "lies within a day, which would never be run; the nearest are 2026-01-05 and "
+            "2026-01-06",
+        ),
+        (
             {"expect": {"gauge": [{"type": "expect_column_values_to_not_be_null", "column": 5}]}},
             "expect.gauge[0].column",
             "expected text, got '5'",

@@ -4,7 +4,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mlfactory.upkeep.airflow import airflow_database, keep_database, keep_logs
+from mlfactory.upkeep.airflow import airflow_database, keep_database, keep_logs, told_at_last
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -35,3 +35,13 @@ def test_no_airflow_means_no_logs_and_no_database(tmp_path: Path, home: Path) ->
     assert airflow_database() is None
     (told,) = keep_database(NOW, dry_run=False)
     assert "none is named here" in told
+
+
+def test_the_error_of_airflows_command_is_told_and_not_a_page_about_it() -> None:
+    output = """Traceback (most recent call last):
+    sqlalchemy.exc.OperationalError: (psycopg2.OperationalError) connection refused
+    (Background on this error at: https://sqlalche.me/e/21/e3q8)
+
+    """
+    assert told_at_last(output).endswith("connection refused")
+    assert told_at_last("") == ""

@@ -9,7 +9,7 @@ from mlfactory.lake.at_work import at_work
 from mlfactory.lake.catalog import ON_DEMAND, SUMMARIES, manifest_file, report_page
 from mlfactory.lake.store import Store, product_store, write_json
 from mlfactory.lake.summaries import summaries
-from mlfactory.upkeep import keep_product
+from mlfactory.upkeep import keep_product, pages, stage
 from mlfactory.upkeep.pages import keep_answers, keep_pages, keep_summaries
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -41,6 +41,20 @@ def test_pages_go_by_when_their_run_was_and_the_newest_always_stay(store: Store)
     gone = {report_page(key) for key in DAYS[1:11]}
     assert store.list("reports") == sorted(set(before) - gone)
     assert list(keep_pages("shop", NOW, dry_run=False)) == []
+
+
+def test_a_page_stays_whose_run_was_done_anew_meanwhile(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in DAYS:
+        monitored(store, key, LONG_AGO)
+    known = summaries("shop", "monitor")
+    made = {"id": "another", "stage": "monitor", "name": DAYS[0], "started_at": NOW.isoformat()}
+    write_json(store, manifest_file("monitor", DAYS[0]), made)
+    monkeypatch.setattr(pages, "summaries", lambda *_: known)
+    list(keep_pages("shop", NOW, dry_run=False))
+    assert report_page(DAYS[0]) in store.list("reports")
+    assert report_page(DAYS[1]) not in store.list("reports")
 
 
 def test_data_docs_go_with_the_partition_that_they_are_of(store: Store) -> None:
@@ -81,6 +95,24 @@ def test_summaries_go_when_no_manifest_of_their_time_is_left(store: Store) -> No
     assert len(list(keep_summaries("shop", dry_run=True))) == 1
     list(keep_summaries("shop", dry_run=False))
     assert store.list(SUMMARIES) == [f"{SUMMARIES}/monitor/2013.2.json.z"]
+
+
+def test_of_two_that_begin_at_once_upkeep_is_the_one_that_waits(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for key in DAYS:
+        monitored(store, key, LONG_AGO)
+    look, looks = stage.in_the_way, []
+
+    def late(product: str, ours: int = 0) -> str | None:
+        looks.append(ours)
+        return None if len(looks) == 1 else look(product, ours)
+
+    monkeypatch.setattr(stage, "in_the_way", late)
+    with at_work("shop", "ingest of 2013-01-01"):
+        told = list(keep_product("shop", dry_run=False, now=NOW))
+    assert told == ["waits: ingest of 2013-01-01 is under way"] and looks == [0, 1]
+    assert len(store.list("reports")) == len(DAYS)
 
 
 def test_upkeep_waits_for_work_that_is_under_way(store: Store) -> None:

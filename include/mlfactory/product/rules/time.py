@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from mlfactory.product.mistakes import Found
-from mlfactory.product.partitions import as_utc
+from mlfactory.product.partitions import Partition, as_utc
 from mlfactory.product.spec import ProductSpec
 from mlfactory.product.spread import SHORTEST
 
@@ -47,8 +48,22 @@ def _bounds(spec: ProductSpec) -> Iterator[Found]:
             ("partition", "start"),
             f"is not the start of a {spec.partition.every}; the nearest is {aligned.key}",
         )
-    if spec.partition.end is not None and as_utc(spec.partition.end) < aligned.end:
+    if spec.partition.end is not None:
+        yield from _end(spec, as_utc(spec.partition.end), aligned)
+
+
+def _end(spec: ProductSpec, end: datetime, first: Partition) -> Iterator[Found]:
+    if end < first.end:
         yield (
             ("partition", "end"),
-            f"the data ends before the first partition does, at {aligned.end:%Y-%m-%d %H:%M}",
+            f"the data ends before the first partition does, at {first.end:%Y-%m-%d %H:%M}",
+        )
+        return
+    calendar = spec.partition.calendar
+    last = calendar.containing(end)
+    if last.start != end:
+        yield (
+            ("partition", "end"),
+            f"lies within a {spec.partition.every}, which would never be run; the nearest are "
+            f"{last.key} and {calendar.shift(last, 1).key}",
         )
