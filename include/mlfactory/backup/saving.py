@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import URL
 
@@ -35,6 +35,10 @@ from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import settings
 
 _TRIES = 20
+_BELIEVED = timedelta(hours=6)
+"""How long a backup on another machine is believed to go on of which nothing is heard. It is told
+anew before each part of a product; one that was killed keeps upkeep waiting for no longer."""
+
 _TAKES_AWAY = "upkeep"
 """What the one calls itself in its note that takes files away."""
 
@@ -59,17 +63,20 @@ def save(address: str, say: Say, *, airflow: Mapping[str, Sequence[str]]) -> Ind
     place, url = store_at(address), database()
     _refuse_taken(place)
     products = products_of_lake()
-    with _kept_from_removal(products):
+    with _kept_from_removal(products) as go_on:
         place.delete_all()
         begun = datetime.now(UTC).isoformat(timespec="seconds")
         write_json(place, BEGUN, {"begun": begun})
         index = Index(begun, code_revision(), products)
         for product in products:
+            go_on()
             save_what_points(product, place, index)
         decided = _save_decided(products, url, place, index)
         for product in products:
+            go_on()
             save_the_rest(product, place, index, decided[product])
             say(f"{product}: copied")
+        go_on()
         artifacts = store_at(settings().artifacts_uri)
         copied(artifacts, artifacts.list(), place, ARTIFACTS, index)
         kept(place, AIRFLOW, as_json(airflow), index)
@@ -113,15 +120,25 @@ def _refuse_taken(place: Store) -> None:
 
 
 @contextmanager
-def _kept_from_removal(products: Sequence[str]) -> Iterator[None]:
+def _kept_from_removal(products: Sequence[str]) -> Iterator[Callable[[], None]]:
     """Let no reset and no upkeep begin for as long as this lasts.
+
+    Yields:
+        What to call now and then, so that it is believed elsewhere to go on.
 
     Raises:
         ServiceError: if one is under way.
     """
     with ExitStack() as notes:
-        for product in products:
-            notes.enter_context(at_work(product, "backup"))
+        told = [
+            notes.enter_context(at_work(product, "backup", believed=_BELIEVED))
+            for product in products
+        ]
+
+        def go_on() -> None:
+            for tell in told:
+                tell()
+
         for product in products:
             removal = removal_under_way(product)
             keeps = any(work.what == _TAKES_AWAY for work in under_way(product))
@@ -130,4 +147,4 @@ def _kept_from_removal(products: Sequence[str]) -> Iterator[None]:
                 raise ServiceError(
                     f"{what} of {product} is under way", remedy="try again when it has ended"
                 )
-        yield
+        yield go_on

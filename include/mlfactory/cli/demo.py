@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -18,6 +19,11 @@ from mlfactory.settings import settings
 if TYPE_CHECKING:
     from mlfactory.cli.replay import KeyOutcome
     from mlfactory.scheduler.api import AirflowApi
+
+_PATIENCE = 9.0
+_A_RESTART = 180.0
+"""Seconds: a server of Airflow, or its database, that is started again needs a minute or two, and
+what a replay sent goes on meanwhile."""
 
 
 def run_demo(
@@ -63,7 +69,7 @@ def replay_here(
     """
     from mlfactory.cli.replay import Patience, replay
 
-    with connect() as api:
+    with connect(_A_RESTART, lambda line: say(console, line)) as api:
         api.wait_until_healthy()
         outcomes = replay(product, first, last, api, console, Patience(to_finish=to_finish))
     keys = [partition.key for partition in product.calendar.span(first, last)]
@@ -72,8 +78,11 @@ def replay_here(
     return all(outcome.is_ok for outcome in outcomes)
 
 
-def connect() -> AirflowApi:
+def connect(patience: float = _PATIENCE, say: Callable[[str], None] = lambda _: None) -> AirflowApi:
     """Return a client of the local Airflow, or of the one that the settings name.
+
+    Args:
+        patience: for how many seconds it is asked again where it fails; `say` is told of it.
 
     Raises:
         ServiceError: if there is no login to it.
@@ -82,7 +91,8 @@ def connect() -> AirflowApi:
 
     running = record.running(settings())
     user, password = airflow_login(settings())
-    return AirflowApi(running.airflow_url if running else settings().airflow_url, user, password)
+    url = running.airflow_url if running else settings().airflow_url
+    return AirflowApi(url, user, password, patience=patience, say=say)
 
 
 def tell_addresses(running: record.Running, console: Console) -> None:

@@ -24,6 +24,9 @@ from mlfactory.product.partitions import Partition
 
 Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
 
+RELEASED = "released"
+"""Where a decision's details say from where a version came, and who decided there."""
+
 DECISIONS: tuple[Event, ...] = ("promoted", "rejected")
 """The events that decide about a model."""
 

@@ -110,10 +110,13 @@ def _until(product: Product, newest: Partition, oldest: Partition) -> list[Parti
 
 def _newest_expected(product: Product, keys: list[str], now: datetime) -> Partition:
     """Return the newest partition that is due, with the patience that its run is given."""
-    if _has_ended(product, now):
-        # nothing was on schedule since, and gaps are only those within
-        return product.calendar.parse(keys[-1])
-    return product.newest_due(now - PATIENCE)
+    calendar, end = product.calendar, product.spec.partition.end
+    if end is None or not _has_ended(product, now):
+        return product.newest_due(now - PATIENCE)
+    newest, last = calendar.parse(keys[-1]), calendar.newest_over(as_utc(end))
+    lacks = calendar.ordinal(last) - calendar.ordinal(newest)
+    # who ran nearly to the end lacks the last ones; who stopped long before it wants no more
+    return last if 0 < lacks <= _MENDED_BACK[calendar.every] else newest
 
 
 def _mended_from(product: Product, now: datetime) -> Partition:

@@ -16,7 +16,6 @@ from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
-from mlfactory.release.stage import RELEASED
 from mlfactory.settings import Settings, settings, settings_of
 
 
@@ -70,7 +69,7 @@ def refuse_own_life(product: Product) -> None:
     own = [
         entry
         for entry in ledger.entries(product.name, *ledger.DECISIONS)
-        if RELEASED not in entry.details
+        if ledger.RELEASED not in entry.details
     ]
     if own:
         raise UsageError(

@@ -8,7 +8,7 @@ import numpy as np
 
 from mlfactory.lake import ledger
 from mlfactory.lake.at_work import at_work
-from mlfactory.lake.ledger import Entry
+from mlfactory.lake.ledger import RELEASED, Entry
 from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.store import as_json, product_store
 from mlfactory.product.errors import IntegrityError, UsageError
@@ -22,9 +22,6 @@ from mlfactory.release.parcel import Parcel, pack
 from mlfactory.settings import Settings, settings, settings_of
 from mlfactory.trainings import files
 from mlfactory.trainings.files import FITTED, JUDGEMENT, TRAINING, files_of
-
-RELEASED = "released"
-"""Where a decision's details say from where a version came, and who decided there."""
 
 _DIGITS = 1e-9
 

@@ -18,7 +18,13 @@ from mlfactory.product.errors import ServiceError, UsageError
 _RUN_OVER = ("success", "failed")
 _NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
 _PAGE = 100
-_ATTEMPTS = 5
+_PATIENCE = 9.0
+"""Seconds for which a busy Airflow is asked again, where nobody says otherwise."""
+
+_LONGEST_PAUSE = 5.0
+_SAID_AFTER = 3.0
+"""Seconds: a database that is locked for a moment is nobody's business."""
+
 _LOG_PAGES = 50
 _REMEDY = "start it with 'mlfactory up', or set MLFACTORY_AIRFLOW_PORT and MLFACTORY_HOST"
 
@@ -89,12 +95,29 @@ class BrokenFile:
 class AirflowApi:
     """Airflow at `url`, asked as `user`.
 
+    Args:
+        patience: for how many seconds it is asked again where it fails, or where it has answered
+            before and does not now, as while it is started again.
+        say: told of it when that takes longer.
+
     Every method raises `ServiceError` when Airflow cannot be reached, and `UsageError` when it
     refuses what was asked for.
     """
 
-    def __init__(self, url: str, user: str, password: str, *, timeout: float = 15.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        user: str,
+        password: str,
+        *,
+        timeout: float = 15.0,
+        patience: float = _PATIENCE,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.url = url.rstrip("/")
+        self._patience = patience
+        self._say = say
+        self._has_answered = False
         self._login = {"username": user, "password": password}
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
 
@@ -311,25 +334,44 @@ class AirflowApi:
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         """Send, again where Airflow is busy; everything we send may be sent twice."""
-        problem = ""
-        for attempt in range(_ATTEMPTS):
-            try:
-                answer = send()
-            except httpx.ConnectError as error:
+        began, pause, told = time.monotonic(), 0.3, False
+        while True:
+            answer, problem = self._sent(send)
+            if answer is not None:
+                if told:
+                    self._say(f"Airflow at {self.url} answers again")
+                return answer
+            waited = time.monotonic() - began
+            if waited + pause > self._patience:
+                raise ServiceError(
+                    f"Airflow at {self.url} failed for {waited:.0f} s: {problem}",
+                    remedy="read the logs of Airflow; when it answers, give the command again",
+                )
+            if waited > _SAID_AFTER and not told:
+                told = True
+                self._say(
+                    f"Airflow at {self.url} fails ({problem}); it may be starting: waiting for "
+                    f"{self._patience:.0f} s at most"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _sent(self, send: Callable[[], httpx.Response]) -> tuple[httpx.Response | None, str]:
+        """Return the answer, or None where it may come later, and why it did not."""
+        try:
+            answer = send()
+        except httpx.ConnectError as error:
+            if not self._has_answered:
                 raise ServiceError(
                     f"Airflow does not answer at {self.url}: {error}", remedy=_REMEDY
                 ) from None
-            except httpx.TransportError as error:
-                problem = f"{type(error).__name__}: {error}"
-            else:
-                if answer.status_code < 500:
-                    return answer
-                problem = f"{answer.status_code} {_detail(answer)}"
-            time.sleep(0.3 * 2**attempt)
-        raise ServiceError(
-            f"Airflow at {self.url} failed {_ATTEMPTS} times in a row: {problem}",
-            remedy="read the logs of Airflow",
-        )
+            return None, f"it does not answer: {error}"
+        except httpx.TransportError as error:
+            return None, f"{type(error).__name__}: {error}"
+        if answer.status_code >= 500:
+            return None, f"{answer.status_code} {_detail(answer)}"
+        self._has_answered = True
+        return answer, ""
 
 
 def log_lines(entry: Any) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from mlfactory.lake import old_versions
+from mlfactory.lake import ledger, old_versions
 from mlfactory.lake.catalog import FEATURES, LABELS, TRAININGS
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
@@ -54,11 +54,16 @@ def tables_of(product: str) -> list[str]:
 def pinned_versions(product: str, now: datetime) -> Pinned:
     """Return the versions that trainings pinned which came to a model, or may still.
 
-    One that is neither fitted nor younger than `MLFACTORY_VERSIONS_KEPT_DAYS` was given up.
+    One that is neither fitted nor younger than `MLFACTORY_VERSIONS_KEPT_DAYS` was given up. One
+    that came by a release has pinned versions of the tables that it was trained on, which are
+    another lake's: here their numbers are those of other rows.
     """
     oldest = now - timedelta(days=settings().versions_kept_days)
     found: Pinned = {FEATURES: set(), LABELS: set()}
+    elsewhere = _made_elsewhere(product)
     for training in trainings_of(product):
+        if training.training_id in elsewhere:
+            continue
         if datetime.fromisoformat(training.pinned_at) < oldest and (
             find_fitted(product, training.training_id) is None
         ):
@@ -66,6 +71,13 @@ def pinned_versions(product: str, now: datetime) -> Pinned:
         found[FEATURES].add(training.features_version)
         found[LABELS].add(training.labels_version)
     return found
+
+
+def _made_elsewhere(product: str) -> set[str]:
+    """Return the trainings of which every decision here is a release: none was judged here."""
+    decided = ledger.entries(product, *ledger.DECISIONS)
+    ours = {entry.subject for entry in decided if ledger.RELEASED not in entry.details}
+    return {entry.subject for entry in decided} - ours
 
 
 def trainings_of(product: str) -> list[Training]:

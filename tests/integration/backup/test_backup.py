@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -14,8 +15,9 @@ from typer.testing import CliRunner, Result
 
 from mlfactory import predict
 from mlfactory.backup import databases, lakes, saving
+from mlfactory.backup.saving import save
 from mlfactory.cli.main import app
-from mlfactory.lake.at_work import at_work
+from mlfactory.lake.at_work import at_work, under_way
 from mlfactory.lake.ledger import Entry, champion_for, entries, record
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import Store, product_store, store_at
@@ -209,6 +211,20 @@ def test_a_backup_is_refused_beneath_upkeep_and_a_restore_beneath_work(
         told = command("restore", place, "--replace")
         assert told.exit_code == 1 and "is being worked on" in told.output
     assert product_store("bakery").list("at_work") == []
+
+
+def test_a_backup_is_believed_elsewhere_for_some_hours_from_its_last_word_on(
+    bakery: Product, tmp_path: Path
+) -> None:
+    seen: list[datetime] = []
+
+    def look(_: str) -> None:
+        seen.extend(datetime.fromisoformat(work.until) for work in under_way("bakery"))
+
+    save(str(tmp_path / "backup"), look, airflow={})
+    assert seen
+    for until in seen:
+        assert timedelta(hours=5) < until - datetime.now(UTC) <= timedelta(hours=6)
 
 
 def test_no_secret_and_no_note_is_in_a_backup(bakery: Product, tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from mlflow import MlflowClient
 from tests.integration.promote.looking import aliases, gates_of
 from tests.integration.shops import Shop
 from tests.s3.server import S3Server
@@ -27,6 +29,7 @@ from mlfactory.release import release
 from mlfactory.score import model_for
 from mlfactory.settings import Settings, settings, settings_of
 from mlfactory.trainings.files import files_of, load_fitted, load_judgement, load_training
+from mlfactory.upkeep.tables import pinned_versions
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -187,6 +190,70 @@ def test_killed_before_any_write_and_run_again_it_ends_as_if_it_had_not_been(
         found = client().get_experiment_by_name("shop")
         assert len(client().search_runs([found.experiment_id])) == 1
         assert load_fitted("shop", training).digest == again.digest
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_killed_between_two_calls_to_mlflow_and_run_again_it_ends_as_if_it_had_not_been(
+    production: Settings, shop: Shop, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    training = champion(shop)
+    left = {"calls": 0, "deep": 0}
+
+    def mortal(name: str) -> Callable[..., object]:
+        whole = getattr(MlflowClient, name)
+
+        def method(*given: object, **named: object) -> object:
+            if left["deep"]:
+                return whole(*given, **named)
+            left["calls"] -= 1
+            if left["calls"] == 0 and moment == "before":
+                raise _Killed
+            left["deep"] += 1
+            try:
+                found = whole(*given, **named)
+            finally:
+                left["deep"] -= 1
+            if left["calls"] == 0:
+                raise _Killed
+            return found
+
+        return method
+
+    changing = ("create_", "log_", "set_", "update_", "finalize_", "delete_")
+    kills = 0
+    with monkeypatch.context() as patch:
+        for name in (each for each in dir(MlflowClient) if each.startswith(changing)):
+            patch.setattr(MlflowClient, name, mortal(name))
+        for survived in range(1, 60):
+            left["calls"] = survived
+            try:
+                release(shop.product, None, production)
+            except _Killed:
+                kills += 1
+            else:
+                break
+    assert kills > 5
+    again = release(shop.product, None, production)
+    with settings_of(production):
+        models._load.cache_clear()
+        assert model_for(shop.product).version == again.version
+        assert len(ledger.entries("shop")) == 1
+        assert len(client().search_model_versions("name = 'shop'")) == 1
+        found = client().get_experiment_by_name("shop")
+        assert len(client().search_runs([found.experiment_id])) == 1
+        assert load_fitted("shop", training).digest == again.digest
+
+
+def test_what_came_by_a_release_pins_no_versions_there_and_those_here_as_before(
+    production: Settings, shop: Shop
+) -> None:
+    training, now = champion(shop), datetime.now(UTC)
+    here = pinned_versions("shop", now)
+    assert here["features"] == {load_training("shop", training).features_version}
+    release(shop.product, None, production)
+    assert pinned_versions("shop", now) == here
+    with settings_of(production):
+        assert pinned_versions("shop", now) == {"features": set(), "labels": set()}
 
 
 def test_nothing_newer_is_undone_unless_told(production: Settings, shop: Shop) -> None:

@@ -106,6 +106,17 @@ def test_a_product_whose_time_has_ended_is_not_run_on(
     assert found(ended, OLD) == []
 
 
+def test_the_last_partitions_of_a_product_that_ended_are_told_where_all_but_they_ran(
+    make: Callable[..., Product], ran: Ran
+) -> None:
+    ended = make("{every: month, start: 2013-01-01, end: 2013-06-01}", PROMISE)
+    for month in range(1, 5):
+        ran(*ALL, key=f"2013-{month:02d}-01")
+    assert found(ended, MISSING) == [("2013-05-01", DATA)]
+    ran(*ALL, key="2013-05-01")
+    assert found(ended, MISSING) == []
+
+
 def test_status_counts_the_partitions_of_a_long_absence_and_not_its_one_gap(
     make: Callable[..., Product], ran: Ran
 ) -> None:

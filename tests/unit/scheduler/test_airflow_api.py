@@ -9,6 +9,7 @@ import pytest
 from tests.http_server import Quiet, address_of, answering
 
 from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.scheduler import api as client
 from mlfactory.scheduler.api import AirflowApi, BrokenFile, log_lines
 
 DAG_RUN = {
@@ -90,6 +91,33 @@ def test_a_busy_airflow_is_asked_again(api: AirflowApi, state: dict[str, Any]) -
     state["answers"] = [(503, {"detail": "database is locked"}), (404, {"detail": "no such DAG"})]
     assert not api.knows("rain.data")
     assert state["asked"].count("GET /api/v2/dags/rain.data") == 2
+
+
+def test_a_server_that_starts_again_is_waited_for_and_it_is_said(
+    server: ThreadingHTTPServer, state: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "_SAID_AFTER", 0.05)
+    monkeypatch.setattr(client, "_LONGEST_PAUSE", 0.02)
+    said: list[str] = []
+    state["answers"] = [(200, {}), *[(503, {"detail": "starting"})] * 4, (200, {})]
+    with AirflowApi(address_of(server), "admin", "secret", patience=20, say=said.append) as api:
+        assert api.knows("rain.data")
+        assert api.knows("rain.data")
+    assert [line.split(" ", 3)[3] for line in said] == [
+        "fails (503 starting); it may be starting: waiting for 20 s at most",
+        "answers again",
+    ]
+
+
+def test_a_server_that_answered_and_is_gone_is_waited_for_and_another_is_not(
+    server: ThreadingHTTPServer, state: dict[str, Any]
+) -> None:
+    state["answers"] = [(200, {})]
+    with AirflowApi(address_of(server), "admin", "secret", patience=0.5) as api:
+        assert api.knows("rain.data")
+        server.server_close()
+        with pytest.raises(ServiceError, match=r"failed for 0 s: .*\n.*when it answers, give"):
+            api.knows("rain.data")
 
 
 def test_a_run_that_was_triggered_already_is_found_again(

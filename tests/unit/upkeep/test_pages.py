@@ -132,3 +132,18 @@ def test_upkeep_waits_for_work_that_is_under_way(store: Store) -> None:
         },
     )
     assert next(keep_product("shop", dry_run=False, now=NOW)).startswith("waits: a reset")
+
+
+def test_a_backup_that_was_killed_on_another_machine_keeps_upkeep_waiting_until_its_note_ends(
+    store: Store,
+) -> None:
+    def note(until: datetime) -> None:
+        process = {"machine": "m", "number": 1, "begun": 1, "boot": "another", "space": "another"}
+        told = {"what": "backup", "process": process, "until": until.isoformat()}
+        write_json(store, "at_work/left.json", told)
+
+    now = datetime.now(UTC)
+    note(now + timedelta(hours=1))
+    assert list(keep_product("shop", dry_run=True)) == ["waits: backup is under way"]
+    note(now - timedelta(seconds=1))
+    assert list(keep_product("shop", dry_run=True)) == []
