@@ -108,6 +108,11 @@ class Settings(BaseSettings):
         description="Where all that products leave is kept, a folder or s3://bucket/prefix; "
         "<home>/lake by default",
     )
+    spool: Absolute | None = Field(
+        None,
+        description="Folder of this machine for what does not fit into memory while a stage works; "
+        "<home>/spool by default",
+    )
     artifacts: Address | None = Field(
         None,
         description="Where MLflow's artifacts are kept; <home>/mlflow/artifacts by default, or "
@@ -242,6 +247,11 @@ class Settings(BaseSettings):
     def lake_uri(self) -> str:
         """Return the address that holds one folder a product."""
         return self.lake or str(self.home / "lake")
+
+    @property
+    def spool_folder(self) -> Path:
+        """Return the folder for what does not fit into memory; nothing in it outlives its run."""
+        return self.spool or self.home / "spool"
 
     @property
     def searches_at_once(self) -> int:

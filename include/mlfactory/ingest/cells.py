@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.ingest.kinds import as_text, fields_in, is_text, storable
+from mlfactory.ingest.kinds import as_text, fields_in, fits_as_stored, is_text, stored_as
 from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.product.sources import ColumnType
 
@@ -32,7 +32,8 @@ _WHOLE = r"^[+-]?0*\d{1,19}(\.0*)?$"
 _SIGN_AND_ZEROS = r"^-?0*"
 _LARGEST, _SMALLEST = "9223372036854775807", "9223372036854775808"
 _LEADING_ZEROS = r"^\s*[+-]?0\d"
-_TOO_LONG_FOR_FLOAT = r"^\s*[+-]?\d{16}"
+_DIGITS_OF_FLOAT = 16
+_TOO_LONG_FOR_FLOAT = rf"^\s*[+-]?\d{{{_DIGITS_OF_FLOAT}}}"
 _TRUE = ("true", "t", "yes", "y", "1")
 _FALSE = ("false", "f", "no", "n", "0")
 
@@ -124,21 +125,69 @@ def infer_type(column: pa.ChunkedArray, *, strict: bool = False) -> pa.DataType:
     Args:
         strict: for a column that names rows, where `A-17` beside numbers is no wrong cell.
     """
-    if pa.types.is_null(column.type):
-        return column.type
-    if not is_text(column.type):
-        return storable(column)
-    given = _given(column).drop_null()
-    if not len(given):
-        return pa.null()
-    if _some(given, _LEADING_ZEROS):
-        return pa.string()
-    if len(given) == len(column) and not _unread(given, pa.int64()):
-        return pa.int64()
-    if _some(given, _TOO_LONG_FOR_FLOAT):
-        return pa.string()
-    allowed = 0.0 if strict else (1 - _READABLE) * len(given)
-    return pa.float64() if _unread(given, pa.float64()) <= allowed else pa.string()
+    seen = Seen()
+    seen.look_at(column)
+    return seen.kind(strict=strict)
+
+
+@dataclass
+class Seen:
+    """What was seen of a column, part by part: the parts tell what the whole would.
+
+    Attributes:
+        typed: the type that the column comes with, where it is none of text.
+        fits: all of it fits into the type in which the lake would keep that.
+        given: how many cells of text have a value.
+        codes: some have zeros in front that a number would lose.
+        whole: all have a value, and that is a whole number.
+        long: some have more digits than a float holds.
+        unread: how many are no number.
+    """
+
+    typed: pa.DataType | None = None
+    fits: bool = True
+    given: int = 0
+    codes: bool = False
+    whole: bool = True
+    long: bool = False
+    unread: int = 0
+
+    def look_at(self, part: pa.ChunkedArray) -> None:
+        """Take in what a part of the column tells."""
+        if is_text(part.type):
+            self._look_at_text(part)
+        else:
+            self.typed = part.type
+            self.fits = self.fits and fits_as_stored(part)
+
+    def kind(self, *, strict: bool = False) -> pa.DataType:
+        """Return the type of the column; see `infer_type`."""
+        if self.typed is not None:
+            return self.typed if pa.types.is_null(self.typed) else stored_as(self.typed, self.fits)
+        if not self.given:
+            return pa.null()
+        if self.codes:
+            return pa.string()
+        if self.whole:
+            return pa.int64()
+        allowed = 0.0 if strict else (1 - _READABLE) * self.given
+        return pa.string() if self.long or self.unread > allowed else pa.float64()
+
+    def _look_at_text(self, part: pa.ChunkedArray) -> None:
+        if self.codes:
+            return  # whatever comes, it is text
+        given = _given(part).drop_null()
+        self.given += len(given)
+        self.codes = _some(given, _LEADING_ZEROS)
+        if self.codes or not len(given):
+            self.whole = self.whole and not len(part)
+            return
+        whole = not _unread(given, pa.int64())
+        self.whole = self.whole and whole and len(given) == len(part)
+        long = pc.max(pc.utf8_length(given)).as_py() >= _DIGITS_OF_FLOAT
+        self.long = self.long or (long and _some(given, _TOO_LONG_FOR_FLOAT))
+        if not whole and not self.long:
+            self.unread += _unread(given, pa.float64())
 
 
 def type_name(kind: pa.DataType) -> str:

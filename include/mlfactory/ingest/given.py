@@ -16,6 +16,7 @@ from mlfactory.ingest.landing import land, names_of_rows, settled_types, spellin
 from mlfactory.ingest.readers import receive
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
+from mlfactory.lake.batches import whole
 from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, raw
 from mlfactory.lake.rows import as_frame
 from mlfactory.lake.tables import Lake
@@ -78,13 +79,15 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     request = _request(product, name, file)
     received = receive(request)
     columns = [column for column in standing if column not in RAW_HELPERS]
-    given = received.rows.column_names
+    # whoever asks about a file gets all answers at once, so it must fit
+    read = whole(received.rows)
+    given = read.column_names
     known = [column for column in columns if column in given]
     types = settled_types(request, standing)
     if source.event_time:
         types[source.event_time] = UTC_TIME
-    rows = received.rows.select(known)
-    landed = land(rows, types, spellings_of(request), names_of_rows(request)).rows
+    rows = read.select(known)
+    landed = whole(land(rows, types, spellings_of(request), names_of_rows(request)).rows)
     reasons = dict(_unusable(landed, source))
     absent = tuple(column for column in columns if column not in given)
     for column in absent:

@@ -45,19 +45,40 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     return pa.schema([_without_views(part) for part in schema])
 
 
-def storable(column: pa.ChunkedArray) -> pa.DataType:
+def stored_as(kind: pa.DataType, fits: bool) -> pa.DataType:
     """Return the type in which the lake keeps a column that comes with a type of its own.
 
     Lists and structs are kept as such where all that they hold can be; what nothing else can hold,
     such as ids, bytes and durations, becomes text.
+
+    Args:
+        fits: what `fits_as_stored` says of the column.
     """
+    if _may_not_fit(kind):
+        return _wanted(kind) if fits else pa.string()
+    return _kept(kind)
+
+
+def fits_as_stored(column: pa.ChunkedArray) -> bool:
+    """Tell whether all of a column, or of a part of it, fits into what becomes of it."""
     kind = column.type
-    if pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > _DIGITS_OF_INTEGER:
-        return pa.int64() if _fits(column, pa.int64()) else pa.string()
-    found = _kept(kind)
-    if pa.types.is_nested(kind) and (_holds_bytes(kind) or not _fits(column, found)):
-        return pa.string()
-    return found
+    if not _may_not_fit(kind):
+        return True
+    return not _holds_bytes(kind) and _fits(column, _wanted(kind))
+
+
+def _may_not_fit(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_nested(kind)) or _is_long_decimal(kind)
+
+
+def _wanted(kind: pa.DataType) -> pa.DataType:
+    return pa.int64() if _is_long_decimal(kind) else _kept(kind)
+
+
+def _is_long_decimal(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > _DIGITS_OF_INTEGER
+    )
 
 
 def fields_in(kind: pa.DataType, above: str = "") -> set[str]:

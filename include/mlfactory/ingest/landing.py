@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,35 +13,38 @@ import pyarrow.compute as pc
 from mlfactory.ingest.cells import (
     TYPES,
     Cells,
+    Seen,
     cast_cells,
-    infer_type,
     type_name,
     without_codes,
 )
 from mlfactory.ingest.kinds import as_text
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME, shortened
+from mlfactory.lake.batches import Batched, pieces_of, whole
 from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
 from mlfactory.product.errors import ContractError
 from mlfactory.product.sources import CsvSource
 
 
-@dataclass(frozen=True)
+@dataclass
 class Landing:
     """What goes into a source's table.
+
+    Of rows that are more than a batch the numbers are known when all have been gone through.
 
     Attributes:
         rescued: how many rows have a cell that was rescued.
         shortened: how many times were finer than the microseconds that are kept.
     """
 
-    rows: pa.Table
-    rescued: int
+    rows: pa.Table | Batched
+    rescued: int = 0
     shortened: int = 0
 
 
 def land(
-    rows: pa.Table,
+    rows: pa.Table | Batched,
     types: Mapping[str, pa.DataType],
     spellings: Mapping[str, str] | None = None,
     names_rows: Collection[str] = (),
@@ -54,12 +57,53 @@ def land(
         names_rows: the columns that name a row and whose type is not declared. They become numbers
             only if all of them are, and are none where leading zeros would be lost.
     """
+    kinds = _kinds(rows, types, names_rows)
+    spelled = spellings or {}
+    if isinstance(rows, pa.Table):
+        return _landed(rows, kinds, spelled, names_rows, 0)
+    landing = Landing(rows)
+
+    def landed() -> Iterator[pa.Table]:
+        landing.rescued = landing.shortened = first = 0
+        for batch in rows:
+            one = _landed(batch, kinds, spelled, names_rows, first)
+            landing.rescued += one.rescued
+            landing.shortened += one.shortened
+            first += batch.num_rows
+            yield whole(one.rows)
+
+    empty = _landed(rows.schema.empty_table(), kinds, spelled, names_rows, 0)
+    landing.rows = Batched(empty.rows.schema, rows.num_rows, landed)
+    return landing
+
+
+def _kinds(
+    rows: pa.Table | Batched, types: Mapping[str, pa.DataType], names_rows: Collection[str]
+) -> dict[str, pa.DataType]:
+    """Return the type of each column, of which those that are not settled are inferred."""
+    seen = {name: Seen() for name in rows.schema.names if name not in types}
+    for batch in pieces_of(rows) if seen else ():
+        for name, column in seen.items():
+            column.look_at(batch.column(name))
+    return {
+        name: types[name] if name in types else seen[name].kind(strict=name in names_rows)
+        for name in rows.schema.names
+    }
+
+
+def _landed(
+    rows: pa.Table,
+    kinds: Mapping[str, pa.DataType],
+    spellings: Mapping[str, str],
+    names_rows: Collection[str],
+    first: int,
+) -> Landing:
+    """Return rows in their types, numbered from `first`."""
     columns: dict[str, Cells] = {}
     cut = 0
-    for name in rows.column_names:
+    for name, kind in kinds.items():
         column = rows.column(name)
-        kind = types.get(name) or infer_type(column, strict=name in names_rows)
-        cells = cast_cells(column, kind, (spellings or {}).get(name))
+        cells = cast_cells(column, kind, spellings.get(name))
         columns[name] = without_codes(column, cells) if name in names_rows else cells
         cut += shortened(column) if kind == UTC_TIME else 0
     rescued = _rescued(rows, columns)
@@ -67,17 +111,23 @@ def land(
         {
             **{name: cells.values for name, cells in columns.items()},
             RESCUED: rescued,
-            ROW: pa.array(range(rows.num_rows), pa.int64()),
+            ROW: pa.array(range(first, first + rows.num_rows), pa.int64()),
         }
     )
     return Landing(table, rows.num_rows - rescued.null_count, cut)
 
 
-def marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
+def marked(rows: pa.Table | Batched, landing: str, seen_at: datetime | None) -> pa.Table | Batched:
     """Return landed rows with the id of their landing, and when they were seen if that is kept.
 
     These columns come first: of those behind many others the table's log tells no largest value.
     """
+    if isinstance(rows, Batched):
+        return rows.mapped(lambda batch: _marked(batch, landing, seen_at))
+    return _marked(rows, landing, seen_at)
+
+
+def _marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
     if seen_at is not None:
         rows = rows.add_column(0, SEEN_AT, pa.array([seen_at] * rows.num_rows, UTC_TIME))
     return rows.add_column(0, LANDING, pa.array([landing] * rows.num_rows, pa.string()))

@@ -25,8 +25,10 @@ from mlfactory.ingest.origin import Listing, origin_of
 from mlfactory.ingest.outages import is_absent, is_outage
 from mlfactory.ingest.places import PER_PARTITION, locate
 from mlfactory.ingest.request import Request
+from mlfactory.ingest.spool import Spool
 from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.ingest.within import Within, rows_within
+from mlfactory.lake.batches import Batched, pieces_of
 from mlfactory.product.code import at_line, product_function
 from mlfactory.product.errors import (
     BuildError,
@@ -49,6 +51,7 @@ class Received:
     """The rows of a partition as their source gave them.
 
     Attributes:
+        rows: a table where they fit one batch.
         place: the file or function they are from.
         origin: path, size and digest of the file or folder, of the very bytes that the rows are
             from; empty of a function.
@@ -58,7 +61,7 @@ class Received:
         example: the event time of one of those.
     """
 
-    rows: pa.Table
+    rows: pa.Table | Batched
     place: str
     origin: Mapping[str, Any] = field(default_factory=dict)
     seen: int = 0
@@ -191,19 +194,23 @@ def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
     schema = pa.schema([rows.schema.field(column), (_PLACE, pa.int64())])
     found = rows_within(numbered, schema, column, partition, of_one=of_one)
     # of the rows without a time, and of those with one by their place among them
-    wanted = found.rows.filter(pc.is_null(found.rows[column]))[_PLACE]
-    kept = [rows.schema.empty_table()]
+    numbers = pa.chunked_array(
+        [
+            each.filter(pc.is_null(each[column]))[_PLACE].combine_chunks()
+            for each in pieces_of(found.rows)
+        ]
+    )
+    wanted = numbers.combine_chunks()
+    kept = Spool(rows.schema)
     for table in _numbered(rows.to_batches(filter=near | field.is_null()), column):
         times = as_times(table[column])
         inside = pc.and_(
             pc.greater_equal(times, pa.scalar(partition.start, UTC_TIME)),
             pc.less(times, pa.scalar(partition.end, UTC_TIME)),
         )
-        chosen = pc.if_else(
-            pc.is_null(times), pc.is_in(table[_PLACE], wanted.combine_chunks()), inside
-        )
-        kept.append(table.filter(chosen).drop_columns([_PLACE]))
-    return replace(found, rows=pa.concat_tables(kept).combine_chunks())
+        chosen = pc.if_else(pc.is_null(times), pc.is_in(table[_PLACE], wanted), inside)
+        kept.add(table.filter(chosen).drop_columns([_PLACE]))
+    return replace(found, rows=kept.changed(lambda table: table, kept.rows))
 
 
 def _numbered(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.Table]:

@@ -22,6 +22,7 @@ from mlfactory.ingest.losses import refuse_loss
 from mlfactory.ingest.readers import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
+from mlfactory.lake.batches import Batched, Stream
 from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.tables import Lake
@@ -32,7 +33,7 @@ from mlfactory.product.partitions import Partition
 _log = logging.getLogger(__name__)
 
 
-Judge = Callable[[Mapping[str, pa.Table]], None]
+Judge = Callable[[Mapping[str, pa.Table | Batched]], None]
 """Raises an error about rows that are not to be landed."""
 
 
@@ -53,6 +54,7 @@ class _Landed:
     landing: Landing
     seen_at: datetime | None
     facts: Mapping[str, Any] = field(default_factory=dict)
+    read: tuple[Request, Received] | None = None
 
 
 def run(
@@ -96,7 +98,10 @@ def run(
         for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
             if rows[name] or lake.version(raw(name)) is not None:
-                record.write(lake, raw(name), as_stored(table))
+                record.write(lake, raw(name), _as_written(table))
+        for each in found.values():
+            if each.read is not None:
+                _warn(*each.read, each.landing)
         record.counts = rows
         result = IngestResult(
             rows=rows,
@@ -107,7 +112,7 @@ def run(
         record.facts = {
             "state": result.state,
             "rescued": result.rescued,
-            "sources": {name: dict(each.facts) for name, each in found.items()},
+            "sources": {name: _facts(each) for name, each in found.items()},
         }
     _log.info("%s %s: landed %s", product.name, partition, rows)
     return result
@@ -158,19 +163,31 @@ def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Lan
 def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime | None) -> _Landed:
     received = receive(request)
     landing = land(received.rows, types, spellings_of(request), names_of_rows(request))
-    _warn(request, received, landing)
     _tell_of_empty_columns(request.where, landing.rows)
     facts: dict[str, Any] = {
         "place": received.place,
         "rows_seen": received.seen,
         "undated": received.undated,
         "strays": received.strays,
-        "shortened": landing.shortened,
         **received.origin,
     }
     if seen_at is not None:
         facts["seen_at"] = seen_at.isoformat()
-    return _Landed(landing, seen_at, facts)
+    return _Landed(landing, seen_at, facts, (request, received))
+
+
+def _as_written(rows: pa.Table | Batched) -> pa.Table | Stream:
+    if isinstance(rows, pa.Table):
+        return as_stored(rows)
+    stored = rows.mapped(as_stored)
+    return Stream(stored.schema, stored)
+
+
+def _facts(landed: _Landed) -> dict[str, Any]:
+    """Return what the manifest says of a source; some is known only when its rows are written."""
+    if landed.read is None:
+        return dict(landed.facts)
+    return {**landed.facts, "shortened": landed.landing.shortened}
 
 
 def _warn(request: Request, received: Received, landing: Landing) -> None:
@@ -210,7 +227,7 @@ def _warn(request: Request, received: Received, landing: Landing) -> None:
         )
 
 
-def _tell_of_empty_columns(where: str, rows: pa.Table) -> None:
+def _tell_of_empty_columns(where: str, rows: pa.Table | Batched) -> None:
     empty = [field.name for field in rows.schema if pa.types.is_null(field.type)]
     if empty and rows.num_rows:
         _log.info(

@@ -20,7 +20,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlfactory.ingest.spool import Spool
 from mlfactory.ingest.times import as_times
+from mlfactory.lake.batches import Batched
 from mlfactory.product.partitions import Partition
 
 Moments = npt.NDArray[np.int64]
@@ -31,6 +33,10 @@ Codes = npt.NDArray[np.uint8]
 
 _ASCENDING, _DESCENDING, _NEAR, _DATED = 1, 2, 4, 8
 """If the file ascends in time; if it descends; as a neighbour is of the partition; the row is."""
+
+_CODES = 16
+_CODE = "\0code"
+"""No column of a file can have this name."""
 
 _FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
 
@@ -47,6 +53,7 @@ class Within:
     """The rows of a partition, in the order of their source.
 
     Attributes:
+        rows: a table where they fit one batch.
         seen: how many rows the source gave in all.
         unreadable: how many of those have no time that can be read.
         undated: how many of `rows` have none.
@@ -54,7 +61,7 @@ class Within:
         example: the first time that cannot be read, as it was given.
     """
 
-    rows: pa.Table
+    rows: pa.Table | Batched
     seen: int
     unreadable: int = 0
     undated: int = 0
@@ -80,18 +87,16 @@ def rows_within(
         spelling: how text writes a time, as strptime has it.
         of_one: the source gave this partition only, so that a row without a time is of it.
     """
-    picker = _Picker(column, partition, spelling, of_one)
+    picker = _Picker(schema, column, partition, spelling, of_one)
     for table in tables:
         picker.take(table)
     picker.settle(_LAST)
-    kept, undated = picker.chosen()
+    allowed, undated = picker.allowed()
     strays = 0
     if not picker.inside and not of_one and undated < _WHOLE * picker.usual():
-        kept, undated, strays = [], 0, undated
-    rows = pa.concat_tables(kept) if kept else schema.empty_table()
-    return Within(
-        rows.combine_chunks(), picker.seen, picker.unreadable, undated, strays, picker.example
-    )
+        allowed, undated, strays = 0, 0, undated
+    rows = picker.chosen(allowed)
+    return Within(rows, picker.seen, picker.unreadable, undated, strays, picker.example)
 
 
 @dataclass
@@ -99,18 +104,21 @@ class _Picker:
     """What was picked so far; `waiting` are undated rows since the last time that was read.
 
     Attributes:
+        counts: how many of the kept rows have which code.
         zone: 0, 1 or 2 as the last time lay before, in or after the partition; -1 at first.
         steps: how often times went on to a later of these, and back to an earlier one.
         inside: how many times lay in the partition.
         ends: the first and the last time of all.
     """
 
+    schema: pa.Schema
     column: str | None
     partition: Partition
     spelling: str | None
     of_one: bool
-    kept: list[tuple[pa.Table, Codes]] = field(default_factory=list)
-    waiting: list[pa.Table] = field(default_factory=list)
+    kept: Spool = field(init=False)
+    waiting: Spool = field(init=False)
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_CODES, np.int64))
     before: int = _FIRST
     zone: int = -1
     steps: tuple[int, int] = (0, 0)
@@ -119,6 +127,10 @@ class _Picker:
     seen: int = 0
     unreadable: int = 0
     example: str = ""
+
+    def __post_init__(self) -> None:
+        self.kept = Spool(self.schema.append(pa.field(_CODE, pa.uint8())))
+        self.waiting = Spool(self.schema)
 
     def take(self, table: pa.Table) -> None:
         self.seen += table.num_rows
@@ -140,23 +152,33 @@ class _Picker:
     def settle(self, after: int) -> None:
         """Tell of the rows that wait why they may be of the partition: `after` is the next time."""
         ends = np.array([self.before]), np.array([after])
-        for table in self.waiting:
-            self._keep(table, np.repeat(self._of_undated(*ends), table.num_rows))
-        self.waiting = []
+        if self.waiting.rows:
+            for table in self.waiting:
+                self._keep(table, np.repeat(self._of_undated(*ends), table.num_rows))
+            self.waiting = Spool(self.schema)
 
-    def chosen(self) -> tuple[list[pa.Table], int]:
-        """Return the rows to keep, and how many of them are undated."""
-        between = sum(int(np.isin(codes, (1, 2, 3)).sum()) for _, codes in self.kept)
+    def allowed(self) -> tuple[int, int]:
+        """Return the codes of the rows to keep, and how many of those are undated."""
+        between = int(self.counts[1:4].sum())
         on, back = self.steps
         allowed = _DATED | _NEAR
         if min(on, back) <= _STRAGGLERS * (self.inside + between):
             allowed |= _ASCENDING if on >= back else _DESCENDING
-        tables, undated = [], 0
-        for table, codes in self.kept:
-            keep = (codes & allowed) > 0
-            undated += int((keep & (codes != _DATED)).sum())
-            tables.append(table.filter(pa.array(keep)))
-        return tables, undated
+        return allowed, self._count(allowed & ~_DATED)
+
+    def chosen(self, allowed: int) -> pa.Table | Batched:
+        """Return the rows that have one of the codes."""
+
+        def of_these(table: pa.Table) -> pa.Table:
+            codes = table.column(_CODE).to_numpy()
+            return table.drop_columns([_CODE]).filter(pa.array((codes & allowed) > 0))
+
+        if not allowed:
+            return self.schema.empty_table()
+        return self.kept.changed(of_these, self._count(allowed))
+
+    def _count(self, allowed: int) -> int:
+        return int(sum(n for code, n in enumerate(self.counts) if code & allowed))
 
     def usual(self) -> float:
         """Return how many rows with a time a partition has, on average from first to last."""
@@ -168,25 +190,27 @@ class _Picker:
     def _keep(self, table: pa.Table, codes: Codes) -> None:
         maybe = codes > 0
         if maybe.any():
-            self.kept.append((table.filter(pa.array(maybe)), codes[maybe]))
+            self.counts += np.bincount(codes[maybe], minlength=_CODES)
+            kept = table.filter(pa.array(maybe))
+            self.kept.add(kept.append_column(_CODE, pa.array(codes[maybe], pa.uint8())))
 
     def _take_mixed(self, table: pa.Table, times: pa.ChunkedArray) -> None:
         dated = np.asarray(pc.is_valid(times).to_numpy(zero_copy_only=False), dtype=bool)
         places = np.flatnonzero(dated)
         if not len(places):
-            self.waiting.append(table)
+            self.waiting.add(table)
             return
         moments = np.zeros(len(dated), dtype=np.int64)
         moments[places] = _moments(times.drop_null())
         first, last = int(places[0]), int(places[-1])
         if first:
-            self.waiting.append(table.slice(0, first))
+            self.waiting.add(table.slice(0, first))
         self.settle(int(moments[first]))
         inner = slice(first, last + 1)
         self._keep(table.slice(first, last + 1 - first), self._of(moments[inner], dated[inner]))
         self._follow(moments[places])
         if last + 1 < len(dated):
-            self.waiting.append(table.slice(last + 1))
+            self.waiting.add(table.slice(last + 1))
 
     def _of(self, moments: Moments, dated: npt.NDArray[np.bool_]) -> Codes:
         """Return the codes of a run of rows whose first and last have a time."""

@@ -5,7 +5,7 @@ A partition that fits one batch is one table, as it would be without batches.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -37,6 +37,40 @@ class Stream:
 
     def __len__(self) -> int:
         return self.rows
+
+
+@dataclass(frozen=True)
+class Batched:
+    """Rows that can be gone through again and again, a table at a time.
+
+    Attributes:
+        schema: that every table has.
+        again: begins anew.
+    """
+
+    schema: pa.Schema
+    num_rows: int
+    again: Callable[[], Iterator[pa.Table]]
+
+    def __iter__(self) -> Iterator[pa.Table]:
+        return self.again()
+
+    def mapped(self, change: Callable[[pa.Table], pa.Table]) -> Batched:
+        """Return what `change` makes of each table; it adds no row and takes none away."""
+        schema = change(self.schema.empty_table()).schema
+        return Batched(schema, self.num_rows, lambda: map(change, self))
+
+
+def pieces_of(rows: pa.Table | Batched) -> Iterator[pa.Table]:
+    """Yield the tables of rows, which may be one."""
+    return iter([rows]) if isinstance(rows, pa.Table) else iter(rows)
+
+
+def whole(rows: pa.Table | Batched) -> pa.Table:
+    """Return rows as one table, for who needs all of them."""
+    if isinstance(rows, pa.Table):
+        return rows
+    return pa.concat_tables([rows.schema.empty_table(), *rows])
 
 
 def rebatched(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
+from mlfactory.lake.batches import Batched, whole
 from mlfactory.lake.catalog import QUARANTINE, RAW_HELPERS, RESCUED, raw, validation_page
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.rows import Landed, as_frame, landed_rows
@@ -122,7 +123,9 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     )
 
 
-def refuse_stopped(product: Product, partition: Partition, rows: Mapping[str, pa.Table]) -> None:
+def refuse_stopped(
+    product: Product, partition: Partition, rows: Mapping[str, pa.Table | Batched]
+) -> None:
     """Make sure that rows which are about to replace those of `partition` would not stop it.
 
     Nothing is written.
@@ -133,7 +136,10 @@ def refuse_stopped(product: Product, partition: Partition, rows: Mapping[str, pa
     Raises:
         ContractError: if the verdict on them would be `stop`.
     """
-    _, _, judgement = _judged(product, _check(product, Lake(product.name), rows))
+    _, _, judgement = _judged(
+        product,
+        _check(product, Lake(product.name), {name: whole(each) for name, each in rows.items()}),
+    )
     if judgement.verdict == "stop":
         raise ContractError(
             f"{product.name}, partition {partition}: what its sources have now would break its "
