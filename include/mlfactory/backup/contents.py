@@ -6,7 +6,8 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
-from mlfactory.lake.store import Store, find_json, write_json
+from mlfactory.lake.holding import Holding
+from mlfactory.lake.store import Store, find_json, is_name, write_json
 from mlfactory.product.errors import IntegrityError, UsageError
 
 INDEX = "backup.json"
@@ -31,17 +32,24 @@ class Index:
         begun: the moment (UTC) from which on what was done may not be in it.
         revision: of the code that made it.
         files: the SHA-256 of each file, by its name in the backup.
+        left_out: files that somebody put there under names that no store can have.
     """
 
     begun: str
     revision: str
     products: list[str]
     files: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
 
-    def leave(self, place: Store) -> None:
-        """Make of what lies there a backup."""
+    def leave(self, place: Store, holding: Holding) -> None:
+        """Make of what lies there a backup.
+
+        Raises:
+            ServiceError: another backup has taken the place meanwhile.
+        """
+        holding.refuse_lost()
         write_json(place, INDEX, asdict(self))
-        place.delete(BEGUN)
+        holding.end()
 
 
 def read_index(place: Store) -> Index:
@@ -68,6 +76,16 @@ def read_index(place: Store) -> Index:
         ) from error
 
 
+def emptied(store: Store, *, but: str) -> None:
+    """Remove every file of a store but one, which lies in no folder."""
+    names = store.list()
+    for folder in sorted({name.partition("/")[0] for name in names if "/" in name}):
+        store.delete_all(folder)
+    for name in names:
+        if "/" not in name and name != but:
+            store.delete(name)
+
+
 def digest_of(content: bytes) -> str:
     """Return by what a file of a backup is told from another."""
     return hashlib.sha256(content).hexdigest()
@@ -75,7 +93,11 @@ def digest_of(content: bytes) -> str:
 
 def copied(source: Store, names: Iterable[str], place: Store, folder: str, index: Index) -> None:
     """Copy those of some files that are still there, a few at a time, and note their digests."""
-    for batch in _batches(sorted(names)):
+    every = sorted(names)
+    can_be = [name for name in every if is_name(name) and is_name(f"{folder}/{name}")]
+    # one file that somebody put there by hand stops no backup
+    index.left_out += [f"{folder}/{name}" for name in set(every).difference(can_be)]
+    for batch in _batches(can_be):
         for name, content in source.read_many(batch).items():
             kept(place, f"{folder}/{name}", content, index)
 

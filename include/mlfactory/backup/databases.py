@@ -20,6 +20,10 @@ _FILLED = ("runs", "registered_models")
 """Tables of MLflow that are empty where nobody has used it."""
 
 
+_BESIDE = ("-wal", "-shm", "-journal")
+"""How the names of the files go on that SQLite keeps beside its own."""
+
+
 def database() -> URL:
     """Return the address of MLflow's database.
 
@@ -84,6 +88,13 @@ def has_anything(url: URL) -> bool:
         engine.dispose()
 
 
+def discard(url: URL) -> None:
+    """Remove a database that is a file; harmless where there is none."""
+    if is_file(url):
+        for more in ("", *_BESIDE):
+            Path(f"{url.database}{more}").unlink(missing_ok=True)
+
+
 def put_back(url: URL, content: bytes) -> None:
     """Make a database what it was, in place of what it is, whole or not at all.
 
@@ -92,7 +103,7 @@ def put_back(url: URL, content: bytes) -> None:
     """
     if is_file(url):
         path = Path(str(url.database))
-        for more in ("-wal", "-shm", "-journal"):
+        for more in _BESIDE:
             Path(f"{path}{more}").unlink(missing_ok=True)
         write_whole(path, content)
         return

@@ -15,10 +15,13 @@ from mlfactory.lake.catalog import AT_WORK, CLAIMS, LEDGER, MANIFESTS, SUMMARIES
 from mlfactory.lake.ledger import entries
 from mlfactory.lake.old_versions import LOG
 from mlfactory.lake.store import Store, product_store, store_at
+from mlfactory.product.loader import product_folders
 from mlfactory.settings import settings
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,47}")
-_OF_LOG = re.compile(rf"[^/]+/{LOG}/(\d{{20}}\.(json|checkpoint.*\.parquet)|_last_checkpoint)")
+# not the pointer to the newest checkpoint, which may be made while the log is copied, and not be in
+# it: without that pointer a reader finds the newest that is there
+_OF_LOG = re.compile(rf"[^/]+/{LOG}/\d{{20}}\.(json|checkpoint.*\.parquet)")
 _OF_TRAINING = re.compile(rf"{TRAININGS}/[^/]+/[^/]+\.json")
 """What points to other files of its training, or to MLflow."""
 
@@ -30,6 +33,9 @@ def products_of_lake() -> list[str]:
     """Return the names of the products that the lake has anything of."""
     names = store_at(settings().lake_uri).list()
     tops = {name.partition("/")[0] for name in names if "/" in name}
+    # a product's folder may be a link to another disk, which no list of the lake follows
+    linked = {folder.name for folder in product_folders()} - tops
+    tops |= {name for name in linked if product_store(name).list()}
     return sorted(top for top in tops if _NAME.fullmatch(top))
 
 

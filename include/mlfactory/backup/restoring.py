@@ -1,9 +1,13 @@
-"""Putting a backup back, in a home that has nothing."""
+"""Putting a backup back, in a home that has nothing, or in place of what it has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import URL
 
 from mlfactory.backup.contents import (
     AIRFLOW,
@@ -11,94 +15,168 @@ from mlfactory.backup.contents import (
     DATABASE,
     LAKE,
     Index,
+    emptied,
     read_back,
     read_index,
 )
-from mlfactory.backup.databases import database, has_anything, is_file, put_back
+from mlfactory.backup.databases import database, discard, has_anything, is_file, put_back
 from mlfactory.backup.lakes import products_of_lake
+from mlfactory.backup.places import refuse_within
 from mlfactory.lake.at_work import under_way
-from mlfactory.lake.catalog import CLAIMS, LEDGER, MANIFESTS, TRAININGS
+from mlfactory.lake.catalog import CLAIMS, LEDGER, MANIFESTS, RESTORE, TRAININGS
+from mlfactory.lake.holding import Held, Holding, refuse_held, take
 from mlfactory.lake.old_versions import LOG
-from mlfactory.lake.store import Store, find_json, parsed, store_at, write_json
+from mlfactory.lake.store import Store, parsed, product_store, store_at
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import settings
 
-_NOTE = "_restore.json"
-"""In the lake while a backup is being put back, and which; no product has this name."""
+_A_RESTORE = "a restore"
+_LOOKS_AFTER = 64
+"""Files after which it is looked whether the lake is still ours."""
 
 Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class _Home:
+    """What is put back into: the lake, MLflow's artifacts and its database."""
+
+    lake: Store
+    artifacts: Store
+    url: URL
 
 
 def restore(address: str, say: Say, *, replace: bool = False) -> Index:
     """Make this factory what it was when a backup was made; killed, it goes on when done again.
 
     All of the backup is held against its digests before anything is written. What points to other
-    things is put back after them, and decisions last: until the end nobody serves.
+    things is put back after them, and decisions last: until the end nobody serves. A note in the
+    lake keeps all work away until then, also where it was cut off.
 
     Args:
         replace: remove what is here first.
 
     Raises:
-        UsageError: there is no backup, something is here, or is being worked on.
+        UsageError: there is no backup, or a part of this factory; something is here, or is being
+            worked on.
         IntegrityError: the backup is damaged.
     """
-    place, lake = store_at(address), store_at(settings().lake_uri)
-    index, url = read_index(place), database()
+    place, now = store_at(address), settings()
+    home = _Home(store_at(now.lake_uri), store_at(now.artifacts_uri), database())
+    refuse_within(place, home.url)
+    index = read_index(place)
+    has_dump = _refuse_other_kind(index, home.url)
+    about = {"backup": place.address(), "begun": index.begun}
+    cut_off = refuse_held(home.lake, RESTORE, _A_RESTORE)
+    empties = replace or (_is_same(cut_off, about) and bool(cut_off and cut_off.about["empties"]))
+    _refuse_beneath_work()
+    if not replace and not _is_same(cut_off, about):
+        _refuse_taken(home, cut_off)
+    for _ in read_back(place, index.files, index):
+        pass
+    say(f"{len(index.files)} files are what was put there on {index.begun}")
+    with _held(home.lake, {**about, "empties": empties}, again=cut_off is not None) as holding:
+        if empties:
+            _empty(home, has_dump=has_dump)
+            holding.tell({**about, "empties": False})
+        _write(place, index, home, holding, say)
+        holding.refuse_lost()
+        holding.end()
+    say(f"restored: {', '.join(index.products) or 'no product'}")
+    return index
+
+
+def _write(place: Store, index: Index, home: _Home, holding: Holding, say: Say) -> None:
+    """Put back file after file, what points to others after them."""
+    stores = {LAKE: home.lake, ARTIFACTS: home.artifacts}
+    ordered = sorted(index.files, key=_rank)
+    for number, (name, content) in enumerate(read_back(place, ordered, index)):
+        if number % _LOOKS_AFTER == 0:
+            holding.refuse_lost()
+        folder, _, rest = name.partition("/")
+        if folder == DATABASE:
+            put_back(home.url, content)
+        elif folder == AIRFLOW:
+            _tell_airflow(parsed(content, place.address(name)), say)
+        else:
+            stores[folder].write(rest, content)
+
+
+def _empty(home: _Home, *, has_dump: bool) -> None:
+    """Remove what is here: who serves and what vouches for rows before all else."""
+    products = products_of_lake()
+    for folder in (LEDGER, MANIFESTS):
+        for product in products:
+            product_store(product).delete_all(folder)
+    emptied(home.lake, but=RESTORE)
+    home.artifacts.delete_all()
+    if not has_dump:
+        discard(home.url)
+
+
+def _refuse_other_kind(index: Index, url: URL) -> bool:
+    """Make sure that MLflow's database can be put back, and tell whether there is one."""
     dumps = [name for name in index.files if name.startswith(f"{DATABASE}/")]
     if dumps and dumps[0].endswith(".db") != is_file(url):
         raise UsageError(
             f"the backup has MLflow's database as {dumps[0]}, and here it is another kind",
             remedy="let MLFACTORY_MLFLOW_URI name one of the same kind, SQLite or PostgreSQL",
         )
-    goes_on = _refuse_taken(place, lake, replace=replace)
-    for _ in read_back(place, index.files, index):
-        pass
-    say(f"{len(index.files)} files are what was put there on {index.begun}")
-    if replace and not goes_on:
-        lake.delete_all()
-        store_at(settings().artifacts_uri).delete_all()
-    write_json(lake, _NOTE, {"backup": place.address(), "begun": index.begun})
-    stores = {LAKE: lake, ARTIFACTS: store_at(settings().artifacts_uri)}
-    for name, content in read_back(place, sorted(index.files, key=_rank), index):
-        folder, _, rest = name.partition("/")
-        if folder == DATABASE:
-            put_back(url, content)
-        elif folder == AIRFLOW:
-            _tell_airflow(parsed(content, place.address(name)), say)
-        else:
-            stores[folder].write(rest, content)
-    lake.delete(_NOTE)
-    say(f"restored: {', '.join(index.products) or 'no product'}")
-    return index
-
-
-def _refuse_taken(place: Store, lake: Store, *, replace: bool) -> bool:
-    """Make sure that nothing is here, unless that was told; tell whether a restore was cut off."""
-    begun = find_json(lake, _NOTE)
-    if begun is not None and begun.get("backup") == place.address():
-        return True
-    if begun is not None and not replace:
+    if not dumps and not is_file(url) and has_anything(url):
         raise UsageError(
-            f"{lake.address()}: a restore of {begun.get('backup')} was cut off",
+            "the backup has no database of MLflow, and the one here has runs or models",
+            remedy="let MLFACTORY_MLFLOW_URI name an empty one",
+        )
+    return bool(dumps)
+
+
+def _is_same(note: Held | None, about: Mapping[str, str]) -> bool:
+    """Tell whether a restore of this very backup was cut off here."""
+    return note is not None and all(note.about.get(what) == said for what, said in about.items())
+
+
+def _refuse_taken(home: _Home, cut_off: Held | None) -> None:
+    """Make sure that nothing is here."""
+    if cut_off is not None:
+        backup, begun = cut_off.about.get("backup"), cut_off.about.get("begun")
+        raise UsageError(
+            f"{home.lake.address()}: a restore of {backup}, made on {begun}, was cut off",
             remedy="do that again, or --replace what is here",
         )
-    for product in products_of_lake():
-        if works := under_way(product):
-            raise UsageError(f"{product} is being worked on: {works[0].what}", remedy="let it end")
-    if replace:
-        return False
-    artifacts = store_at(settings().artifacts_uri)
     for what, is_there in (
-        (lake.address(), bool(lake.list())),
-        (artifacts.address(), bool(artifacts.list())),
-        ("MLflow's database", has_anything(database())),
+        (home.lake.address(), bool(home.lake.list() or products_of_lake())),
+        (home.artifacts.address(), bool(home.artifacts.list())),
+        ("MLflow's database", has_anything(home.url)),
     ):
         if is_there:
             raise UsageError(
                 f"this home has something already: {what}",
                 remedy="name an empty one (MLFACTORY_HOME, MLFACTORY_LAKE), or --replace it",
             )
-    return False
+
+
+def _refuse_beneath_work() -> None:
+    for product in products_of_lake():
+        if works := under_way(product):
+            raise UsageError(f"{product} is being worked on: {works[0].what}", remedy="let it end")
+
+
+@contextmanager
+def _held(lake: Store, about: Mapping[str, Any], *, again: bool) -> Iterator[Holding]:
+    """Let nobody work in the lake or restore into it, until this has ended well."""
+    holding = take(lake, RESTORE, _A_RESTORE, about)
+    try:
+        try:
+            # whatever begins from now on finds the note, and whatever began before left its own
+            _refuse_beneath_work()
+        except UsageError:
+            if not again:
+                holding.end()
+            raise
+        yield holding
+    except BaseException:
+        holding.let_go()
+        raise
 
 
 def _tell_airflow(names: Mapping[str, Any], say: Say) -> None:

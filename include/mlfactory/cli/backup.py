@@ -9,6 +9,7 @@ from mlfactory.backup import restore, save
 from mlfactory.cli import record
 from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
+from mlfactory.lake.addresses import one_spelling
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Address, settings
 
@@ -49,8 +50,8 @@ def _of_airflow(console: Console) -> dict[str, list[str]]:
 
 
 def _absolute(address: str) -> str:
-    """Return an address as settings do: a place on S3, or the whole path of a folder."""
+    """Return a place on S3, or the path by which a folder is told from all others."""
     try:
-        return TypeAdapter(Address).validate_python(address)
+        return one_spelling(TypeAdapter(Address).validate_python(address))
     except ValidationError as error:
         raise UsageError(str(error.errors()[0]["msg"])) from None

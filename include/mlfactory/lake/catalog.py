@@ -42,6 +42,9 @@ MANIFESTS = "manifests"
 REMOVAL = "removal.json"
 """There while all that is kept of a product is being removed, and what that takes with it."""
 
+RESTORE = "_restore.json"
+"""In the lake itself while a backup is put back into it, and which; no product has this name."""
+
 AT_WORK = "at_work"
 """A note for each thing that is being done to a product, while it is."""
 

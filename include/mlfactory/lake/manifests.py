@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from mlfactory.lake.at_work import at_work, refuse_removed
 from mlfactory.lake.catalog import RUN, manifest_file, mark_of
 from mlfactory.lake.removal_note import refuse_half_removed
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
 from mlfactory.product.errors import ServiceError, UsageError
@@ -131,9 +132,10 @@ def manifest(
             before it has written anything passes False and calls `begin` itself.
 
     Raises:
-        UsageError: if a removal of the product was cut off, or came in between.
-        ServiceError: if a removal is under way; at the end, if another run has replaced rows that
-            this one wrote.
+        UsageError: if a removal of the product was cut off, or came in between, or a restore was
+            cut off.
+        ServiceError: if a removal or a restore is under way; at the end, if another run has
+            replaced rows that this one wrote.
     """
     record = Manifest(
         id=secrets.token_hex(8),
@@ -152,6 +154,7 @@ def manifest(
     # noted before it is asked for a removal, which is noted before it looks for work
     with at_work(product.name, f"{stage} of {record.name}", name=record.id):
         refuse_half_removed(product.name)
+        refuse_half_restored()
         if begin:
             record.begin()
         yield record

@@ -209,6 +209,15 @@ def checked(name: str) -> str:
     return name
 
 
+def is_name(name: str) -> bool:
+    """Tell whether `name` can be the name of a file of a store."""
+    try:
+        checked(name)
+    except UsageError:
+        return False
+    return True
+
+
 def write_whole(path: Path, content: bytes, *, mode: int = 0o666) -> None:
     """Write a local file so that a reader sees the old content or the new, never a part.
 

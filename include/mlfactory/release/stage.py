@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from mlfactory.lake import ledger
+from mlfactory.lake.addresses import one_spelling
 from mlfactory.lake.at_work import at_work
 from mlfactory.lake.ledger import RELEASED, Entry
+from mlfactory.lake.removal_note import refuse_half_removed
 from mlfactory.lake.requests import REQUEST
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.store import as_json, product_store
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.product.loader import Product
@@ -59,20 +62,25 @@ def release(
 
     Raises:
         UsageError: there is nothing to release, or `target` has decided something newer, or has a
-            training of this id of its own.
+            training of this id of its own, or was reset meanwhile, or a reset or a restore there
+            was cut off.
         IntegrityError: files are not those that were decided about.
         Overtaken: another decision was made there meanwhile.
-        ServiceError: MLflow does not answer, here or there.
+        ServiceError: MLflow does not answer, here or there, or a reset or a restore goes on there.
     """
     _refuse_same(target)
     parcel = pack(product, version)
-    with settings_of(target), at_work(product.name, f"release of {parcel.training.training_id}"):
+    what = f"release of {parcel.training.training_id}"
+    with settings_of(target), at_work(product.name, what) as go_on:
+        refuse_half_removed(product.name)
+        refuse_half_restored()
         # read first: what is decided there from now on has not been thought of
         before = ledger.entries(product.name, *ledger.DECISIONS)
         served = _serves(before, parcel)
         if served is None:
             _refuse_newer(product, parcel, before, force=force)
             there, run_id = _unpack(product, parcel)
+            go_on()
             ledger.record(product.name, _decision(parcel, there, run_id, before))
         else:
             there = str(served.details["version"])
@@ -91,7 +99,7 @@ def _refuse_same(target: Settings) -> None:
             ("lake", settings().lake_uri, target.lake_uri),
             ("MLflow", settings().tracking_uri, target.tracking_uri),
         )
-        if one == other
+        if one_spelling(one) == one_spelling(other)
     ]
     if same:
         raise UsageError(

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from mlfactory.lake.at_work import under_way
+from mlfactory.lake.catalog import RESTORE
+from mlfactory.lake.holding import find_held
 from mlfactory.lake.removal_note import removal_under_way
+from mlfactory.lake.store import store_at
+from mlfactory.settings import settings
 
 UPKEEP = "upkeep"
 """What upkeep says in its note that it is."""
@@ -24,4 +28,6 @@ def in_the_way(product: str, ours: int = 0) -> str | None:
         return f"waits: {'; '.join(others[:3])} is under way"
     if removal_under_way(product) is not None:
         return f"waits: a reset is under way, or was cut off (mlfactory reset {product})"
+    if find_held(store_at(settings().lake_uri), RESTORE) is not None:
+        return "waits: a restore is under way, or was cut off"
     return None

@@ -2,15 +2,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pandas as pd
 import pytest
 from tests.integration.predict.bakeries import DAYS, make_bakery, orders
-from tests.s3.server import S3Server
 from typer.testing import CliRunner, Result
 
 from mlfactory import predict
@@ -42,22 +40,6 @@ def new(tmp_path: Path) -> Path:
     rows = orders(days=4).iloc[1440:].head(50).drop(columns="returned")
     rows.to_csv(file, index=False, sep=";")
     return file
-
-
-@pytest.fixture(params=["folder", "s3"])
-def backup(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[str]:
-    """Give an empty place for a backup."""
-    if request.param == "folder":
-        yield str(tmp_path / "backup")
-        return
-    server: S3Server = request.getfixturevalue("s3_server")
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
-    prefix = uuid4().hex
-    yield f"s3://{server.bucket}/{prefix}"
-    server.clear(prefix)
 
 
 def command(*words: str) -> Result:
@@ -129,7 +111,7 @@ def test_a_backup_that_was_killed_is_none_and_is_made_again(
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "letter.txt").write_text("dear")
     assert "has other files" in command("backup", str(tmp_path / "full")).output
-    assert "is a part of what is to be saved" in command("backup", settings().lake_uri).output
+    assert "is a part of what is saved or restored" in command("backup", settings().lake_uri).output
 
 
 def test_a_restore_that_was_killed_has_no_champion_and_goes_on(
