@@ -145,9 +145,15 @@ def as_frame(rows: pa.Table) -> pd.DataFrame:
     frame: pd.DataFrame = rows.to_pandas()
     for name in rows.column_names:
         column = rows.column(name)
-        if pa.types.is_int64(column.type) and column.null_count and _is_large(column):
+        if pa.types.is_int64(column.type) and column.null_count and is_large(column):
             frame[name] = column.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     return frame
+
+
+def is_large(column: pa.ChunkedArray) -> bool:
+    """Tell whether a column of whole numbers has some that are too large for a float."""
+    ends = pc.min_max(column).as_py()
+    return any(end is not None and abs(end) > _EXACT for end in ends.values())
 
 
 def empty_rows(lake: Lake, source: str) -> pa.Table:
@@ -176,11 +182,6 @@ def replaced(product: Product, source: str, key: str) -> ServiceError:
 
 
 _EMPTY = {PARTITION: pa.string(), LANDING: pa.string(), ROW: pa.int64()}
-
-
-def _is_large(column: pa.ChunkedArray) -> bool:
-    ends = pc.min_max(column).as_py()
-    return any(end is not None and abs(end) > _EXACT for end in ends.values())
 
 
 def _state(landed: Mapping[str, Any], validated: Mapping[str, Any]) -> State:

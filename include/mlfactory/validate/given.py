@@ -11,26 +11,11 @@ from mlfactory.product.loader import Product
 from mlfactory.validate.quarantine import reasons_of
 from mlfactory.validate.rules import Rule, rules_for
 from mlfactory.validate.suite import run_suite
+from mlfactory.validate.ways import OF_A_ROW, OF_OTHER_ROWS
 
-_OF_A_ROW = (
-    "expect_column_values_",
-    "expect_column_value_lengths_",
-    "expect_column_pair_values_",
-    "expect_multicolumn_",
-    "expect_select_column_values_",
-)
-"""How the names of Great Expectations' rules begin whose answer is one for each row."""
-
-_OF_THE_WHOLE = frozenset(
-    {
-        # one for each row as well, but it depends on the others, or on the type of the column
-        "expect_column_values_to_be_unique",
-        "expect_column_values_to_be_increasing",
-        "expect_column_values_to_be_decreasing",
-        "expect_column_values_to_be_of_type",
-        "expect_column_values_to_be_in_type_list",
-        "expect_column_values_to_not_be_outliers",
-    }
+_OF_TYPES = frozenset(
+    # the answer depends on the type of the column, and these rows are not all of it
+    {"expect_column_values_to_be_of_type", "expect_column_values_to_be_in_type_list"}
 )
 
 
@@ -77,8 +62,8 @@ def rule_given(product: Product, source: str, rows: pd.DataFrame, absent: Collec
 def _can_be_asked(rule: Rule, rows: pd.DataFrame, absent: Collection[str]) -> bool:
     # with `mostly`, rows that break the rule are let through as long as most of the others do not
     return (
-        rule.type.startswith(_OF_A_ROW)
-        and rule.type not in _OF_THE_WHOLE
+        rule.type.startswith(OF_A_ROW)
+        and rule.type not in OF_OTHER_ROWS | _OF_TYPES
         and rule.arguments.get("mostly", 1) == 1
         and all(name in rows and name not in absent for name in rule.columns)
     )

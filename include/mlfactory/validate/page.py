@@ -12,7 +12,8 @@ from mlfactory.validate.quarantine import Bad
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.verdict import Count, Judgement
 
-_ROWS_SHOWN = 50
+ROWS_SHOWN = 50
+"""The quarantined rows that a page shows."""
 
 
 def render(
@@ -23,7 +24,11 @@ def render(
     outcomes: Mapping[str, Sequence[Outcome]],
     bad: Sequence[Bad],
 ) -> str:
-    """Return the page as HTML that needs nothing from outside."""
+    """Return the page as HTML that needs nothing from outside.
+
+    Args:
+        bad: the first of the rows in quarantine.
+    """
     page = Page(f"Validation of {product.name}", f"partition {partition}")
     page.facts(
         {
@@ -46,7 +51,7 @@ def render(
             _add_rules(page, found, counts[name].rows)
         else:
             page.paragraph("There are no rows in this partition, and nothing to check.")
-    _add_quarantine(page, bad)
+    _add_quarantine(page, bad, sum(count.quarantined for count in counts.values()))
     return page.render()
 
 
@@ -73,15 +78,14 @@ def _state(outcome: Outcome) -> str:
     return "warning" if tolerated else outcome.state
 
 
-def _add_quarantine(page: Page, bad: Sequence[Bad]) -> None:
+def _add_quarantine(page: Page, shown: Sequence[Bad], rows: int) -> None:
     page.section("Quarantine")
-    if not bad:
+    if not rows:
         page.paragraph("No row is in quarantine.")
         return
-    shown = bad[:_ROWS_SHOWN]
-    if len(shown) < len(bad):
+    if len(shown) < rows:
         page.paragraph(
-            f"The first {len(shown)} of {len(bad):,} rows; all of them are in the table quarantine."
+            f"The first {len(shown)} of {rows:,} rows; all of them are in the table quarantine."
         )
     page.table(
         ["source", "row", "reasons", "record"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +99,7 @@ def reasons_of(
     outcomes: Iterable[Outcome],
     key: Sequence[str],
     event_time: str | None = None,
+    repeated: Collection[int] | None = None,
 ) -> dict[int, list[str]]:
     """Return why each bad row is bad.
 
@@ -111,6 +112,7 @@ def reasons_of(
         outcomes: of the rules that were run on `frame`.
         key: the columns that name a row; none if nothing does.
         event_time: the column that tells a row's partition.
+        repeated: the rows with the key of another, where `frame` does not have all rows.
     """
     reasons: dict[int, list[str]] = {}
     for row, texts in rescued.dropna().items():
@@ -129,7 +131,7 @@ def reasons_of(
         # whatever the rules of the spec are, a row of no partition is of no use to any
         if row not in reasons:
             reasons[row] = [f"has no {event_time}"]
-    for row in _repeated(frame, key, reasons):
+    for row in _repeated(frame, key, reasons) if repeated is None else repeated:
         values = ", ".join(f"{name}={_plain(frame.at[row, name])!r}" for name in key)
         reasons.setdefault(row, []).append(f"{values} {_REPEATED}")
     return dict(sorted(reasons.items()))

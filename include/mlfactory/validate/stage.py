@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
-from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
-from mlfactory.lake.batches import Batched, whole
-from mlfactory.lake.catalog import QUARANTINE, RAW_HELPERS, RESCUED, raw, validation_page
-from mlfactory.lake.manifests import manifest, read_manifest
-from mlfactory.lake.rows import Landed, as_frame, landed_rows
+from mlfactory.lake.batches import Batched, Stream, pieces_of, rebatched
+from mlfactory.lake.catalog import QUARANTINE, raw, validation_page
+from mlfactory.lake.manifests import Manifest, manifest, read_manifest
+from mlfactory.lake.row_batches import landed_batches
+from mlfactory.lake.rows import Landed
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
@@ -22,17 +22,10 @@ from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.validate import data_docs, page
-from mlfactory.validate.quarantine import (
-    Bad,
-    as_table,
-    bad_rows,
-    reasons_of,
-    repeated_keys,
-    undated_rows,
-    unread_cells,
-)
-from mlfactory.validate.rules import rules_for
-from mlfactory.validate.suite import Outcome, run_suite
+from mlfactory.validate.checking import Checked, check
+from mlfactory.validate.quarantine import SCHEMA, Bad, as_table
+from mlfactory.validate.suite import Outcome
+from mlfactory.validate.survey import Batches
 from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
 
 _log = logging.getLogger(__name__)
@@ -52,16 +45,6 @@ class ValidateResult:
     rows: int
     quarantined: int
     page: str
-
-
-@dataclass(frozen=True)
-class _Checked:
-    """A source after its rules were run; without a result there were no rows to run them on."""
-
-    count: Count
-    outcomes: tuple[Outcome, ...] = ()
-    bad: tuple[Bad, ...] = ()
-    result: ExpectationSuiteValidationResult | None = None
 
 
 def run(product: Product, partition: Partition) -> ValidateResult:
@@ -86,18 +69,18 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
         record.has_read(landed)
-        checked = _check(product, lake, _landed(product, partition, landed))
-        bad = [row for each in checked.values() for row in each.bad]
+        checked = _check(product, lake, *_landed(product, partition, landed))
         counts, outcomes, judgement = _judged(product, checked)
-        record.write(lake, QUARANTINE, as_table(bad, str(landed["id"])))
+        quarantined = sum(count.quarantined for count in counts.values())
+        first = _quarantine(record, lake, checked, str(landed["id"]))
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
-        content = page.render(product, partition, judgement, counts, outcomes, bad)
+        content = page.render(product, partition, judgement, counts, outcomes, first)
         store = product_store(product.name)
         write_text(store, address, content)
         record.counts = {
             "rows": counts[_driving(product)].rows,
-            "quarantined": len(bad),
+            "quarantined": quarantined,
             **{f"rows.{name}": count.rows for name, count in counts.items()},
             **{f"quarantined.{name}": count.quarantined for name, count in counts.items()},
         }
@@ -107,7 +90,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
             "stopped_by": list(judgement.stopped_by),
             "passed": {name: bool(result.success) for name, result in results.items()},
         }
-    _report(product, partition, judgement, outcomes, len(bad))
+    _report(product, partition, judgement, outcomes, quarantined)
     if judgement.verdict == "stop":
         raise ContractError(
             f"{product.name}, partition {partition}: the data breaks its contract:\n    "
@@ -118,7 +101,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
     return ValidateResult(
         verdict=judgement.verdict,
         rows=record.counts["rows"],
-        quarantined=len(bad),
+        quarantined=quarantined,
         page=address,
     )
 
@@ -136,10 +119,9 @@ def refuse_stopped(
     Raises:
         ContractError: if the verdict on them would be `stop`.
     """
-    _, _, judgement = _judged(
-        product,
-        _check(product, Lake(product.name), {name: whole(each) for name, each in rows.items()}),
-    )
+    batches = {name: partial(_given, each) for name, each in rows.items()}
+    counts = {name: each.num_rows for name, each in rows.items()}
+    _, _, judgement = _judged(product, _check(product, Lake(product.name), batches, counts))
     if judgement.verdict == "stop":
         raise ContractError(
             f"{product.name}, partition {partition}: what its sources have now would break its "
@@ -151,62 +133,64 @@ def refuse_stopped(
 
 def _landed(
     product: Product, partition: Partition, ingested: Mapping[str, Any]
-) -> dict[str, pa.Table]:
-    landing, counts = str(ingested["id"]), ingested["counts"]
-    return {
-        name: landed_rows(product, name, {partition.key: Landed(landing, int(counts.get(name, 0)))})
-        for name in product.spec.sources
+) -> tuple[dict[str, Batches], dict[str, int]]:
+    """Return what gives the landed rows of each source, and how many there are."""
+    counts = {name: int(ingested["counts"].get(name, 0)) for name in product.spec.sources}
+    batches: dict[str, Batches] = {
+        name: partial(
+            landed_batches, product, name, {partition.key: Landed(str(ingested["id"]), rows)}
+        )
+        for name, rows in counts.items()
     }
+    return batches, counts
+
+
+def _given(rows: pa.Table | Batched, *, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yield rows that did not land, as `landed_batches` yields those that did."""
+    chosen = pieces_of(rows)
+    if columns is not None:
+        chosen = (piece.select(list(columns)) for piece in chosen)
+    return rebatched(chosen)
+
+
+def _quarantine(
+    record: Manifest, lake: Lake, checked: Mapping[str, Checked], landing: str
+) -> list[Bad]:
+    """Put the bad rows into quarantine, and return the first of them.
+
+    They come as a stream, of which a table that fits one batch is written as it always was.
+    """
+    first: list[Bad] = []
+
+    def tables() -> Iterator[pa.Table]:
+        for each in checked.values():
+            for piece in each.bad():
+                first.extend(piece[: page.ROWS_SHOWN - len(first)])
+                yield as_table(piece, landing)
+
+    record.write(lake, QUARANTINE, Stream(SCHEMA, tables()))
+    return first
 
 
 def _judged(
-    product: Product, checked: Mapping[str, _Checked]
+    product: Product, checked: Mapping[str, Checked]
 ) -> tuple[dict[str, Count], dict[str, tuple[Outcome, ...]], Judgement]:
     counts = {name: each.count for name, each in checked.items()}
     outcomes = {name: each.outcomes for name, each in checked.items()}
     return counts, outcomes, judge(counts, outcomes, product.spec.expect.quarantine_budget)
 
 
-def _check(product: Product, lake: Lake, landed: Mapping[str, pa.Table]) -> dict[str, _Checked]:
-    nothing_happened = not landed[_driving(product)].num_rows
+def _check(
+    product: Product, lake: Lake, batches: Mapping[str, Batches], counts: Mapping[str, int]
+) -> dict[str, Checked]:
+    nothing_happened = not counts[_driving(product)]
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {
-        name: _Checked(Count(0, 0))
-        if not rows.num_rows and nothing_happened
-        else _check_source(product, lake, name, rows)
-        for name, rows in landed.items()
+        name: Checked(Count(0, 0))
+        if not counts[name] and nothing_happened
+        else check(product, name, batches[name], kinds_of(lake.columns(raw(name))))
+        for name in batches
     }
-
-
-def _check_source(product: Product, lake: Lake, name: str, landed: pa.Table) -> _Checked:
-    rescued = pd.Series(dtype="str")
-    if RESCUED in landed.column_names:
-        rescued = landed.column(RESCUED).to_pandas()
-    helpers = [column for column in RAW_HELPERS if column in landed.column_names]
-    frame = as_frame(landed.drop_columns(helpers))
-    # without rows, and perhaps without columns, only the rules about the table can be answered
-    rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
-    done = run_suite(product, name, rules, frame)
-    source = product.spec.sources[name]
-    key = source.key if len(frame) else ()
-    kinds = kinds_of(lake.columns(raw(name)))
-    kinds |= {field.name: field.type for field in landed.schema}
-    reasons = reasons_of(frame, rescued, kinds, done.outcomes, key, source.event_time)
-    # of rows without a time the count tells, and not the cells
-    unread = unread_cells(rescued, kinds, but=source.event_time)
-    return _Checked(
-        count=Count(
-            len(frame),
-            len(reasons),
-            unread,
-            repeated_keys(reasons),
-            tuple(key),
-            len(undated_rows(frame, source.event_time)),
-        ),
-        outcomes=done.outcomes,
-        bad=tuple(bad_rows(name, frame, rescued, reasons, key)),
-        result=done.result,
-    )
 
 
 def _other_types(product: Product, counts: Mapping[str, Count]) -> str:

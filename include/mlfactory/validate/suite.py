@@ -6,7 +6,7 @@ apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -19,12 +19,16 @@ from great_expectations.core.expectation_validation_result import (
     ExpectationSuiteValidationResult,
     ExpectationValidationResult,
 )
+from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import (
     DataContextConfig,
     InMemoryStoreBackendDefaults,
     ProgressBarsConfig,
 )
+from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.util import convert_to_json_serializable
+from great_expectations.validator.validator import Validator
 
 from mlfactory.product.document import read_document
 from mlfactory.product.errors import Mistake, SpecError
@@ -58,7 +62,7 @@ class Outcome:
     rule: Rule
     state: Literal["pass", "fail", "error"]
     observed: str = ""
-    rows: tuple[int, ...] = ()
+    rows: Collection[int] = ()
     unexpected: int | None = None
     message: str = ""
 
@@ -101,6 +105,66 @@ def run_suite(
     product: Product, source: str, rules: Sequence[Rule], frame: pd.DataFrame
 ) -> SuiteRun:
     """Run the rules of a source on `frame`, whose index must be a plain range."""
+    _, batch = _opened(product, source, frame)
+    suite = build_suite(product, source, rules, frame)
+    result = batch.validate(suite, result_format=FORMAT)
+    found = {each.expectation_config.meta["position"]: each for each in result.results}
+    outcomes = tuple(outcome_of(rule, found[place]) for place, rule in enumerate(rules))
+    return SuiteRun(outcomes, result)
+
+
+def validator_of(product: Product, source: str, frame: pd.DataFrame) -> Validator:
+    """Return what measures a frame, whose index must be a plain range."""
+    context, batch = _opened(product, source, frame)
+    return context.get_validator(batch_list=[batch])
+
+
+def about(validator: Validator) -> dict[str, Any]:
+    """Return what Great Expectations tells of a batch on its own pages."""
+    return {
+        "great_expectations_version": gx.__version__,
+        "batch_spec": convert_to_json_serializable(validator.active_batch_spec),
+        "active_batch_definition": convert_to_json_serializable(validator.active_batch_definition),
+    }
+
+
+def outcome_of(
+    rule: Rule, result: ExpectationValidationResult, rows: Collection[int] | None = None
+) -> Outcome:
+    """Return what a rule found.
+
+    Args:
+        rows: those that break it, where the result does not name them all.
+    """
+    crash = crash_of(result)
+    if crash:
+        return Outcome(rule, "error", message=crash)
+    found = result.result
+    is_about_rows = "element_count" in found
+    named = tuple(int(row) for row in found.get("unexpected_index_list") or ())
+    return Outcome(
+        rule,
+        state="pass" if result.success else "fail",
+        observed=_observed(found),
+        rows=named if rows is None else rows,
+        unexpected=int(found["unexpected_count"]) if is_about_rows else None,
+    )
+
+
+def crash_of(result: ExpectationValidationResult) -> str:
+    """Return why a rule could not be evaluated, empty if it could."""
+    info: Mapping[str, Any] = result.exception_info or {}
+    # of a crash within a metric, the keys are the metrics' ids and not those of the documentation
+    details = [info] if "raised_exception" in info else list(info.values())
+    for detail in details:
+        if detail.get("raised_exception"):
+            return str(detail.get("exception_message") or "it raised an exception")
+    return ""
+
+
+def _opened(
+    product: Product, source: str, frame: pd.DataFrame
+) -> tuple[EphemeralDataContext, Batch]:
     context = gx.get_context(
         mode="ephemeral",
         # the default makes a temporary folder for Data Docs each time, and shows progress bars
@@ -115,22 +179,7 @@ def run_suite(
         .add_batch_definition_whole_dataframe("partition")
         .get_batch({"dataframe": frame})
     )
-    suite = build_suite(product, source, rules, frame)
-    result = batch.validate(suite, result_format=FORMAT)
-    found = {each.expectation_config.meta["position"]: each for each in result.results}
-    outcomes = tuple(_outcome(rule, found[place]) for place, rule in enumerate(rules))
-    return SuiteRun(outcomes, result)
-
-
-def crash_of(result: ExpectationValidationResult) -> str:
-    """Return why a rule could not be evaluated, empty if it could."""
-    info: Mapping[str, Any] = result.exception_info or {}
-    # of a crash within a metric, the keys are the metrics' ids and not those of the documentation
-    details = [info] if "raised_exception" in info else list(info.values())
-    for detail in details:
-        if detail.get("raised_exception"):
-            return str(detail.get("exception_message") or "it raised an exception")
-    return ""
+    return context, batch
 
 
 def _mistakes(product: Product, rule: Rule, error: Exception) -> Iterator[Mistake]:
@@ -160,21 +209,6 @@ def _explained(rule: Rule, error: Exception) -> Iterator[tuple[str, str]]:
             yield "", f"{rule.type} needs the argument '{argument}'"
     if together and not details:
         yield "", f"{rule.type}: {'; '.join(together)}"
-
-
-def _outcome(rule: Rule, result: ExpectationValidationResult) -> Outcome:
-    crash = crash_of(result)
-    if crash:
-        return Outcome(rule, "error", message=crash)
-    found = result.result
-    is_about_rows = "element_count" in found
-    return Outcome(
-        rule,
-        state="pass" if result.success else "fail",
-        observed=_observed(found),
-        rows=tuple(int(row) for row in found.get("unexpected_index_list") or ()),
-        unexpected=int(found["unexpected_count"]) if is_about_rows else None,
-    )
 
 
 def _observed(found: Mapping[str, Any]) -> str:

@@ -1,0 +1,233 @@
+"""A source that is checked in batches gets word for word what it gets in one frame."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import yaml
+from tests.integration.validate.conftest import BETWEEN, IN_SET, Judged, file, html, quarantine
+
+from mlfactory.lake import batches
+from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import ContractError, IntegrityError
+from mlfactory.product.loader import Product
+from mlfactory.validate import checking, spool
+from mlfactory.validate.checking import check
+
+ROWS = 60
+
+
+def rule(kind: str, **arguments: Any) -> dict[str, Any]:
+    return {"type": f"expect_{kind}", **arguments}
+
+
+ABOUT_ROWS = [
+    rule("column_values_to_be_in_set", column="colour", value_set=["red", "blue"]),
+    rule("column_values_to_be_in_set", column="colour", value_set=["red"], mostly=0.33),
+    rule("column_values_to_be_in_set", column="colour", value_set=["pink"], severity="warning"),
+    rule("column_values_to_not_be_null", column="price"),
+    rule("column_values_to_be_null", column="empty"),
+    rule("column_values_to_be_between", column="price", min_value=0, max_value=40),
+    rule("column_values_to_be_between", column="at", max_value="2026-01-01T00:40:00"),
+    rule("column_values_to_match_regex", column="colour", regex="^[a-z]+$"),
+    rule("column_value_lengths_to_be_between", column="colour", max_value=3),
+    rule("column_pair_values_to_be_equal", column_A="price", column_B="count"),
+    rule("multicolumn_sum_to_equal", column_list=["price", "count"], sum_total=4),
+    rule("select_column_values_to_be_unique_within_record", column_list=["price", "count"]),
+    # in some batches there is nothing that it cannot compare
+    rule("column_values_to_be_between", column="late", min_value=1),
+    rule("column_values_to_be_between", column="colour", min_value=1, severity="info"),
+    rule("column_values_to_not_be_null", column="smell"),
+    rule("column_values_to_be_of_type", column="count", type_="int64"),
+    rule("column_values_to_be_of_type", column="paid", type_="bool"),
+]
+OF_ALL_VALUES = [
+    rule("column_values_to_be_unique", column="id"),
+    rule("column_values_to_be_unique", column="big", mostly=0.2),
+    rule("compound_columns_to_be_unique", column_list=["price", "count"]),
+    rule(
+        "compound_columns_to_be_unique",
+        column_list=["price", "count"],
+        ignore_row_if="any_value_is_missing",
+        severity="warning",
+    ),
+    rule("column_value_z_scores_to_be_less_than", column="price", threshold=1, double_sided=True),
+    rule("column_median_to_be_between", column="price", max_value=1),
+    rule("column_most_common_value_to_be_in_set", column="colour", value_set=["red"]),
+    rule("column_proportion_of_unique_values_to_be_between", column="price", max_value=0.1),
+    rule("column_unique_value_count_to_be_between", column="colour", max_value=1),
+    rule("column_distinct_values_to_be_in_set", column="colour", value_set=["red"]),
+    rule("column_distinct_values_to_contain_set", column="colour", value_set=["green"]),
+    rule("column_distinct_values_to_equal_set", column="colour", value_set=["red", "green"]),
+]
+FIGURES = [
+    rule("column_max_to_be_between", column="price", max_value=10),
+    rule("column_min_to_be_between", column="at", min_value="2026-01-01T00:10:00"),
+    rule("column_min_to_be_between", column="day", min_value=date(2026, 1, 9)),
+    rule("column_sum_to_be_between", column="count", max_value=1),
+    rule("column_mean_to_be_between", column="price", max_value=1),
+    rule("column_mean_to_be_between", column="paid", max_value=0.1),
+    rule("column_stdev_to_be_between", column="price", max_value=1),
+    rule("column_stdev_to_be_between", column="big", max_value=1),
+    rule("column_proportion_of_non_null_values_to_be_between", column="price", min_value=1),
+    rule("column_to_exist", column="colour"),
+    rule("column_to_exist", column="smell"),
+    rule("column_mean_to_be_between", column="colour", max_value=1),
+    rule("table_row_count_to_be_between", max_value=10),
+    rule("table_row_count_to_equal", value=ROWS),
+    rule("table_column_count_to_equal", value=3),
+    rule("table_columns_to_match_set", column_set=["id", "at"]),
+    rule("table_columns_to_match_ordered_list", column_list=["id", "at"]),
+]
+
+
+def orders(seed: int, rows: int = ROWS) -> pa.Table:
+    """Return rows with gaps, repeated keys, unreadable cells and numbers too large for a float."""
+    dice = random.Random(seed)
+    gaps = (0.02, 0.3, 0)[seed % 3]
+
+    def some(make: Callable[[], Any], gaps: float = gaps) -> list[Any]:
+        return [None if dice.random() < gaps else make() for _ in range(rows)]
+
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    prices = (0.0, -0.0, 2.0, 3.5, dice.gauss(9, 20), dice.gauss(9, 20))
+    unread = [None, None, None, '{"price": "free"}', '{"count": "7.5", "at": "noon"}']
+    return pa.table(
+        {
+            "id": pa.array(some(lambda: dice.randrange(rows * 2)), pa.int64()),
+            "at": pa.array(
+                some(lambda: start + timedelta(minutes=dice.randrange(60))),
+                pa.timestamp("us", "UTC"),
+            ),
+            "colour": pa.array(some(lambda: dice.choice(["red", "blue", "<pink>"]))),
+            "price": pa.array(some(lambda: dice.choice(prices)), pa.float64()),
+            "count": pa.array(some(lambda: dice.randrange(5), gaps / 4), pa.int64()),
+            "big": pa.array(some(lambda: 2**60 + dice.randrange(40)), pa.int64()),
+            "paid": pa.array(some(lambda: dice.random() < 0.5, gaps / 4), pa.bool_()),
+            "day": pa.array(some(lambda: date(2026, 1, dice.randrange(1, 28))), pa.date32()),
+            "late": pa.array([None] * (rows // 2) + ["x"] * (rows - rows // 2)),
+            "empty": pa.nulls(rows),
+            "_rescued": pa.array([dice.choice(unread) for _ in range(rows)], pa.string()),
+        }
+    )
+
+
+@pytest.fixture
+def product_of(make_product: Callable[..., Product]) -> Callable[..., Product]:
+    """Give a function that makes a product with rules about its one source `orders`."""
+
+    def make(rules: Sequence[dict[str, Any]], key: Sequence[str]) -> Product:
+        spec = {
+            "apiVersion": "mlfactory/v1",
+            "name": "shop",
+            "partition": {"every": "day", "start": "2026-01-01"},
+            "sources": {
+                "orders": {"kind": "csv", "path": "a.csv", "event_time": "at", "key": list(key)}
+            },
+            "expect": {"orders": list(rules)},
+            "features": {"key": ["id"], "event_time": "at", "numeric": ["price"]},
+            "label": {"column": "bad", "kind": "binary"},
+        }
+        return make_product(yaml.safe_dump(spec, sort_keys=False))
+
+    return make
+
+
+def said(product: Product, rows: pa.Table, size: int) -> dict[str, Any]:
+    """Return all that a check in batches of a size says, as it is written and shown."""
+
+    def in_batches(*, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        chosen = rows if columns is None else rows.select([*columns])
+        yield from (chosen.slice(at, size) for at in range(0, ROWS, size))
+
+    found = check(product, "orders", in_batches, {})
+    assert found.result is not None
+    return {
+        "outcomes": [
+            (str(one.rule), one.state, one.observed, one.unexpected, one.message, list(one.rows))
+            for one in found.outcomes
+        ],
+        "count": found.count,
+        "bad": [(bad, bad.digest) for piece in found.bad() for bad in piece],
+        "passed": found.result.success,
+        "statistics": found.result.statistics,
+    }
+
+
+@pytest.mark.parametrize("rules", [ABOUT_ROWS, OF_ALL_VALUES, FIGURES])
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_say_what_one_frame_says(
+    product_of: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    rules: list[dict[str, Any]],
+) -> None:
+    monkeypatch.setattr(checking, "PIECE", 7)
+    monkeypatch.setattr(spool, "CHUNK", 2)
+    product = product_of(rules, key=["id"] if seed % 2 else ["colour", "count"])
+    rows = orders(seed)
+    whole, found = (said(product, rows, size) for size in (ROWS, 17 + seed))
+    outcomes = zip(whole.pop("outcomes"), found.pop("outcomes"), strict=True)
+    assert [(one, other) for one, other in outcomes if one != other] == []
+    assert found == whole
+
+
+def left() -> dict[str, Any]:
+    """Return what a validation has left behind."""
+    found = read_manifest("shop", "validate", "2026-01-01")
+    return {
+        "quarantine": quarantine().drop(columns=["landing", "_run"]).astype(str).to_dict("records"),
+        # the address of a picture has the time
+        "pages": {name: re.sub(r"\?d=\w+\.\w+", "", file(name)) for name in html()},
+        "counts": found["counts"],
+        "facts": found["facts"],
+        "written": found["written"],
+    }
+
+
+@pytest.mark.parametrize("budget", [90, 1])
+def test_a_partition_of_many_batches_leaves_what_one_batch_leaves(
+    home, judged: Judged, monkeypatch: pytest.MonkeyPatch, budget: float
+) -> None:
+    rules = (IN_SET, BETWEEN, BETWEEN.replace("}", ", mostly: 0.5, severity: warning}"))
+    change = {
+        3: "3,2026-01-01T10:00:00Z,<pink>,3,4",
+        8: "7,2026-01-01T10:00:00Z,red,-1,9",
+        20: "20,2026-01-01T10:00:00Z,red,free,4",
+        40: "7,2026-01-01T10:00:00Z,blue,40,",
+        49: ",,blue,49,50",
+    }
+    found = []
+    for size in (1_000_000, 7):
+        monkeypatch.setattr(batches, "BATCH", size)
+        try:
+            judged(*rules, change=change, budget=budget)
+        except ContractError as error:
+            assert budget == 1, error
+        found.append(left())
+    whole, batched = found
+    assert len(whole["quarantine"]) == 5
+    assert batched == whole
+
+
+def test_rows_that_go_between_the_first_look_and_the_last_are_told(
+    home, judged: Judged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "BATCH", 7)
+    repeated = checking.keys_repeated
+
+    def emptied(*given: Any) -> Any:
+        Lake("shop").replace("raw_orders", pa.table({"id": pa.array([], pa.int64())}), "2026-01-01")
+        return repeated(*given)
+
+    monkeypatch.setattr(checking, "keys_repeated", emptied)
+    with pytest.raises(IntegrityError, match=r"50 rows were landed, and .* holds 0"):
+        judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
+    assert read_manifest("shop", "validate", "2026-01-01") == {}
