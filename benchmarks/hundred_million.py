@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +190,12 @@ def main() -> None:
         "OMP_NUM_THREADS": "1",
     }
     try:
-        make_product(folder, asked.rows, asked.shards)
+        # a process is told to have as much memory as who started it: this one stays small
+        making = get_context("spawn").Process(
+            target=make_product, args=(folder, asked.rows, asked.shards)
+        )
+        making.start()
+        making.join()
         table: list[list[object]] = []
         for stage, spent in stages(environment, home):
             rate = f"{asked.rows / spent.seconds:,.0f}"
