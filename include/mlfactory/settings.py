@@ -55,12 +55,25 @@ def _plain_scheme(given: str) -> str:
     return f"{scheme.lower()}{mark}{rest}" if mark else given
 
 
-def without_login(address: str) -> str:
-    """Return an address without the user and password that may stand in it, for whoever reads it.
+_WITH_PATHS = frozenset({"http", "https", "s3"})
+_WEB_HOST = re.compile(r"([^:/?#]*|\[[^]/]*\]?)(:\d*)?([/?#]|$)")
 
-    It need not be a right one: a message may be about just that.
+
+def without_login(address: str) -> str:
+    """Return an address without the login that may stand in it or behind its `?`, for people.
+
+    It need not be a right one: a message may be about just that. Where a `/`, `?` or `#` of a
+    password was not written as `%2F`, `%3F` or `%23`, the login goes on to the last `@`.
     """
-    return re.sub(r"^([^:/?#]+://)[^/?#]*@", r"\1", address)
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return address
+    rest = re.sub(r"^[^/?#]*@", "", rest)
+    # `/a@b` may well be a path of a web server or a bucket, and no database has such a name
+    is_host = _WEB_HOST.match(rest) if scheme in _WITH_PATHS else rest.startswith("/")
+    if not is_host:
+        rest = rest.rpartition("@")[2]
+    return f"{scheme}://{rest.partition('?')[0]}"
 
 
 def _file_of(

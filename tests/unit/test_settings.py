@@ -76,6 +76,15 @@ def test_artifacts_lie_beside_a_lake_on_s3_and_in_the_home_otherwise(
         ("http://ann:s3cret@[broken", "http://[broken"),
         ("http://mlflow.example.com", "http://mlflow.example.com"),
         ("sqlite:////srv/mail@host.db", "sqlite:////srv/mail@host.db"),
+        ("s3://bucket/team@site/lake", "s3://bucket/team@site/lake"),
+        ("http://[::1]:5000/a@b", "http://[::1]:5000/a@b"),
+        ("postgresql://db/mlflow?user=ann&password=s3cret", "postgresql://db/mlflow"),
+        ("postgresql:///mlflow?password=s3@cret", "postgresql:///mlflow"),
+        ("https://mlflow.example.com/?token=s3cret", "https://mlflow.example.com/"),
+        ("postgresql://ann:s3/cr#e?t@db/mlflow", "postgresql://db/mlflow"),
+        ("postgresql://ann:5/cret@db/mlflow", "postgresql://db/mlflow"),
+        ("postgresql://ann@firm:s3/cret@db/mlflow", "postgresql://db/mlflow"),
+        ("http://ann:s3/cret@mlflow.example.com", "http://mlflow.example.com"),
     ],
 )
 def test_an_address_is_shown_without_its_login(given: str, shown: str) -> None:

@@ -20,6 +20,15 @@ _FILLED = ("runs", "registered_models")
 """Tables of MLflow that are empty where nobody has used it."""
 
 
+_LEADS_ELSEWHERE = frozenset(
+    f"PG{what}"
+    for what in (
+        *("HOST", "HOSTADDR", "PORT", "DATABASE", "USER", "PASSWORD", "SERVICE", "SERVICEFILE"),
+        *("OPTIONS", "TARGETSESSIONATTRS"),
+    )
+)
+"""Variables by which PostgreSQL's programs would copy another database than MLflow's."""
+
 _BESIDE = ("-wal", "-shm", "-journal")
 """How the names of the files go on that SQLite keeps beside its own."""
 
@@ -31,14 +40,23 @@ def database() -> URL:
         UsageError: only a server is named, whose database nobody here knows, or one of a kind that
             cannot be copied.
     """
-    named = settings().mlflow_database
-    address = settings().tracking_uri if named is None else named.get_secret_value()
+    named, given = settings().mlflow_database, settings().mlflow_uri
+    # of a server the address is not that of its database
+    if named is None or (given is not None and not given.startswith("http")):
+        address = settings().tracking_uri
+    else:
+        address = named.get_secret_value()
     own = settings().home / "mlflow" / "mlflow.db"
     # a server elsewhere has another database, also where this home has one of former days
     if address.rstrip("/") == settings().local_mlflow and own.exists():
         return make_url(f"sqlite:///{own}")
-    if address.startswith("sqlite:") or address.startswith("postgresql"):
-        return make_url(address)
+    if address.startswith(("sqlite:", "postgresql")):
+        url = make_url(address)
+        if not url.database:
+            raise UsageError(
+                f"{without_login(address)} names no database", remedy="name it behind the last /"
+            )
+        return url
     raise UsageError(
         f"the database of the MLflow at {without_login(address)} is not known here",
         remedy="set MLFACTORY_MLFLOW_URI to it for this command: sqlite:///… or postgresql://…",
@@ -114,15 +132,31 @@ def put_back(url: URL, content: bytes) -> None:
         _run("pg_restore", [*options, "--single-transaction", file.name], url)
 
 
+def _for_libpq(url: URL) -> tuple[str, str]:
+    """Return an address and its password as the driver would give them to PostgreSQL's library.
+
+    So all that stands behind the address's `?`, such as `sslmode`, holds for the programs as well.
+    """
+    dialect = url.set(drivername="postgresql+psycopg2").get_dialect()()
+    _, asked = dialect.create_connect_args(url)
+    password = str(asked.pop("password", "") or "")
+    quoted = (f"{what}='{_escaped(str(said))}'" for what, said in asked.items())
+    return " ".join(quoted), password
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def _run(program: str, options: list[str], url: URL) -> bytes:
-    given = {"PGHOST": url.host, "PGPORT": url.port, "PGUSER": url.username}
-    given |= {"PGPASSWORD": url.password, "PGDATABASE": url.database}
-    named = {name: str(value) for name, value in given.items() if value}
-    if program == "pg_restore":
-        options = ["--dbname", str(url.database), *options]
+    address, password = _for_libpq(url)
+    environment = {name: said for name, said in os.environ.items() if name not in _LEADS_ELSEWHERE}
+    if password:
+        # not among the arguments, which everybody on this machine can read
+        environment["PGPASSWORD"] = password
     try:
         done = subprocess.run(  # noqa: S603 - the command is our own
-            [program, *options], env={**os.environ, **named}, capture_output=True
+            [program, "--dbname", address, *options], env=environment, capture_output=True
         )
     except FileNotFoundError as error:
         raise UsageError(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+import httpx
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
@@ -11,7 +14,9 @@ from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
 from mlfactory.lake.addresses import one_spelling
 from mlfactory.product.errors import FactoryError, UsageError
-from mlfactory.settings import Address, settings
+from mlfactory.settings import Address, settings, without_login
+
+_SECONDS = 5.0
 
 
 def back_up(address: str, console: Console) -> None:
@@ -27,12 +32,26 @@ def put_back(address: str, console: Console, *, replace: bool) -> None:
     """Make this factory what it was when a backup was made, and say what is left to do.
 
     Raises:
-        UsageError: the stack of this home is up.
+        UsageError: the stack of this home is up, or the Airflow that the settings name.
         FactoryError: see `backup.restore`.
     """
     if record.running(settings()) is not None:
         raise UsageError("Airflow of this home is up", remedy="mlfactory down")
+    _refuse_beneath_airflow()
     restore(_absolute(address), lambda line: say(console, line), replace=replace)
+
+
+def _refuse_beneath_airflow() -> None:
+    """Make sure that the Airflow is down that the settings name, whoever started it."""
+    url = settings().airflow_address
+    if url is None:
+        return
+    with suppress(httpx.HTTPError):
+        httpx.get(f"{url}/api/v2/monitor/health", timeout=_SECONDS)
+        raise UsageError(
+            f"Airflow is up at {without_login(url)}, and would run tasks on what is restored",
+            remedy="stop all of it but the databases and the store, such as by docker compose stop",
+        )
 
 
 def _of_airflow(console: Console) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ SECONDS = 10.0
 
 State = Literal["ok", "wrong", "absent"]
 
-_LOGIN = re.compile(r"://[^/?#\s@]*:([^/?#\s@]+)@")
+_LOGIN = re.compile(r"://[^:\s]*?:(\S+)@|[?&](?:password|token)=([^&#\s]+)")
 _SHORTEST_SECRET = 4
 
 
@@ -111,7 +111,7 @@ def _secrets(settings: Settings) -> set[str]:
         plain = value.get_secret_value() if isinstance(value, SecretStr) else None
         if plain:
             found.add(plain)
-        for password in _LOGIN.findall(plain or (value if isinstance(value, str) else "")):
-            found |= {password, unquote(password)}
+        for login in _LOGIN.findall(plain or (value if isinstance(value, str) else "")):
+            found |= {said for password in login for said in (password, unquote(password))}
     # a shorter one would take letters out of words, and tells as much by that
     return {one for one in found if len(one) >= _SHORTEST_SECRET}

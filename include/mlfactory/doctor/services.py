@@ -84,7 +84,7 @@ def database(what: str, address: str, setting: str) -> Finding:
 
     try:
         url = make_url(address)
-        shown = url.render_as_string(hide_password=True)
+        shown = without_login(address)
         if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
             return Finding(what, "absent", f"{shown} is made when it is first used")
         engine = create_engine(url)

@@ -86,12 +86,18 @@ def write_model(
     def make() -> str:
         return str(server.create_logged_model(experiment, "model", run_id).model_id)
 
+    def look() -> str | None:
+        # one that was made by a release which was killed before it could claim it
+        asked = f"source_run_id = '{run_id}'"
+        found = server.search_logged_models([experiment], asked, max_results=1)
+        return str(found[0].model_id) if found else None
+
     model_id = agreed(
         product,
         "model",
         f"{training_id}.{digest[:16]}",
         exists=lambda found: _exists(server, found),
-        look=lambda: None,
+        look=look,
         make=make,
         drop=lambda found: server.delete_logged_model(found),
     )

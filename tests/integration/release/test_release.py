@@ -19,7 +19,10 @@ from typer.testing import CliRunner
 from mlfactory import promote
 from mlfactory.cli.main import app
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import MODELS
+from mlfactory.lake.catalog import MODELS, RESTORE
+from mlfactory.lake.holding import take
+from mlfactory.lake.removal import end_removal, remove_everything
+from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 from mlfactory.registry import models, versions
@@ -241,6 +244,7 @@ def test_killed_between_two_calls_to_mlflow_and_run_again_it_ends_as_if_it_had_n
         assert len(client().search_model_versions("name = 'shop'")) == 1
         found = client().get_experiment_by_name("shop")
         assert len(client().search_runs([found.experiment_id])) == 1
+        assert len(client().search_logged_models([found.experiment_id])) == 1
         assert load_fitted("shop", training).digest == again.digest
 
 
@@ -339,6 +343,59 @@ def test_an_environment_with_the_same_lake_is_none_to_release_to(
 ) -> None:
     with pytest.raises(FactoryError, match="production has the same lake as"):
         release(shop.product, None, production.model_copy(update={"lake": settings().lake_uri}))
+
+
+def test_an_environment_with_the_same_lake_or_mlflow_by_another_spelling_is_none_either(
+    production: Settings, tmp_path: Path, home: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(home)
+    same = {"home": tmp_path / "link"}
+    with pytest.raises(FactoryError, match="production has the same lake and the same MLflow"):
+        release(shop.product, None, production.model_copy(update=same))
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "http://mlflow:5000")
+    settings.cache_clear()
+    same = {"mlflow_uri": "http://MLflow:5000/"}
+    with pytest.raises(FactoryError, match="production has the same MLflow as"):
+        release(shop.product, None, production.model_copy(update=same))
+
+
+def test_nothing_is_released_beneath_a_reset_or_into_a_restore_that_was_cut_off(
+    production: Settings, shop: Shop
+) -> None:
+    champion(shop)
+    with settings_of(production):
+        begin_removal("shop")
+    with pytest.raises(FactoryError, match="product shop is being reset"):
+        release(shop.product, None, production)
+    with settings_of(production):
+        end_removal("shop")
+        lake = store_at(settings().lake_uri)
+        take(lake, RESTORE, "a restore", {"backup": "/srv/backup"}).let_go()
+    with pytest.raises(UsageError, match="a restore of it was cut off"):
+        release(shop.product, None, production)
+    with settings_of(production):
+        assert lake.list() == [RESTORE]
+
+
+def test_what_a_reset_by_force_takes_away_beneath_a_release_is_not_promoted(
+    production: Settings, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    champion(shop)
+    from mlfactory.release import stage
+
+    whole = stage._try
+
+    def meanwhile(*asked: object) -> None:
+        whole(*asked)  # type: ignore[arg-type]
+        begin_removal("shop", force=True)
+        list(remove_everything("shop"))
+        end_removal("shop")
+
+    monkeypatch.setattr(stage, "_try", meanwhile)
+    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+        release(shop.product, None, production)
+    with settings_of(production):
+        assert product_store("shop").list() == []
 
 
 def test_the_command_tells_what_serves_where(production: Settings, shop: Shop) -> None:

@@ -70,3 +70,46 @@ def test_postgresql_that_is_away_or_has_no_program_is_a_message(
     with pytest.raises(FactoryError, match="pg_dump") as told:
         databases.dumped(POSTGRES)
     assert "secret" not in str(told.value)
+
+
+def test_the_database_that_the_address_of_mlflow_names_goes_before_that_of_a_server(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_MLFLOW_DATABASE", "postgresql://db/of_the_server")
+    for uri, found in (
+        ("http://mlflow:5000", "of_the_server"),
+        ("postgresql://db/for_this_command", "for_this_command"),
+    ):
+        monkeypatch.setenv("MLFACTORY_MLFLOW_URI", uri)
+        settings.cache_clear()
+        assert databases.database().database == found
+    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "postgresql://us:secret@db")
+    settings.cache_clear()
+    with pytest.raises(UsageError, match=r"^postgresql://db names no database"):
+        databases.database()
+
+
+def test_no_variable_leads_pg_dump_to_another_database_and_nobody_sees_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "pg_dump"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@" "$PGPASSWORD" "[$PGHOST$PGDATABASE]"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("PGHOST", "elsewhere")
+    monkeypatch.setenv("PGDATABASE", "another")
+    monkeypatch.setenv("PGPASSWORD", "another's")
+    for url in (
+        "postgresql+psycopg2://us:it's@h:5/mlflow?sslmode=require",
+        "postgresql://h:5/mlflow?user=us&password=it's&sslmode=require",
+    ):
+        said = (databases.dumped(make_url(url)) or b"").decode().splitlines()
+        assert said[0] == "--dbname" and said[-2:] == ["it's", "[]"]
+        asked = set(said[1].split())
+        assert asked == {
+            "host='h'",
+            "port='5'",
+            "dbname='mlflow'",
+            "user='us'",
+            "sslmode='require'",
+        }

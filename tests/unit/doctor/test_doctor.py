@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from importlib.metadata import version
@@ -19,10 +20,10 @@ from tests.http_server import Quiet, answering
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
-from mlfactory.doctor import machine, places, services
+from mlfactory.doctor import finding, machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side
 from mlfactory.lake.store import FolderStore
-from mlfactory.settings import settings
+from mlfactory.settings import Settings, settings
 
 Serve = Callable[[dict[str, Any]], str]
 
@@ -179,6 +180,16 @@ def test_a_server_that_tells_the_time_twice_is_understood() -> None:
     with answering(Twice) as server:
         found = services.clock(settings(), f"http://127.0.0.1:{server.server_address[1]}")
     assert found.state == "ok" and "to Airflow" in found.told
+
+
+def test_a_password_behind_the_question_mark_of_an_address_is_not_shown() -> None:
+    address = "postgresql://127.0.0.1:1/mlflow?user=us&password=sesame99"
+    found = services.database("MLflow", address, "MLFACTORY_MLFLOW_URI")
+    assert found.state == "wrong" and "postgresql://127.0.0.1:1/mlflow does not" in found.told
+    assert "sesame99" not in found.told
+    named = Settings(mlflow_uri=address)
+    quoted = replace(found, told="the driver was given password sesame99")
+    assert "sesame99" not in finding.without_secrets([quoted], named)[0].told
 
 
 def test_packages_that_are_not_those_of_the_lock_are_named(tmp_path: Path) -> None:
