@@ -34,9 +34,11 @@ class Job:
     """What a step is given.
 
     Attributes:
-        training_id: of the training that the steps from `snapshot` on belong to.
+        training_id: of the training that the steps from `snapshot` on belong to; of the run that
+            shards and their gathering do.
         candidate: the family that the step `search` searches.
         renew: whether the step `ingest` reads registers anew instead of keeping them as seen.
+        shard: the shard, from 0, that the step `shard` builds.
         land: whether the step `ingest` reads the sources; if not, what was landed before stands.
     """
 
@@ -44,6 +46,7 @@ class Job:
     partition: Partition
     training_id: str = ""
     candidate: str = ""
+    shard: int = 0
     budget: Budget = Budget()
     renew: bool = False
     land: bool = True

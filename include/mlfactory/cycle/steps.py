@@ -58,6 +58,20 @@ def prepare(job: Job) -> Done:
     return Done(asdict(stage.run(job.product, job.partition)))
 
 
+def shard(job: Job) -> Done:
+    """Build features and labels of one shard of the partition."""
+    from mlfactory import prepare as stage
+
+    return Done(asdict(stage.build_shard(job.product, job.partition, job.shard, job.training_id)))
+
+
+def gather(job: Job) -> Done:
+    """Make the shards of the partition one."""
+    from mlfactory import prepare as stage
+
+    return Done(asdict(stage.gather(job.product, job.partition, job.training_id)))
+
+
 def score(job: Job) -> Done:
     """Predict with the champion, and with the challenger in its shadow."""
     from mlfactory import score as stage
@@ -149,6 +163,8 @@ STEPS: dict[str, Callable[[Job], Done]] = {
         ingest,
         validate,
         prepare,
+        shard,
+        gather,
         score,
         monitor,
         retrain,
@@ -159,7 +175,8 @@ STEPS: dict[str, Callable[[Job], Done]] = {
         promote,
     )
 }
-"""Every step, by the name of its task, in the order of a model's life."""
+"""Every step, in the order of a model's life. `prepare` builds shards and gathers them in one
+process; `shard` and `gather` are its parts, for tasks of their own."""
 
 STAGES: dict[str, tuple[str, ...]] = {
     "labels": ("labels",),

@@ -73,6 +73,9 @@ ON_DEMAND = "predictions_on_demand"
 MODELS = "models"
 RECONCILED = "reconciled"
 
+STAGING = "staging"
+"""What the shards of a partition leave for their gathering, a folder a run; gone afterwards."""
+
 PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED, ON_DEMAND)
 """The folders that hold pages for people; nothing else is ever served to a browser."""
 
@@ -150,6 +153,16 @@ def ledger_file(number: int) -> str:
 def training_file(training_id: str, name: str) -> str:
     """Return a file of a training."""
     return f"{TRAININGS}/{training_id}/{name}"
+
+
+def staging_folder(run: str) -> str:
+    """Return the folder of what the shards of a run leave."""
+    return f"{STAGING}/{run}"
+
+
+def staging_file(run: str, name: str) -> str:
+    """Return a file that a shard of a run leaves."""
+    return f"{staging_folder(run)}/{name}"
 
 
 def claim_file(what: str, name: str) -> str:

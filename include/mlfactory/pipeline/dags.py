@@ -70,9 +70,23 @@ def _data_dag(product: Product, assets: ProductAssets) -> DAG:
         labels = _task(product, "labels")
         ingest = _task(product, "ingest")
         validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
-        prepare = _task(product, "prepare", outlets=[assets.features])
-        labels >> ingest >> validate >> prepare
+        labels >> ingest >> validate >> _prepare(product, assets)
     return dag
+
+
+def _prepare(product: Product, assets: ProductAssets) -> Any:
+    """Return the task that prepares a partition, or one for each shard and one that gathers."""
+    shards = product.spec.partition.shards
+    if shards == 1:
+        return _task(product, "prepare", outlets=[assets.features])
+    prepare = StageOperator.partial(
+        task_id="prepare",
+        product=product.name,
+        step="shard",
+        map_index_template=f"{{{{ task.shard + 1 }}}} of {shards}",
+    ).expand(shard=list(range(shards)))
+    prepare >> _task(product, "gather", outlets=[assets.features])
+    return prepare
 
 
 def _score_dag(product: Product, assets: ProductAssets) -> DAG:

@@ -11,6 +11,8 @@ def data_doc(product: Product) -> str:
     """Return the description of `<p>.data`."""
     spec = product.spec
     sources = ", ".join(f"`{name}` ({source.kind})" for name, source in spec.sources.items())
+    shards = spec.partition.shards
+    cut = f" in {shards} shards, which `gather` makes one" if shards > 1 else ""
     if product.calendar.is_snapshot:
         trigger = "Trigger it by hand: the product has no event time, its one key is `snapshot`."
     else:
@@ -24,7 +26,7 @@ def data_doc(product: Product) -> str:
     return f"""### {spec.title or spec.name}: data
 Lands a partition of {sources}, judges it with Great Expectations, puts bad rows into quarantine
 with every reason (at most {spec.expect.quarantine_budget:.1%} of a source's rows), and builds
-features and labels.
+features and labels{cut}.
 
 {trigger} The same key again replaces the partition; with *Read the sources* off, from
 the rows that were landed before.

@@ -44,6 +44,7 @@ class StageOperator(BaseOperator):
         links: the buttons of the task's page.
         outlets: the asset whose event tells the other DAGs that this step is done.
         candidate: for the search, the family to search.
+        shard: for a shard of a partition, which one, from 0.
     """
 
     ui_color = "#e8f1f5"
@@ -55,12 +56,14 @@ class StageOperator(BaseOperator):
         step: str,
         links: Sequence[type[StageLink]] = (),
         candidate: str = "",
+        shard: int = 0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.product = product
         self.step = step
         self.candidate = candidate
+        self.shard = shard
         if links:
             self.operator_extra_links = tuple(link() for link in links)
         self.links_found: dict[str, str] = {}
@@ -106,6 +109,7 @@ class StageOperator(BaseOperator):
             partition=partition,
             training_id=training_id(partition.key, run.run_id),
             candidate=self.candidate,
+            shard=self.shard,
             budget=_budget(params, by_hand(run)),
             land=params.get("land", True),
         )

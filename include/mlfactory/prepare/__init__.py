@@ -1,5 +1,6 @@
 """Prepare: features and labels of a partition, made by the product's own function."""
 
-from mlfactory.prepare.stage import PrepareResult, run
+from mlfactory.prepare.shards import ShardResult, build_shard
+from mlfactory.prepare.stage import PrepareResult, gather, run
 
-__all__ = ["PrepareResult", "run"]
+__all__ = ["PrepareResult", "ShardResult", "build_shard", "gather", "run"]

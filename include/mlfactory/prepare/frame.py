@@ -95,14 +95,19 @@ def check_key(frame: pd.DataFrame, key: Sequence[str], where: str) -> None:
             )
     repeated = frame.duplicated(columns, keep=False)
     if repeated.any():
-        example = frame.loc[repeated, columns].iloc[0].to_dict()
-        shown = ", ".join(f"{name}={_plain(value)!r}" for name, value in example.items())
-        raise BuildError(
-            f"{where}: the key {columns} is not unique: {int(repeated.sum()):,} of "
-            f"{len(frame):,} rows share theirs with another, such as {shown}",
-            remedy="add columns to features.key, or let the function return one row an event "
-            "(a join may have multiplied them)",
-        )
+        raise not_unique(frame[repeated], columns, where, len(frame))
+
+
+def not_unique(repeated: pd.DataFrame, key: Sequence[str], where: str, rows: int) -> BuildError:
+    """Return the error about rows that share their key with another, of so many rows in all."""
+    example = repeated[list(key)].iloc[0].to_dict()
+    shown = ", ".join(f"{name}={_plain(value)!r}" for name, value in example.items())
+    return BuildError(
+        f"{where}: the key {list(key)} is not unique: {len(repeated):,} of {rows:,} rows share "
+        f"theirs with another, such as {shown}",
+        remedy="add columns to features.key, or let the function return one row an event (a join "
+        "may have multiplied them)",
+    )
 
 
 def numbers(values: pd.Series, name: str, where: str) -> pd.Series:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import pandas as pd
 
+from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.rows import Standing, accepted_of, standings
-from mlfactory.product.errors import ContractError, UsageError
+from mlfactory.product.errors import ContractError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -83,6 +85,25 @@ def load_sources(
     partition to its end; of one without, those that were seen when the partition was landed.
     """
     return {name: _load(product, name, partition, stretch) for name in product.spec.sources}
+
+
+def told_later(product: Product) -> bool:
+    """Tell whether labels of earlier events fall due in a partition without events of its own."""
+    return bool(product.spec.features.history and product.spec.label.arrives_after)
+
+
+def read_at(product: Product, own: Standing, where: str) -> datetime:
+    """Return when the partition's own rows began to be read from their sources.
+
+    Raises:
+        ServiceError: if they are being landed anew.
+    """
+    landed = read_manifest(product.name, "ingest", own.key)
+    if landed.get("id") != own.landing:
+        raise ServiceError(
+            f"{where}: it is being landed anew", remedy="run it again when that has ended"
+        )
+    return datetime.fromisoformat(landed["started_at"])
 
 
 def _load(product: Product, name: str, partition: Partition, stretch: Stretch) -> pd.DataFrame:

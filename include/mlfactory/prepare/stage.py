@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import logging
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal
 
 import pyarrow as pa
 
+from mlfactory.lake.batches import Stream
 from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, raw
-from mlfactory.lake.manifests import manifest, read_manifest, run_name
-from mlfactory.lake.rows import Standing
+from mlfactory.lake.manifests import Manifest, manifest, run_name
 from mlfactory.lake.tables import Lake
+from mlfactory.prepare import staging
 from mlfactory.prepare.build import call_build
-from mlfactory.prepare.sources import Stretch, load_sources, stretch_of
+from mlfactory.prepare.gathering import gathered
+from mlfactory.prepare.shards import build_shard, reads_of
+from mlfactory.prepare.sources import Stretch, load_sources, read_at, stretch_of, told_later
 from mlfactory.prepare.tables import Prepared, prepare, where_of
-from mlfactory.product.errors import ServiceError
+from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -44,87 +48,147 @@ class PrepareResult:
 def run(product: Product, partition: Partition) -> PrepareResult:
     """Write the features and labels of `partition`, replacing those of an earlier run.
 
+    Shards are built one after another, and gathered.
+
     Raises:
         UsageError: if the partition was not validated, or its history is required and not there.
         ContractError: if its verdict is `stop`.
         BuildError: if the product's function fails, or returns what its spec does not promise.
         ServiceError: if what is read is being landed anew by another run.
     """
-    lake = Lake(product.name)
+    if product.spec.partition.shards > 1:
+        own = secrets.token_hex(8)
+        try:
+            for number in range(product.spec.partition.shards):
+                build_shard(product, partition, number, own)
+            return gather(product, partition, own)
+        finally:
+            staging.clear(product, own)
     stretch = stretch_of(product, partition)
     with manifest(product, "prepare", partition.key, begin=False) as record:
-        record.inputs = lake.versions(*(raw(name) for name in product.spec.sources), QUARANTINE)
-        for each in (stretch.own, *stretch.history):
-            record.has_read(each.validation)
-            # what was not there is noted as well, so that its coming later can be told
-            record.reads.setdefault(run_name("validate", each.key), "")
+        _note_reads(record, product, stretch)
         prepared = _prepare(product, partition, stretch)
-        record.begin()
-        for table, rows in _tables(prepared).items():
-            # without rows nothing tells the types that a new table should have
-            if prepared is not None or lake.version(table) is not None:
-                record.write(lake, table, rows)
-        rows, landed = (table.num_rows for table in _tables(prepared).values())
+        tables = _tables(prepared)
+        _write(record, product, tables, is_empty=prepared is None)
         earlier = prepared.earlier if prepared else 0
-        missing = len(stretch.absent) + len(stretch.refused)
-        record.counts = {
-            "rows": rows,
-            "labelled": landed - earlier,
-            "labelled_earlier": earlier,
-            "history": len(stretch.history),
-            "history_absent": len(stretch.absent),
-            "history_refused": len(stretch.refused),
-        }
-        result = PrepareResult(
-            rows=rows,
-            labelled=landed - earlier,
-            versions=record.outputs,
-            state="ok" if rows else "no_data",
-            labelled_earlier=earlier,
-            history_missing=missing,
-        )
-        record.facts = {
-            "state": result.state,
-            "constant": list(prepared.constant if prepared else ()),
-        }
-    _log.info("%s %s: %d rows, %d labelled", product.name, partition, rows, result.labelled)
+        rows, landed = (table.num_rows for table in tables.values())
+        constant = prepared.constant if prepared else ()
+        return _told(record, product, stretch, (rows, landed - earlier, earlier), constant)
+
+
+def gather(product: Product, partition: Partition, run: str) -> PrepareResult:
+    """Write what the shards of a run built as the features and labels of `partition`.
+
+    Raises:
+        UsageError: if a shard is not done, or was built of other rows than stand now.
+        BuildError: if the rows of all shards are not what the spec promises.
+        ServiceError: if another run has replaced the partition meanwhile.
+    """
+    stretch = stretch_of(product, partition)
+    with manifest(product, "prepare", partition.key, begin=False) as record:
+        _note_reads(record, product, stretch)
+        found = gathered(product, partition, run)
+        for note in found.notes:
+            if note.reads != reads_of(stretch):
+                raise UsageError(
+                    f"{where_of(product, partition, note.shard)}: it was built of other rows than "
+                    "stand now, since a partition that it reads was validated anew",
+                    remedy="run all shards of the partition again: in Airflow clear the task "
+                    "prepare with what follows it",
+                )
+        tables: dict[str, pa.Table | Stream] = _tables(None)
+        if not found.is_empty:
+            tables = {FEATURES: found.features(), LABELS: found.labels()}
+        _write(record, product, tables, is_empty=found.is_empty)
+        counts = found.rows, found.labelled, found.earlier
+        found.tell()
+        _tell_of_constant(where_of(product, partition), found.constant, found.rows)
+        result = _told(record, product, stretch, counts, found.constant)
+    staging.clear(product, run)
+    return result
+
+
+def _note_reads(record: Manifest, product: Product, stretch: Stretch) -> None:
+    lake = Lake(product.name)
+    record.inputs = lake.versions(*(raw(name) for name in product.spec.sources), QUARANTINE)
+    for each in (stretch.own, *stretch.history):
+        record.has_read(each.validation)
+        # what was not there is noted as well, so that its coming later can be told
+        record.reads.setdefault(run_name("validate", each.key), "")
+
+
+def _write(
+    record: Manifest,
+    product: Product,
+    tables: Mapping[str, pa.Table | Stream],
+    *,
+    is_empty: bool,
+) -> None:
+    lake = Lake(product.name)
+    record.begin()
+    for table, rows in tables.items():
+        # without rows nothing tells the types that a new table should have
+        if not is_empty or lake.version(table) is not None:
+            record.write(lake, table, rows)
+
+
+def _told(
+    record: Manifest,
+    product: Product,
+    stretch: Stretch,
+    counts: tuple[int, int, int],
+    constant: Sequence[str],
+) -> PrepareResult:
+    """Note the counts of rows, labels and earlier labels, and return the result."""
+    rows, labelled, earlier = counts
+    record.counts = {
+        "rows": rows,
+        "labelled": labelled,
+        "labelled_earlier": earlier,
+        "history": len(stretch.history),
+        "history_absent": len(stretch.absent),
+        "history_refused": len(stretch.refused),
+    }
+    result = PrepareResult(
+        rows=rows,
+        labelled=labelled,
+        versions=record.outputs,
+        state="ok" if rows else "no_data",
+        labelled_earlier=earlier,
+        history_missing=len(stretch.absent) + len(stretch.refused),
+    )
+    record.facts = {"state": result.state, "constant": list(constant)}
+    _log.info("%s %s: %d rows, %d labelled", product.name, stretch.own.key, rows, labelled)
     return result
 
 
 def _prepare(product: Product, partition: Partition, stretch: Stretch) -> Prepared | None:
     """Return the partition's tables, None if neither an event nor an earlier label is there."""
     spec = product.spec
-    told_later = bool(spec.features.history and spec.label.arrives_after)
-    if not stretch.own.validation["counts"]["rows"] and not told_later:
+    if not stretch.own.validation["counts"]["rows"] and not told_later(product):
         return None
     where = where_of(product, partition)
     # before anything of it may be gone again, as where a reset comes beneath a long build
-    read_at = _read_at(product, stretch.own, where)
+    since = read_at(product, stretch.own, where)
     sources = load_sources(product, partition, stretch)
     if (
         all(frame.empty for name, frame in sources.items() if spec.sources[name].event_time)
         and not product.calendar.is_snapshot
     ):
         return None
-    prepared = prepare(product, partition, call_build(product, where, sources), read_at)
-    if prepared.constant:
-        _log.warning(
-            "%s: the features %s are constant: one value in all %d rows",
-            where,
-            list(prepared.constant),
-            prepared.features.num_rows,
-        )
+    prepared = prepare(product, partition, call_build(product, where, sources), since)
+    _tell_of_constant(where, prepared.constant, prepared.features.num_rows)
     return prepared if prepared.features.num_rows or prepared.labels.num_rows else None
 
 
-def _read_at(product: Product, own: Standing, where: str) -> datetime:
-    """Return when the partition's own rows began to be read from their sources."""
-    landed = read_manifest(product.name, "ingest", own.key)
-    if landed.get("id") != own.landing:
-        raise ServiceError(
-            f"{where}: it is being landed anew", remedy="run it again when that has ended"
+def _tell_of_constant(where: str, constant: Sequence[str], rows: int) -> None:
+    if constant:
+        _log.warning(
+            "%s: the features %s are constant: one value in all %d rows",
+            where,
+            list(constant),
+            rows,
         )
-    return datetime.fromisoformat(landed["started_at"])
 
 
 def _tables(prepared: Prepared | None) -> dict[str, pa.Table]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -19,7 +21,7 @@ from mlfactory.product.partitions import Partition
 _log = logging.getLogger(__name__)
 
 _TIME = pa.timestamp("us", "UTC")
-_FEW = 20
+FEW = 20
 """Rows below which one value in all of them is no surprise."""
 
 
@@ -31,33 +33,45 @@ class Prepared:
         labels: of the partition's own events, and after them of earlier ones whose label fell due
             in the partition: only now are the rows there that it is told from.
         earlier: how many of the labels are of earlier events.
-        constant: the features that have one value only.
+        constant: the features that have one value only; told of no shard.
+        built: how many rows the function returned.
+        known: how many of those lie in the partition or its history.
     """
 
     features: pa.Table
     labels: pa.Table
     earlier: int = 0
     constant: tuple[str, ...] = ()
+    built: int = 0
+    known: int = 0
 
 
 def prepare(
-    product: Product, partition: Partition, frame: pd.DataFrame, read_at: datetime
+    product: Product,
+    partition: Partition,
+    frame: pd.DataFrame,
+    read_at: datetime,
+    *,
+    shard: int | None = None,
 ) -> Prepared:
     """Split a built frame into the features and labels of `partition`, checked and typed.
 
     Args:
         read_at: when the rows that it was built of began to be read.
+        shard: of which the frame is, from 0; what holds of a whole partition is not asked of it.
 
     Raises:
         BuildError: if it is not what the product's spec promises.
     """
-    spec, where = product.spec, where_of(product, partition)
+    spec, where = product.spec, where_of(product, partition, shard)
     check_columns(frame, spec, where)
     frame = _with_keys_of_one_type(product, frame.reset_index(drop=True))
     time = spec.features.event_time
     earlier = frame.iloc[:0]
+    built = known = len(frame)
     if time is not None:
         frame = frame.assign(**{time: event_times(frame, time, where)})
+        known = _known(product, partition, frame[time], shard)
         frame, earlier = _split(product, partition, frame, time)
     check_key(frame, spec.features.key, where)
     frame = frame.sort_values(list(spec.features.key), kind="stable", ignore_index=True)
@@ -65,15 +79,30 @@ def prepare(
     own = _labels(product, frame, where, _known_since(product, frame, read_at))
     # they may be told from the partition's last row
     late = _labels(product, earlier, where, pd.Series(partition.end, index=earlier.index))
-    _tell_of_labels(product, where, frame, own)
     landed = pa.concat_tables([own, late]).combine_chunks()
+    if shard is not None:
+        return Prepared(features, landed, late.num_rows, (), built, known)
+    values = own.column(LABEL).unique().to_pylist()
+    tell_of_labels(product, where, len(frame), own.num_rows, values)
     constant = _constant(features.select(list(spec.features.inputs)))
-    return Prepared(features, landed, late.num_rows, constant)
+    return Prepared(features, landed, late.num_rows, constant, built, known)
 
 
-def where_of(product: Product, partition: Partition) -> str:
-    """Return what every error of the stage begins with."""
-    return f"{product.name}, partition {partition}"
+def where_of(product: Product, partition: Partition, shard: int | None = None) -> str:
+    """Return what every error of the stage begins with; a shard is counted from 0."""
+    where = f"{product.name}, partition {partition}"
+    return (
+        where if shard is None else f"{where}, shard {shard + 1} of {product.spec.partition.shards}"
+    )
+
+
+def nothing_inside(product: Product, partition: Partition, times: str = "") -> BuildError:
+    """Return the error about rows of which none lies in the partition or its history."""
+    return BuildError(
+        f"{where_of(product, partition)}: no event time in '{product.spec.features.event_time}' "
+        f"lies in the partition{times}",
+        remedy="compare features.event_time with the event_time of the sources: both are UTC",
+    )
 
 
 def _with_keys_of_one_type(product: Product, frame: pd.DataFrame) -> pd.DataFrame:
@@ -90,6 +119,19 @@ def _with_keys_of_one_type(product: Product, frame: pd.DataFrame) -> pd.DataFram
     return frame.assign(**texts)
 
 
+def _known(product: Product, partition: Partition, times: pd.Series, shard: int | None) -> int:
+    """Return how many rows lie in the partition or its history.
+
+    Raises:
+        BuildError: if there are rows, and none does; of a shard that says nothing.
+    """
+    start = partition.start - product.spec.features.history
+    known = int(((times >= start) & (times < partition.end)).sum())
+    if len(times) and not known and shard is None:
+        raise nothing_inside(product, partition, f"; they go from {times.min()} to {times.max()}")
+    return known
+
+
 def _split(
     product: Product, partition: Partition, frame: pd.DataFrame, column: str
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -99,12 +141,6 @@ def _split(
     """
     times = frame[column]
     known = (times >= partition.start - product.spec.features.history) & (times < partition.end)
-    if len(frame) and not known.any():
-        raise BuildError(
-            f"{where_of(product, partition)}: no event time in '{column}' lies in the partition; "
-            f"they go from {times.min()} to {times.max()}",
-            remedy="compare features.event_time with the event_time of the sources: both are UTC",
-        )
     if not known.all():
         _log.warning(
             "%s %s: %d rows are left out, as their '%s' lies outside of the partition and its "
@@ -197,24 +233,26 @@ def _named(product: Product, frame: pd.DataFrame) -> dict[str, pa.Array]:
     return columns
 
 
-def _tell_of_labels(product: Product, where: str, frame: pd.DataFrame, own: pa.Table) -> None:
+def tell_of_labels(
+    product: Product, where: str, rows: int, labelled: int, values: Sequence[Any]
+) -> None:
+    """Warn where no row has a label, or all have the same (`values` are those that there are)."""
     name = product.spec.label.column
-    if frame.shape[0] and not own.num_rows:
-        _log.warning("%s: none of the %d rows has a label in '%s'", where, len(frame), name)
-    values = own.column(LABEL).unique()
-    if own.num_rows >= _FEW and len(values) == 1:
+    if rows and not labelled:
+        _log.warning("%s: none of the %d rows has a label in '%s'", where, rows, name)
+    if labelled >= FEW and len(values) == 1:
         _log.warning(
             "%s: the label '%s' is constant: it is %r in all %d rows that have one. If that is "
             "wrong, compare what build asks for with what the source holds: text stays text "
             "('Yes' is not True)",
             where,
             name,
-            values[0].as_py(),
-            own.num_rows,
+            values[0],
+            labelled,
         )
 
 
 def _constant(features: pa.Table) -> tuple[str, ...]:
-    if features.num_rows < _FEW:
+    if features.num_rows < FEW:
         return ()
     return tuple(name for name in features.column_names if len(features.column(name).unique()) == 1)

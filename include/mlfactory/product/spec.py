@@ -76,6 +76,20 @@ class PartitionBy(Strict):
         "default made of the product's name, within half an hour for hours and four for all else",
     )
 
+    shards: int = Field(
+        1, ge=1, le=256, description="Into how many parts the rows are cut that build is given"
+    )
+    by: tuple[Name, ...] = Field(
+        (),
+        description="Columns of the sources whose rows belong together: those with one value are "
+        "in one shard, with their history; without it rows are cut in the order in which they lie",
+    )
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _as_list(cls, by: Any) -> Any:
+        return (by,) if isinstance(by, str) else by
+
     @property
     def calendar(self) -> Calendar:
         """Return the calendar of the product's partitions."""

@@ -39,7 +39,10 @@ def test_the_stages_stand_in_the_order_of_a_models_life() -> None:
 
 
 def test_the_stages_hold_every_step_once_and_in_order() -> None:
-    assert [step for steps in STAGES.values() for step in steps] == list(STEPS)
+    parts_of_prepare = ["shard", "gather"]
+    assert [step for steps in STAGES.values() for step in steps] == [
+        name for name in STEPS if name not in parts_of_prepare
+    ]
 
 
 @pytest.mark.parametrize(

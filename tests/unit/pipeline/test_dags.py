@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -178,3 +180,22 @@ def test_every_product_of_the_repository_is_right() -> None:
         "multiclass",
         "regression",
     }
+
+
+def test_a_partition_that_is_cut_has_a_task_for_each_shard_and_one_that_gathers(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "flight_delay"
+    shutil.copytree(REPOSITORY / "include" / "products" / "flight_delay", folder)
+    spec = (folder / "product.yaml").read_text()
+    cut = re.sub(r"(partition: \{.*)\}", r"\1, shards: 8, by: origin}", spec)
+    assert cut != spec
+    (folder / "product.yaml").write_text(cut)
+    data = build_dags(load_folder(folder))[0]
+    prepare, gather = data.get_task("prepare"), data.get_task("gather")
+    assert prepare.is_mapped
+    assert prepare.upstream_task_ids == {"validate"}
+    assert prepare.downstream_task_ids == {"gather"}
+    assert [asset.name for asset in gather.outlets] == ["flight_delay/features"]
+    assert "in 8 shards" in (data.doc_md or "")
+    DagSerialization.to_dict(data)
