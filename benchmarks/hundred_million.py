@@ -184,6 +184,8 @@ def main() -> None:
     asked = options.parse_args()
     home = asked.keep or Path(tempfile.mkdtemp(prefix="mlfactory-bench-"))
     folder = home / "products" / "big"
+    # without bytecode of its own every process compiles all libraries again
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     environment = {
         **fresh_environment(home),
         "MLFACTORY_PRODUCTS": str(folder.parent),

@@ -22,6 +22,9 @@ from mlfactory.statistics.statistic import Ints
 from mlfactory.trainings import outcomes
 from mlfactory.trainings.blocks import days, entities
 
+HELD = 3
+"""Windows of samples that are held joined: each takes more than 100 MB."""
+
 
 @dataclass(frozen=True, eq=False)
 class Judged:
@@ -60,18 +63,28 @@ class Judged:
 
 
 class Answered:
-    """The predictions of a product with their labels, each window joined once."""
+    """The predictions of a product with their labels, each window joined once.
+
+    Of windows that are sampled the last `HELD` are kept; an older one is read anew.
+    """
 
     def __init__(self, product: Product, tables: Tables) -> None:
         self.product = product
         self._tables = tables
         self._joined: dict[tuple[str, str, str], dict[str, Judged]] = {}
+        self._sampled: list[tuple[str, str, str]] = []
 
     def over(self, slots: Sequence[Partition], as_of: Partition) -> dict[str, Judged]:
         """Return the predictions made over a window, by role, with the labels known at `as_of`."""
         window = slots[0].key, slots[-1].key, as_of.key
         if window not in self._joined:
-            self._joined[window] = _over(self.product, self._tables, slots, as_of)
+            found = _over(self.product, self._tables, slots, as_of)
+            if not self._tables.sample(slots).whole:
+                self._sampled.append(window)
+                for old in self._sampled[:-HELD]:
+                    del self._joined[old]
+                self._sampled = self._sampled[-HELD:]
+            self._joined[window] = found
         return self._joined[window]
 
 
