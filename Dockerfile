@@ -46,12 +46,30 @@ RUN touch /tmp/before \
     && mkdir /installed && cd /opt/venv \
     && find . -type f -newer /tmp/before -path '*mlfactory*' -exec cp --parents {} /installed \;
 
+# What a backup copies PostgreSQL with: two programs and the libraries they need. Debian's package
+# would bring Perl and ten times the size.
+FROM python:3.13-slim AS postgres
+RUN apt-get update -qq \
+    && apt-get install --yes -qq --no-install-recommends postgresql-client-17 >/dev/null \
+    && mkdir -p /opt/postgres/bin /opt/postgres/lib \
+    && for program in pg_dump pg_restore; do \
+        cp "/usr/lib/postgresql/17/bin/$program" /opt/postgres/bin/ \
+        && ldd "/opt/postgres/bin/$program" | awk '$3 ~ /^\// {print $3}' \
+            | grep -vE '/(libc|libm|libdl|libpthread|libresolv|librt)\.so' \
+            | xargs cp --dereference --target-directory /opt/postgres/lib \
+        && printf '#!/bin/sh\nLD_LIBRARY_PATH=/opt/postgres/lib exec /opt/postgres/bin/%s "$@"\n' \
+            "$program" >"/usr/local/bin/$program" \
+        && chmod 755 "/usr/local/bin/$program"; \
+    done
+
 FROM python:3.13-slim
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="ML Factory" \
       org.opencontainers.image.revision=${REVISION}
 RUN useradd --uid 50000 --create-home --home-dir /home/factory factory \
     && install -d -o factory -g factory /var/lib/mlfactory /run/mlfactory
+COPY --from=postgres /opt/postgres /opt/postgres
+COPY --from=postgres /usr/local/bin/pg_dump /usr/local/bin/pg_restore /usr/local/bin/
 COPY --from=packages /opt/venv /opt/venv
 COPY --from=ours /installed /opt/venv
 COPY --from=ours /opt/mlfactory /opt/mlfactory

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
-from mlfactory.pipeline import pools
+from mlfactory.pipeline import pools, same_code
 from mlfactory.pipeline.links import ALL_LINKS, PAGES_PREFIX
 from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.settings import settings
@@ -25,7 +25,7 @@ class MlFactoryPlugin(AirflowPlugin):
     name = "mlfactory"
     operator_extra_links = [link() for link in ALL_LINKS]  # noqa: RUF012 - as Airflow reads it
     timetables = [LiveTimetable]  # noqa: RUF012
-    listeners = [pools]  # noqa: RUF012
+    listeners = [pools, same_code]  # noqa: RUF012
     fastapi_apps = [  # noqa: RUF012
         {"app": pages, "url_prefix": PAGES_PREFIX, "name": "mlfactory"}
     ]

@@ -203,12 +203,22 @@ class Settings(BaseSettings):
     airflow_runs_kept_days: int = Field(
         90, ge=7, description="How long Airflow's database remembers runs that are over"
     )
-    airflow_parallelism: int = Field(4, ge=2, description="Tasks that run at once")
+    airflow_parallelism: int = Field(
+        4, ge=2, description="Tasks that the local Airflow runs at once, beside its scheduler"
+    )
+    worker_slots: int = Field(
+        2, ge=1, description="Tasks that one worker runs at once, where tasks run on workers"
+    )
+    stack: str | None = Field(
+        None,
+        description="Name of this stack, whose lake no other may have; made at the first start by "
+        "default",
+    )
     trainings_at_once: int | None = Field(
         None,
         ge=1,
         description="Searches and fits that run at once, of all products; by default half of "
-        "airflow_parallelism",
+        "airflow_parallelism. On a server the scheduler's setting counts, for all workers together",
     )
 
     @field_validator("env")

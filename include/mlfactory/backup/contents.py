@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from mlfactory.lake.holding import Holding
@@ -76,13 +76,13 @@ def read_index(place: Store) -> Index:
         ) from error
 
 
-def emptied(store: Store, *, but: str) -> None:
-    """Remove every file of a store but one, which lies in no folder."""
+def emptied(store: Store, *, but: Collection[str]) -> None:
+    """Remove every file of a store but a few, which lie in no folder."""
     names = store.list()
     for folder in sorted({name.partition("/")[0] for name in names if "/" in name}):
         store.delete_all(folder)
     for name in names:
-        if "/" not in name and name != but:
+        if "/" not in name and name not in but:
             store.delete(name)
 
 

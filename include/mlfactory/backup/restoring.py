@@ -26,6 +26,7 @@ from mlfactory.lake.at_work import under_way
 from mlfactory.lake.catalog import CLAIMS, LEDGER, MANIFESTS, RESTORE, TRAININGS
 from mlfactory.lake.holding import Held, Holding, refuse_held, take
 from mlfactory.lake.old_versions import LOG
+from mlfactory.lake.stack import MARK, refuse_another_stack
 from mlfactory.lake.store import Store, parsed, product_store, store_at
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import settings
@@ -58,10 +59,11 @@ def restore(address: str, say: Say, *, replace: bool = False) -> Index:
 
     Raises:
         UsageError: there is no backup, or a part of this factory; something is here, or is being
-            worked on.
+            worked on; or the lake is another stack's.
         IntegrityError: the backup is damaged.
     """
     place, now = store_at(address), settings()
+    refuse_another_stack(now.stack)
     home = _Home(store_at(now.lake_uri), store_at(now.artifacts_uri), database())
     refuse_within(place, home.url)
     index = read_index(place)
@@ -108,7 +110,8 @@ def _empty(home: _Home, *, has_dump: bool) -> None:
     for folder in (LEDGER, MANIFESTS):
         for product in products:
             product_store(product).delete_all(folder)
-    emptied(home.lake, but=RESTORE)
+    # whose the lake is, is no part of a backup
+    emptied(home.lake, but=[RESTORE, MARK])
     home.artifacts.delete_all()
     if not has_dump:
         discard(home.url)
@@ -144,7 +147,7 @@ def _refuse_taken(home: _Home, cut_off: Held | None) -> None:
             remedy="do that again, or --replace what is here",
         )
     for what, is_there in (
-        (home.lake.address(), bool(home.lake.list() or products_of_lake())),
+        (home.lake.address(), bool({*home.lake.list(), *products_of_lake()} - {MARK})),
         (home.artifacts.address(), bool(home.artifacts.list())),
         ("MLflow's database", has_anything(home.url)),
     ):

@@ -152,7 +152,7 @@ def _held(place: Store, begun: str) -> Iterator[Holding]:
         except UsageError:
             holding.end()
             raise
-        emptied(place, but=BEGUN)
+        emptied(place, but=[BEGUN])
         yield holding
     except BaseException:
         holding.let_go()

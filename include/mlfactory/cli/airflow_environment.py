@@ -7,6 +7,7 @@ import socket
 
 from mlfactory.cli.environment import LOG_IN, own_environment
 from mlfactory.cli.local_files import write_text
+from mlfactory.cli.own_stack import stack_name
 from mlfactory.scheduler.login import airflow_home, password_file, write_password
 from mlfactory.settings import REPOSITORY, Settings
 
@@ -61,6 +62,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port(settings)),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port(settings)),
         "MLFACTORY_HOME": str(settings.home),
+        "MLFACTORY_STACK": stack_name(settings),
         "MLFACTORY_PRODUCTS": str(settings.products),
         "MLFACTORY_LAKE": settings.lake_uri,
         "MLFACTORY_ARTIFACTS": settings.artifacts_uri,

@@ -18,9 +18,11 @@ from mlfactory.cli import record
 from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.local_files import claimed
 from mlfactory.cli.other_mlflow import other_mlflow
+from mlfactory.cli.own_stack import stack_name
 from mlfactory.cli.processes import MARK, described, end, leader_of, mark
 from mlfactory.cli.record import Running
 from mlfactory.cli.services import Service, server_answers, services
+from mlfactory.lake.stack import claim_lake
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
@@ -44,8 +46,8 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
         The stack, and whether it was started now.
 
     Raises:
-        UsageError: if a port is taken, another process is starting or stopping the stack, or the
-            stack that is up has another MLflow than the settings name.
+        UsageError: if a port is taken, the lake is another stack's, another process is starting or
+            stopping the stack, or the stack that is up has another MLflow than the settings name.
         ServiceError: if a service ends or does not answer in time, the MLflow that the settings
             name does not answer, or the stack that is up is unwell.
     """
@@ -54,6 +56,7 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
         found = record.running(settings)
         if found is None or found.dead:
             wanted = services(settings)
+            claim_lake(stack_name(settings))
             _use_other(other, say)
             kept = _kept(settings, found, wanted, other, say)
             return _start_missing(settings, kept, wanted, say), True

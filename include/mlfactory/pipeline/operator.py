@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -20,6 +19,7 @@ from mlfactory.cycle.steps import STEPS, validation_pages
 from mlfactory.cycle.training_ids import training_id
 from mlfactory.pipeline.links import MlflowRunLink, page_url
 from mlfactory.pipeline.retries import TryAgain
+from mlfactory.pipeline.same_code import WithSchedulersCode
 from mlfactory.product.errors import FactoryError, LateSourceError, UsageError
 from mlfactory.product.loader import Product, load_product
 from mlfactory.product.mistakes import nearest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mlfactory.pipeline.links import StageLink
 
 
-class StageOperator(BaseOperator):
+class StageOperator(WithSchedulersCode):
     """Run one step of a product for the partition of the DAG run.
 
     Only what trying again can cure is tried again, at the pace of the error: a file that is late

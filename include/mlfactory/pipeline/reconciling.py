@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable
+from airflow.sdk import DAG, CronTriggerTimetable
 from airflow.sdk.exceptions import AirflowFailException
 
+from mlfactory.pipeline.same_code import WithSchedulersCode
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import load_products
 from mlfactory.scheduler.api import AirflowApi
@@ -58,7 +59,7 @@ def reconcile_dag() -> DAG:
     return dag
 
 
-class ReconcileOperator(BaseOperator):
+class ReconcileOperator(WithSchedulersCode):
     """Looks at every product; one that cannot be looked at takes no other down."""
 
     ui_color = "#e8f1f5"

@@ -7,9 +7,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, BaseOperator, CronTriggerTimetable, Param
+from airflow.sdk import DAG, CronTriggerTimetable, Param
 from airflow.sdk.exceptions import AirflowFailException
 
+from mlfactory.pipeline.same_code import WithSchedulersCode
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import product_folders
 from mlfactory.settings import settings
@@ -56,7 +57,7 @@ def upkeep_dag() -> DAG:
     return dag
 
 
-class UpkeepOperator(BaseOperator):
+class UpkeepOperator(WithSchedulersCode):
     """Looks after every product; one that cannot be looked after takes no other down."""
 
     ui_color = "#e8f1f5"

@@ -18,6 +18,7 @@ from mlfactory.cli.main import app
 from mlfactory.lake.at_work import at_work, under_way
 from mlfactory.lake.ledger import Entry, champion_for, entries, record
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.stack import claim_lake
 from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
@@ -57,10 +58,13 @@ def test_an_empty_home_finds_the_same_champion_and_predict_answers_the_same(
     champion, decided = champion_for(bakery, partition), entries("bakery")
     rows = vouched_rows("bakery", "predictions", list(DAYS))
     lake = settings().lake_uri
+    claim_lake("the first")
     saved = command("backup", backup)
     assert saved.exit_code == 0, saved.output
     another_home("other")
     assert settings().lake_uri != lake
+    # its stack was started here before: that is nothing that would be lost
+    claim_lake("the second")
     restored = command("restore", backup)
     assert restored.exit_code == 0 and "restored: bakery" in restored.output, restored.output
     assert champion is not None and champion_for(bakery, partition) == champion
@@ -71,6 +75,7 @@ def test_an_empty_home_finds_the_same_champion_and_predict_answers_the_same(
     again = command("restore", backup)
     assert again.exit_code == 1 and "this home has something already" in again.output
     assert command("restore", backup, "--replace").exit_code == 0
+    claim_lake("the second")
     pd.testing.assert_frame_equal(answers(bakery, new), before)
 
 

@@ -78,7 +78,7 @@ def test_without_a_password_of_postgresql_its_databases_are_somebody_elses(tmp_p
 
 def test_there_are_no_other_parts(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no part 'web'") as caught:
-        become("web", Settings(home=tmp_path))
+        become("web", Settings(home=tmp_path), print)
     assert all(part in str(caught.value) for part in PARTS)
 
 

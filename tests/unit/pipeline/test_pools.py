@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,16 +57,15 @@ def test_the_pool_is_made_once_and_follows_the_settings(
     assert sizes() == {TRAININGS: 7}
 
 
-def test_the_pool_is_there_when_a_part_of_airflow_starts(pools: None) -> None:
-    class Task:
-        """What a task tells listeners of."""
-
-    class Job:
-        """What scheduler, DAG processor and triggerer tell listeners of."""
-
-    get_listener_manager().hook.on_starting(component=Task())
+def test_the_pool_is_there_when_the_scheduler_starts_and_no_other_part_changes_it(
+    pools: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for part in ("dag-processor", "triggerer", "api-server"):
+        monkeypatch.setattr(sys, "argv", ["airflow", part])
+        get_listener_manager().hook.on_starting(component=object())
     assert sizes() == {}
-    get_listener_manager().hook.on_starting(component=Job())
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    get_listener_manager().hook.on_starting(component=object())
     assert list(sizes()) == [TRAININGS]
 
 

@@ -76,3 +76,20 @@ def restore(
     from mlfactory.cli.backup import put_back
 
     put_back(place, Console(), replace=replace)
+
+
+@commands.command("take-lake")
+def take_lake() -> None:
+    """Make the lake this stack's, when the stack that had it is stopped for good.
+
+    Two stacks on one lake would do everything twice; so the second is refused until this is done.
+    """
+    from mlfactory.cli.output import say
+    from mlfactory.cli.own_stack import stack_name
+    from mlfactory.lake.stack import described, take_lake
+    from mlfactory.settings import settings
+
+    name = stack_name(settings())
+    former = take_lake(name)
+    had = f"; it was that of {described(former)}" if former and former["stack"] != name else ""
+    say(Console(), f"the lake {settings().lake_uri} is that of {name}{had}")

@@ -36,11 +36,15 @@ def migrate(folder: Folder, postgres: Postgres = "postgres:5432") -> None:
     """Make the databases and their tables, or bring them to this version; make the first user.
 
     Without the secret postgres_password the databases are somebody else's to make.
+    Makes the lake this stack's, if it is nobody's yet.
     """
     from mlfactory.cli.output import say
+    from mlfactory.cli.own_stack import stack_name
     from mlfactory.cli.server.migrate import make_databases, make_tables
+    from mlfactory.lake.stack import claim_lake
     from mlfactory.settings import settings
 
+    claim_lake(stack_name(settings()))
     for line in make_databases(postgres, folder):
         say(Console(), line)
     make_tables(settings())
@@ -65,7 +69,8 @@ def start(
     ],
 ) -> None:
     """Become a part of the factory: this process is replaced by it."""
+    from mlfactory.cli.output import say
     from mlfactory.cli.server.parts import become
     from mlfactory.settings import settings
 
-    become(part, settings())
+    become(part, settings(), lambda line: say(Console(), line))

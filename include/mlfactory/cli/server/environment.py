@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import SecretStr
 
 from mlfactory.cli.airflow_environment import airflow_environment
+from mlfactory.cli.server.beside import LEEWAY_SECONDS
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import Settings
 
@@ -28,6 +29,7 @@ def server_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__FERNET_KEY": shared["fernet_key"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
         "AIRFLOW__API_AUTH__JWT_SECRET": shared["jwt_secret"],
+        "AIRFLOW__API_AUTH__JWT_LEEWAY": str(LEEWAY_SECONDS),
         "AIRFLOW__API__SECRET_KEY": shared["session_secret"],
         "AIRFLOW__API__BASE_URL": settings.airflow_ui or settings.airflow_url,
         "AIRFLOW__CELERY__BROKER_URL": shared["broker"],
@@ -36,6 +38,11 @@ def server_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CELERY__WORKER_PREFETCH_MULTIPLIER": "1",
         # a task that takes longer is given to a second worker, and the first is ended
         "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT": str(2 * 24 * 3600),
+        # what nobody took for so long is queued again: the queue was lost, or there is no room yet.
+        # So it goes on for as long as nobody takes it; after the third time it would fail
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
+        "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
+        "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "1000000",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
         # a worker that is killed says nothing: its task is given to another after this many seconds
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",

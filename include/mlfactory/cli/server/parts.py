@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mlfactory.cli.airflow_environment import prepare_airflow_home
+from mlfactory.cli.server.beside import Say, refuse_another_time, wait_for_the_same
 from mlfactory.cli.server.environment import server_environment
 from mlfactory.cli.services import mlflow_environment
+from mlfactory.lake.stack import refuse_another_stack
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings
 
@@ -29,12 +31,16 @@ _AIRFLOW: Mapping[str, tuple[str, ...]] = {
 PARTS = (*_AIRFLOW, "mlflow")
 
 
-def become(part: str, settings: Settings) -> None:
-    """Replace this process by a part of the factory.
+def become(part: str, settings: Settings, say: Say) -> None:
+    """Replace this process by a part of the factory, once it fits to the others.
+
+    Args:
+        say: told what a worker waits for before it takes tasks.
 
     Raises:
-        UsageError: if there is no such part, or a setting that all parts share is missing.
-        ServiceError: if its program is not installed.
+        UsageError: if there is no such part, a setting that all parts share is missing, its clock
+            or its code is another than that of the others, or its lake is another stack's.
+        ServiceError: if its program is not installed, or PostgreSQL does not answer.
     """
     if part not in PARTS:
         raise UsageError(
@@ -45,8 +51,11 @@ def become(part: str, settings: Settings) -> None:
     else:
         environment, command = server_environment(settings), ["airflow", *_AIRFLOW[part]]
         prepare_airflow_home(settings)
+    refuse_another_time(settings)
+    refuse_another_stack(settings.stack)
     if part == "worker":
-        command += ["--queues", settings.queues, "--concurrency", str(settings.airflow_parallelism)]
+        wait_for_the_same(settings, say)
+        command += ["--queues", settings.queues, "--concurrency", str(settings.worker_slots)]
         # not in Airflow's home, which the workers of a machine may share
         command += ["--pid", str(Path(tempfile.gettempdir()) / "mlfactory-worker.pid")]
     try:

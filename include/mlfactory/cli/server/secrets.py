@@ -25,6 +25,8 @@ MADE: Mapping[str, Callable[[], str]] = {
     "mlfactory_fernet_key": _fernet_key,
     "mlfactory_jwt_secret": _password,
     "mlfactory_session_secret": _password,
+    # no secret, but made once, and the same for all parts
+    "mlfactory_stack": lambda: f"server-{secrets.token_hex(4)}",
     "mlfactory_airflow_password": lambda: secrets.token_urlsafe(12),
     "postgres_password": _password,
     "airflow_database_password": _password,

@@ -1,0 +1,27 @@
+"""The name of this stack, by which a lake knows whose it is."""
+
+from __future__ import annotations
+
+import platform
+import secrets
+from contextlib import suppress
+
+from mlfactory.cli.local_files import write_text
+from mlfactory.scheduler.login import airflow_home
+from mlfactory.settings import Settings
+
+
+def stack_name(settings: Settings) -> str:
+    """Return the name of this stack: the one that is set, or one made at the first start.
+
+    It lies beside the local Airflow's database, which is what makes a stack one: a home whose
+    `airflow/` was removed has another.
+    """
+    if settings.stack:
+        return settings.stack
+    file = airflow_home(settings) / "stack"
+    with suppress(FileNotFoundError):
+        return file.read_text(encoding="utf-8").strip()
+    name = f"{platform.node() or 'stack'}-{secrets.token_hex(4)}"
+    write_text(file, f"{name}\n")
+    return name

@@ -1,0 +1,90 @@
+"""What runs here, told so that two machines can compare it: every file of code, and the lock.
+
+Not git's commit: an image has none, and a machine whose files were changed by hand has a wrong one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mlfactory.lake.revisions import lock_hash
+from mlfactory.settings import REPOSITORY, settings
+
+_CODE = (".py", ".j2", ".yaml", ".yml", ".toml", ".json")
+_FOLDERS = ("include/mlfactory", "dags", "plugins")
+_MADE = ("__pycache__", ".git")
+
+RUNS = "mlfactory_scheduler_runs"
+"""Airflow's variable in which the scheduler says what it runs: see pipeline/same_code.py."""
+
+REMEDY = (
+    "bring the same image (or the same files and the same lock) to every machine; what is refused "
+    "goes on by itself as soon as both are the same"
+)
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a machine runs.
+
+    Attributes:
+        code: a digest of every file of code, the factory's and the products'.
+        lock: a digest of the lock, which names every package and version.
+    """
+
+    code: str
+    lock: str
+
+    def __str__(self) -> str:
+        return f"code {self.code}, lock {self.lock}"
+
+    def as_text(self) -> str:
+        """Return it as a text of one line."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def deployed() -> Deployed:
+    """Return what runs here; some milliseconds, and never remembered: files may be replaced."""
+    folders = [*(REPOSITORY / name for name in _FOLDERS), settings().products]
+    return Deployed(_digest(folders), lock_hash()[:12])
+
+
+def from_text(text: str | None) -> Deployed | None:
+    """Return what a machine said that it runs, None if it has said nothing that can be read."""
+    with suppress(ValueError, TypeError, KeyError):
+        found = json.loads(text or "")
+        return Deployed(str(found["code"]), str(found["lock"]))
+    return None
+
+
+def difference(scheduler: Deployed | None, here: Deployed) -> str:
+    """Return in words how this machine differs from the scheduler; empty if it does not."""
+    if scheduler is None:
+        return f"no scheduler has told what it runs (here: {here})"
+    if scheduler == here:
+        return ""
+    both = scheduler.code != here.code and scheduler.lock != here.lock
+    what = "another revision of code and lock" if both else "another revision of the code"
+    what = "another lock" if scheduler.code == here.code else what
+    return f"this worker runs {what} than the scheduler: here {here}; there {scheduler}"
+
+
+def _digest(folders: list[Path]) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for name, path in sorted(_files(folder)):
+            # where a folder lies differs between machines
+            digest.update(f"{folder.name}/{name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
+
+
+def _files(folder: Path) -> Iterator[tuple[str, Path]]:
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder)
+        if path.suffix in _CODE and not set(name.parts) & set(_MADE) and path.is_file():
+            yield name.as_posix(), path

@@ -1,0 +1,88 @@
+"""Every task runs what the scheduler runs: a worker of another revision hands it back.
+
+The scheduler says what it runs in one of Airflow's variables: as it starts, and again whenever a
+run begins. The second is for the rolling update: an old scheduler that is started again in the
+middle of it has the last word only until it is gone. Tasks that are run beside the scheduler use
+the files that it lies beside, which may be edited while it runs: there nothing is compared.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.listeners import hookimpl
+from airflow.sdk import BaseOperator, Variable
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+
+from mlfactory.lake.deployed import REMEDY, RUNS, deployed, difference, from_text
+from mlfactory.lake.stack import refuse_another_stack
+from mlfactory.product.errors import UsageError
+from mlfactory.settings import settings
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+_TOLD = "What the scheduler runs; workers that run something else wait. Written by the scheduler."
+_PAUSE = timedelta(seconds=30)
+"""Between two looks whether the machine that took the task is the right one by now."""
+
+
+class WithSchedulersCode(BaseOperator):
+    """An operator whose tasks are handed back by a worker of another revision, as often as it is.
+
+    No try is used up for it, and no slot held: the task is looked at again after half a minute,
+    by whichever worker is free then.
+    """
+
+    def pre_execute(self, context: Context) -> None:
+        """Make sure that this worker runs what the scheduler runs, and that the lake is ours."""
+        super().pre_execute(context)
+        try:
+            refuse_another_stack(settings().stack)
+        except UsageError as error:
+            raise AirflowFailException(str(error)) from None
+        if not run_apart():
+            return
+        wrong = difference(from_text(Variable.get(RUNS, default=None)), deployed())
+        if wrong:
+            again = datetime.now(UTC) + _PAUSE
+            self.log.warning("%s\n  → %s", wrong, REMEDY)
+            raise AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
+
+
+def run_apart() -> bool:
+    """Tell whether tasks are run by other machines than the scheduler's, whatever they are."""
+    return "LocalExecutor" not in str(conf.get("core", "executor"))
+
+
+def is_scheduler() -> bool:
+    """Tell whether this process is Airflow's scheduler."""
+    return sys.argv[1:2] == ["scheduler"]
+
+
+def tell() -> None:
+    """Say what the scheduler runs, where that is not what was said before."""
+    from airflow.models.variable import Variable as Stored
+    from airflow.utils.session import create_session
+
+    own = deployed().as_text()
+    if Stored.get(RUNS, default_var=None) != own:
+        with create_session() as session:
+            Stored.set(RUNS, own, description=_TOLD, session=session)
+
+
+@hookimpl
+def on_starting(component: Any) -> None:
+    """Say it as the scheduler starts."""
+    if is_scheduler() and run_apart():
+        tell()
+
+
+@hookimpl
+def on_dag_run_running(dag_run: Any, msg: str) -> None:
+    """Say it as a run begins: another scheduler may have said something else meanwhile."""
+    if is_scheduler() and run_apart():
+        tell()

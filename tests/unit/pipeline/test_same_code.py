@@ -1,0 +1,117 @@
+"""A worker that runs something else than the scheduler hands its tasks back."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from airflow.listeners.listener import get_listener_manager
+from airflow.models.pool import Pool
+from airflow.models.variable import Variable
+from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
+from airflow.utils.session import create_session
+
+from mlfactory.lake.deployed import RUNS, Deployed, deployed, from_text
+from mlfactory.lake.stack import claim_lake
+from mlfactory.pipeline.operator import StageOperator
+from mlfactory.pipeline.predicting import PredictOperator
+from mlfactory.pipeline.reconciling import ReconcileOperator
+from mlfactory.pipeline.upkeeping import UpkeepOperator
+from mlfactory.settings import Settings, settings_of
+
+OLD = Deployed("000000000000", "0")
+
+
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+
+
+@pytest.fixture
+def variables() -> Iterator[None]:
+    """Make Airflow's tables of what its scheduler leaves as it starts, empty."""
+    tables = [Pool.metadata.tables[name] for name in ("team", "variable", "slot_pool")]
+    with create_session() as session:
+        Pool.metadata.create_all(session.get_bind(), tables)
+    yield
+    with create_session() as session:
+        Pool.metadata.drop_all(session.get_bind(), tables)
+
+
+def begin(product: str = "flight_delay") -> None:
+    # Airflow gives it the context of a run; what is looked at is the machine's alone
+    StageOperator(task_id="ingest", product=product, step="ingest").pre_execute({})
+
+
+def told(monkeypatch: pytest.MonkeyPatch, what: Deployed) -> None:
+    monkeypatch.setenv(f"AIRFLOW_VAR_{RUNS.upper()}", what.as_text())
+
+
+def test_a_task_on_a_worker_of_another_revision_is_looked_at_again_soon(
+    apart: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch, OLD)
+    with pytest.raises(AirflowRescheduleException) as caught:
+        begin()
+    wait = caught.value.reschedule_date - datetime.now(UTC)
+    assert 0 < wait.total_seconds() <= 60
+
+
+def test_a_task_on_a_worker_of_the_same_revision_begins(
+    apart: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(monkeypatch, deployed())
+    begin()
+
+
+def test_a_task_beside_its_scheduler_runs_the_files_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    told(monkeypatch, OLD)
+    begin()
+
+
+def test_every_operator_looks_before_it_begins() -> None:
+    looks = StageOperator.pre_execute
+    for each in (PredictOperator, ReconcileOperator, UpkeepOperator):
+        assert each.pre_execute is looks
+
+
+def test_a_task_of_a_stack_whose_lake_was_taken_fails_and_says_whose_it_is(tmp_path: Path) -> None:
+    with settings_of(Settings(_env_file=None, home=tmp_path, stack="former")):
+        begin()
+        claim_lake("former")
+        begin()
+    with (
+        settings_of(Settings(_env_file=None, home=tmp_path, stack="another")),
+        pytest.raises(AirflowFailException, match="that of another stack: former"),
+    ):
+        begin()
+
+
+def test_the_scheduler_says_what_it_runs_and_says_it_again_when_another_one_did(
+    apart: None, variables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook = get_listener_manager().hook
+    monkeypatch.setattr(sys, "argv", ["airflow", "dag-processor"])
+    hook.on_starting(component=object())
+    assert Variable.get(RUNS, default_var=None) is None
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    hook.on_starting(component=object())
+    assert from_text(Variable.get(RUNS)) == deployed()
+    Variable.set(RUNS, OLD.as_text())
+    hook.on_dag_run_running(dag_run=object(), msg="")
+    assert from_text(Variable.get(RUNS)) == deployed()
+
+
+def test_beside_its_scheduler_nothing_is_said(
+    variables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    get_listener_manager().hook.on_dag_run_running(dag_run=object(), msg="")
+    assert Variable.get(RUNS, default_var=None) is None
