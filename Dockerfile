@@ -26,7 +26,7 @@ RUN /opt/tools/bin/uv pip compile --quiet --no-header --no-annotate \
 
 FROM tools AS packages
 COPY --from=lock /lock.txt /lock.txt
-RUN python -m venv --without-pip /opt/venv \
+RUN python -m venv --without-pip /opt/venv && cp /lock.txt /opt/venv/lock.txt \
     && /opt/tools/bin/uv pip install --quiet --no-deps --python /opt/venv/bin/python \
         --requirement /lock.txt \
     && find /opt/venv -depth -type d \( -name tests -o -path '*/pyarrow/include' \) \

@@ -55,9 +55,9 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
     with _alone(settings):
         found = record.running(settings)
         if found is None or found.dead:
-            wanted = services(settings)
-            claim_lake(stack_name(settings))
             _use_other(other, say)
+            claim_lake(stack_name(settings))
+            wanted = services(settings)
             kept = _kept(settings, found, wanted, other, say)
             return _start_missing(settings, kept, wanted, say), True
     _refuse_other_mlflow(found, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -42,8 +43,15 @@ def environment(settings: Settings) -> Finding:
     return Finding("environment", "ok" if settings.env else "absent", told)
 
 
-def versions(lock: Path = REPOSITORY / "requirements.txt") -> Finding:
-    """Tell which packages differ from those of the lock."""
+def versions(lock: Path | None = None) -> Finding:
+    """Tell which packages differ from those of the lock.
+
+    Args:
+        lock: the file; by default what of the lock this environment was made of, as an image says
+            that has no packages of development, or else all of it.
+    """
+    made_of = Path(sys.prefix, "lock.txt")
+    lock = lock or (made_of if made_of.exists() else REPOSITORY / "requirements.txt")
     from packaging.requirements import InvalidRequirement, Requirement
 
     wrong = []

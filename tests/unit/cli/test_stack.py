@@ -326,7 +326,7 @@ def test_another_airflows_settings_do_not_get_in(
 def test_airflow_waits_for_a_database_that_another_part_of_it_writes_to(tmp_path: Path) -> None:
     """After Python's five seconds its scheduler ends itself: twenty products were enough."""
     ours = airflow_environment(Settings(home=tmp_path))
-    (tmp_path / "airflow").mkdir()
+    (tmp_path / "airflow").mkdir(exist_ok=True)
     engine = create_engine(ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     with engine.connect() as connection:
         waits = connection.execute(text("PRAGMA busy_timeout")).scalar_one()
