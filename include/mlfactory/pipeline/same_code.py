@@ -1,14 +1,16 @@
 """Every task runs what the scheduler runs: a worker of another revision hands it back.
 
-The scheduler says what it runs in one of Airflow's variables: as it starts, and again whenever a
-run begins. The second is for the rolling update: an old scheduler that is started again in the
-middle of it has the last word only until it is gone. Tasks that are run beside the scheduler use
+The scheduler says what it runs in one of Airflow's variables: as it starts, and again every half
+minute. The second is for the rolling update: an old scheduler that is started again in the middle
+of it has the last word only until it is gone. Tasks that are run beside the scheduler use
 the files that it lies beside, which may be edited while it runs: there nothing is compared.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +27,12 @@ from mlfactory.settings import settings
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+_LOG = logging.getLogger(__name__)
+
 _TOLD = "What the scheduler runs; workers that run something else wait. Written by the scheduler."
 _PAUSE = timedelta(seconds=30)
-"""Between two looks whether the machine that took the task is the right one by now."""
+"""Between two looks whether the machine that took the task is the right one by now, and between
+two times that the scheduler says what it runs."""
 
 
 class WithSchedulersCode(BaseOperator):
@@ -67,22 +72,31 @@ def tell() -> None:
     """Say what the scheduler runs, where that is not what was said before."""
     from airflow.models.variable import Variable as Stored
     from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     own = deployed().as_text()
-    if Stored.get(RUNS, default_var=None) != own:
-        with create_session() as session:
+    # not the session that the scheduler is at work in: it would be closed beneath it
+    with create_session(scoped=False) as session:
+        said = session.scalar(select(Stored).where(Stored.key == RUNS))
+        if said is None or said.val != own:
             Stored.set(RUNS, own, description=_TOLD, session=session)
+
+
+def go_on_telling(ended: threading.Event, pause: float = _PAUSE.total_seconds()) -> None:
+    """Say it again and again, for another scheduler may have said something else meanwhile."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # the pause is first: Airflow forks as it starts, and a fork amid a request would share it
+    while not ended.wait(pause):
+        try:
+            tell()
+        except SQLAlchemyError as error:
+            _LOG.warning("what the scheduler runs cannot be told now: %s", error)
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
-    """Say it as the scheduler starts."""
+    """Say it as the scheduler starts, and for as long as it lives."""
     if is_scheduler() and run_apart():
         tell()
-
-
-@hookimpl
-def on_dag_run_running(dag_run: Any, msg: str) -> None:
-    """Say it as a run begins: another scheduler may have said something else meanwhile."""
-    if is_scheduler() and run_apart():
-        tell()
+        threading.Thread(target=go_on_telling, args=(threading.Event(),), daemon=True).start()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from mlfactory.lake.stack import claim_lake
 from mlfactory.pipeline.operator import StageOperator
 from mlfactory.pipeline.predicting import PredictOperator
 from mlfactory.pipeline.reconciling import ReconcileOperator
+from mlfactory.pipeline.same_code import go_on_telling, tell
 from mlfactory.pipeline.upkeeping import UpkeepOperator
 from mlfactory.settings import Settings, settings_of
 
@@ -104,8 +107,25 @@ def test_the_scheduler_says_what_it_runs_and_says_it_again_when_another_one_did(
     hook.on_starting(component=object())
     assert from_text(Variable.get(RUNS)) == deployed()
     Variable.set(RUNS, OLD.as_text())
-    hook.on_dag_run_running(dag_run=object(), msg="")
+    ended = threading.Event()
+    saying = threading.Thread(target=go_on_telling, args=(ended, 0.01), daemon=True)
+    saying.start()
+    deadline = time.monotonic() + 10
+    while from_text(Variable.get(RUNS)) != deployed() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ended.set()
+    saying.join()
     assert from_text(Variable.get(RUNS)) == deployed()
+
+
+def test_the_scheduler_says_it_without_ending_what_it_is_at_work_in(
+    apart: None, variables: None
+) -> None:
+    with create_session() as at_work:
+        pool = Pool(pool="x", slots=1, include_deferred=False)
+        at_work.add(pool)
+        tell()
+        assert pool in at_work
 
 
 def test_beside_its_scheduler_nothing_is_said(
@@ -113,5 +133,5 @@ def test_beside_its_scheduler_nothing_is_said(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
-    get_listener_manager().hook.on_dag_run_running(dag_run=object(), msg="")
+    get_listener_manager().hook.on_starting(component=object())
     assert Variable.get(RUNS, default_var=None) is None
