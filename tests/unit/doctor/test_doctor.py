@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
@@ -149,9 +150,10 @@ def test_airflow_is_told_part_by_part(serve: Serve, monkeypatch: pytest.MonkeyPa
     settings.cache_clear()
     well, login = services.airflow(settings(), serve(told_by_airflow()))
     assert (well.state, login.state) == ("ok", "ok")
-    assert "scheduler heard of 1 s ago" in well.told
+    assert re.search(r"scheduler heard of \d s ago", well.told)
     (unwell,) = services.airflow(settings(), serve(told_by_airflow(dag_processor=300)))
-    assert unwell.state == "wrong" and "its dag processor heard of 300 s ago" in unwell.told
+    assert unwell.state == "wrong"
+    assert re.search(r"its dag processor heard of 30\d s ago", unwell.told)
     refusing = {**told_by_airflow(), "/auth/token": 401}
     monkeypatch.setenv("MLFACTORY_AIRFLOW_PORT", "1")
     (refused,) = side_by_side(

@@ -87,11 +87,11 @@ def wait_for_the_same(
             wrong = error.problem
         if not wrong:
             return
-        if time.monotonic() > deadline:
-            raise UsageError(f"this worker takes no tasks: {wrong}", remedy=REMEDY)
         if wrong != said:
             say(f"waiting, and taking no tasks: {wrong}\n  → {REMEDY}")
             said = wrong
+        if time.monotonic() > deadline:
+            raise UsageError(f"this worker takes no tasks: {wrong}", remedy=REMEDY)
         time.sleep(_PAUSE_SECONDS if pause is None else pause)
 
 

@@ -23,7 +23,8 @@ def _fernet_key() -> str:
 
 MADE: Mapping[str, Callable[[], str]] = {
     "mlfactory_fernet_key": _fernet_key,
-    "mlfactory_jwt_secret": _password,
+    # as long as the hash that signs with it (RFC 7518, 3.2)
+    "mlfactory_jwt_secret": lambda: secrets.token_hex(32),
     "mlfactory_session_secret": _password,
     # no secret, but made once, and the same for all parts
     "mlfactory_stack": lambda: f"server-{secrets.token_hex(4)}",

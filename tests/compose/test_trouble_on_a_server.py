@@ -1,0 +1,119 @@
+"""What a server of several parts gets: each ends well, and nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.compose.conftest import Server
+from tests.compose.watching import KEYS, PRODUCT, ROWS, redis, rows_of, states, wait
+
+QUEUED_AGAIN_SECONDS = 120 + 15
+"""See AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT, and how often it is looked at."""
+
+KEY = KEYS[0]
+
+
+@contextmanager
+def replaying(server: Server, key: str) -> Iterator[list[str]]:
+    """Replay a partition meanwhile; in the end it must have come to rest."""
+    told: list[str] = []
+
+    def replay() -> None:
+        told.append(server.mlfactory("replay", PRODUCT, key, key, ends_with=None))
+
+    thread = threading.Thread(target=replay)
+    thread.start()
+    yield told
+    thread.join(600)
+    # the command may have lost sight of Airflow meanwhile
+    server.mlfactory("replay", PRODUCT, key, key)
+
+
+def test_a_queue_that_was_emptied_is_filled_again(server: Server) -> None:
+    server.compose("stop", "--timeout", "20", "worker")
+    with replaying(server, KEY), server.api() as api:
+        wait("a task is in the queue", lambda: redis(server, "LLEN", "default") != "0", 120)
+        redis(server, "FLUSHALL")
+        assert redis(server, "LLEN", "default") == "0"
+        server.compose("start", "worker")
+        wait("its first task began", lambda: states(api, KEY).get("labels") == "success", 300)
+        took = wait("it is over", lambda: states(api, KEY).get("prepare") == "success", 300)
+        assert took < QUEUED_AGAIN_SECONDS
+    assert rows_of(server, "features")[KEY] == ROWS[KEY]
+
+
+def test_a_database_that_is_away_for_a_minute_is_waited_for(server: Server) -> None:
+    key = KEYS[1]
+    with replaying(server, key), server.api() as api:
+        wait("it began", lambda: states(api, key).get("labels") == "success", 120)
+        server.compose("stop", "--timeout", "5", "postgres")
+        time.sleep(60)
+        server.compose("start", "postgres")
+        wait("it is over", lambda: states(api, key).get("prepare") == "success", 300)
+    assert rows_of(server, "features")[key] == ROWS[key]
+
+
+def test_a_worker_of_another_revision_takes_no_tasks_and_says_so(server: Server) -> None:
+    told = server.compose(
+        *("run", "--rm", "--no-deps", "--env", "MLFACTORY_PRODUCTS=/opt/mlfactory/dags"),
+        *("worker", "timeout", "40", "mlfactory", "server", "start", "worker"),
+        ends_with=None,
+    )
+    assert "waiting, and taking no tasks: this worker runs another revision of the code" in told
+    assert "bring the same image" in told.replace("\n", " ")
+    assert "celery@" not in told
+
+
+def test_a_task_on_a_worker_that_was_left_behind_waits_and_does_not_fail(server: Server) -> None:
+    key = KEYS[2]
+    with server.api() as api, another_scheduler(server), replaying(server, key):
+        wait("it waits", lambda: states(api, key).get("labels") == "up_for_reschedule", 180)
+    assert rows_of(server, "features")[key] == ROWS[key]
+
+
+@contextmanager
+def another_scheduler(server: Server) -> Iterator[None]:
+    """Let another scheduler say for a minute that it runs something else.
+
+    The one that there is says again what it runs, so the other has to go on saying it.
+    """
+    told = {"key": "mlfactory_scheduler_runs", "value": '{"code": "0", "lock": "0"}'}
+    ended = time.monotonic() + 60
+
+    def say() -> None:
+        with server.api() as api:
+            while time.monotonic() < ended:
+                api._ask("PATCH", f"/variables/{told['key']}", json=told)
+                time.sleep(0.3)
+
+    thread = threading.Thread(target=say)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_a_second_stack_is_refused_until_the_first_has_left_the_lake(server: Server) -> None:
+    told = server.compose(
+        *("run", "--rm", "--no-deps", "--env", "MLFACTORY_STACK=second"),
+        *("migrate", "mlfactory", "server", "migrate"),
+        ends_with=1,
+    )
+    assert "is that of another stack: server-" in told
+    assert "mlfactory take-lake" in told
+
+
+def test_a_backup_is_made_from_within_and_has_the_database_of_mlflow(server: Server) -> None:
+    told = server.compose(
+        *("run", "--rm", "--no-deps", "worker", "sh", "-c"),
+        "mlfactory backup /tmp/backup && ls /tmp/backup /tmp/backup/mlflow",
+    )
+    assert "mlflow.dump" in told
+    assert "backup.json" in told
+
+
+def test_the_doctor_finds_nothing_wrong(server: Server) -> None:
+    told = server.mlfactory("doctor")
+    assert "WRONG" not in told
