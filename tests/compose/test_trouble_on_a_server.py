@@ -62,7 +62,7 @@ def test_a_worker_of_another_revision_takes_no_tasks_and_says_so(server: Server)
         *("worker", "timeout", "40", "mlfactory", "server", "start", "worker"),
         ends_with=None,
     )
-    assert "waiting, and taking no tasks: this worker runs another revision of the code" in told
+    assert "waiting, and taking no tasks: this machine runs another revision of the code" in told
     assert "bring the same image" in told.replace("\n", " ")
     assert "celery@" not in told
 

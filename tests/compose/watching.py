@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from mlfactory.product.errors import ServiceError
+from mlfactory.product.errors import FactoryError
 from mlfactory.scheduler.api import AirflowApi, DagRun
 from tests.compose.conftest import Server
 
@@ -34,7 +34,7 @@ def states(api: AirflowApi, key: str) -> dict[str, str]:
     try:
         run = data_run(api, key)
         return {task.task_id: task.state for task in api.tasks(run)} if run else {}
-    except ServiceError:
+    except FactoryError:
         return {}
 
 

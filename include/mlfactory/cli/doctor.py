@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mlfactory.cli import record
 from mlfactory.cli.output import say
+from mlfactory.cli.server import examined
 from mlfactory.doctor import machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side, without_secrets
 from mlfactory.settings import Settings
@@ -46,6 +47,7 @@ def _checks(settings: Settings) -> list[Check]:
         Check("Airflow", lambda: services.airflow(settings, url)),
         *(_database(name, settings) for name in _DATABASES if getattr(settings, name, None)),
         Check("clock", lambda: services.clock(settings, url)),
+        *examined.checks(settings),
         Check("versions", machine.versions),
         Check("free space", lambda: places.space(settings)),
         Check("products", lambda: machine.products(_SECONDS_OF_CODE), _SECONDS_OF_PRODUCTS),

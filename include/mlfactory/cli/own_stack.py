@@ -5,10 +5,20 @@ from __future__ import annotations
 import platform
 import secrets
 from contextlib import suppress
+from pathlib import Path
 
 from mlfactory.cli.local_files import write_text
 from mlfactory.scheduler.login import airflow_home
 from mlfactory.settings import Settings
+
+
+def known_stack(settings: Settings) -> str | None:
+    """Return the name of this stack, None if it was never started."""
+    if settings.stack:
+        return settings.stack
+    with suppress(FileNotFoundError):
+        return _file(settings).read_text(encoding="utf-8").strip()
+    return None
 
 
 def stack_name(settings: Settings) -> str:
@@ -17,11 +27,12 @@ def stack_name(settings: Settings) -> str:
     It lies beside the local Airflow's database, which is what makes a stack one: a home whose
     `airflow/` was removed has another.
     """
-    if settings.stack:
-        return settings.stack
-    file = airflow_home(settings) / "stack"
-    with suppress(FileNotFoundError):
-        return file.read_text(encoding="utf-8").strip()
+    if known := known_stack(settings):
+        return known
     name = f"{platform.node() or 'stack'}-{secrets.token_hex(4)}"
-    write_text(file, f"{name}\n")
+    write_text(_file(settings), f"{name}\n")
     return name
+
+
+def _file(settings: Settings) -> Path:
+    return airflow_home(settings) / "stack"

@@ -71,7 +71,7 @@ def difference(scheduler: Deployed | None, here: Deployed) -> str:
     both = scheduler.code != here.code and scheduler.lock != here.lock
     what = "another revision of code and lock" if both else "another revision of the code"
     what = "another lock" if scheduler.code == here.code else what
-    return f"this worker runs {what} than the scheduler: here {here}; there {scheduler}"
+    return f"this machine runs {what} than the scheduler: here {here}; there {scheduler}"
 
 
 def _digest(folders: list[Path]) -> str:

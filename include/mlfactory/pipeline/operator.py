@@ -19,8 +19,8 @@ from mlfactory.cycle.steps import STEPS, validation_pages
 from mlfactory.cycle.training_ids import training_id
 from mlfactory.pipeline.links import MlflowRunLink, page_url
 from mlfactory.pipeline.retries import TryAgain
-from mlfactory.pipeline.same_code import WithSchedulersCode
-from mlfactory.product.errors import FactoryError, LateSourceError, UsageError
+from mlfactory.pipeline.same_code import WithSchedulersCode, run_apart
+from mlfactory.product.errors import FactoryError, LateSourceError, UsageError, is_disk_full
 from mlfactory.product.loader import Product, load_product
 from mlfactory.product.mistakes import nearest
 from mlfactory.product.partitions import SNAPSHOT, Partition
@@ -94,6 +94,9 @@ class StageOperator(WithSchedulersCode):
             self.log.warning("%s\nlooking again at %s", text, f"{again:%Y-%m-%d %H:%M:%S} UTC")
             return AirflowRescheduleException(again)  # type: ignore[no-untyped-call]
         if heals_in_seconds(error) and not isinstance(error, LateSourceError):
+            return TryAgain(text)
+        if run_apart() and is_disk_full(error):
+            # it may be one machine's own, and another one takes the next try
             return TryAgain(text)
         return AirflowFailException(text)
 

@@ -62,7 +62,7 @@ def test_a_worker_of_another_revision_takes_none_and_says_why(database: Engine) 
     there = Deployed("000000000000", deployed().lock)
     tell(database, there.as_text())
     said: list[str] = []
-    with pytest.raises(UsageError, match="takes no tasks: this worker runs another revision"):
+    with pytest.raises(UsageError, match="takes no tasks: this machine runs another revision"):
         wait_for_the_same(of(database), said.append, patience=0.05, pause=0.01)
     assert len(said) == 1
     assert f"here {deployed()}; there {there}" in said[0]

@@ -21,7 +21,7 @@ from mlfactory.pipeline.predicting import PredictOperator
 from mlfactory.pipeline.retries import PaceOfTheError, TryAgain
 from mlfactory.predict import on_demand
 from mlfactory.predict.on_demand import Kept
-from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
+from mlfactory.product.errors import ContractError, DiskFullError, LateSourceError, ServiceError
 from mlfactory.product.loader import load_product
 
 
@@ -65,6 +65,17 @@ def test_a_broken_contract_fails_at_once_with_its_own_words(
 ) -> None:
     ends(monkeypatch, ContractError("column 'origin' is missing", remedy="add it"))
     with pytest.raises(AirflowFailException, match="column 'origin' is missing"):
+        operator().execute(context())
+
+
+def test_a_full_disk_is_left_to_a_person_here_and_to_another_worker_where_there_are_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ends(monkeypatch, DiskFullError("/tmp/x"))
+    with pytest.raises(AirflowFailException, match="the disk is full"):
+        operator().execute(context())
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "CeleryExecutor")
+    with pytest.raises(TryAgain, match="/tmp/x cannot be written: the disk is full"):
         operator().execute(context())
 
 
