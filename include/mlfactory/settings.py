@@ -209,7 +209,7 @@ class Settings(BaseSettings):
     worker_slots: int = Field(
         2, ge=1, description="Tasks that one worker runs at once, where tasks run on workers"
     )
-    stack: str | None = Field(
+    stack_name: str | None = Field(
         None,
         description="Name of this stack, whose lake no other may have; made at the first start by "
         "default",

@@ -97,7 +97,7 @@ def another_scheduler(server: Server) -> Iterator[None]:
 
 def test_a_second_stack_is_refused_until_the_first_has_left_the_lake(server: Server) -> None:
     told = server.compose(
-        *("run", "--rm", "--no-deps", "--env", "MLFACTORY_STACK=second"),
+        *("run", "--rm", "--no-deps", "--env", "MLFACTORY_STACK_NAME=second"),
         *("migrate", "mlfactory", "server", "migrate"),
         ends_with=1,
     )

@@ -63,7 +63,7 @@ def restore(address: str, say: Say, *, replace: bool = False) -> Index:
         IntegrityError: the backup is damaged.
     """
     place, now = store_at(address), settings()
-    refuse_another_stack(now.stack)
+    refuse_another_stack(now.stack_name)
     home = _Home(store_at(now.lake_uri), store_at(now.artifacts_uri), database())
     refuse_within(place, home.url)
     index = read_index(place)

@@ -62,7 +62,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port(settings)),
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port(settings)),
         "MLFACTORY_HOME": str(settings.home),
-        "MLFACTORY_STACK": stack_name(settings),
+        "MLFACTORY_STACK_NAME": stack_name(settings),
         "MLFACTORY_PRODUCTS": str(settings.products),
         "MLFACTORY_LAKE": settings.lake_uri,
         "MLFACTORY_ARTIFACTS": settings.artifacts_uri,

@@ -14,8 +14,8 @@ from mlfactory.settings import Settings
 
 def known_stack(settings: Settings) -> str | None:
     """Return the name of this stack, None if it was never started."""
-    if settings.stack:
-        return settings.stack
+    if settings.stack_name:
+        return settings.stack_name
     with suppress(FileNotFoundError):
         return _file(settings).read_text(encoding="utf-8").strip()
     return None

@@ -20,7 +20,6 @@ _NOT_OF_SETTINGS = {
     "mlfactory_stack",
     # of docker-compose.yaml and the Makefile
     "mlfactory_image",
-    "mlfactory_slots",
     "mlfactory_revision",
     "mlfactory_build_network",
 }

@@ -46,7 +46,7 @@ class WithSchedulersCode(BaseOperator):
         """Make sure that this worker runs what the scheduler runs, and that the lake is ours."""
         super().pre_execute(context)
         try:
-            refuse_another_stack(settings().stack)
+            refuse_another_stack(settings().stack_name)
         except UsageError as error:
             raise AirflowFailException(str(error)) from None
         if not run_apart():

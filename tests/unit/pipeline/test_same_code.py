@@ -85,12 +85,12 @@ def test_every_operator_looks_before_it_begins() -> None:
 
 
 def test_a_task_of_a_stack_whose_lake_was_taken_fails_and_says_whose_it_is(tmp_path: Path) -> None:
-    with settings_of(Settings(_env_file=None, home=tmp_path, stack="former")):
+    with settings_of(Settings(_env_file=None, home=tmp_path, stack_name="former")):
         begin()
         claim_lake("former")
         begin()
     with (
-        settings_of(Settings(_env_file=None, home=tmp_path, stack="another")),
+        settings_of(Settings(_env_file=None, home=tmp_path, stack_name="another")),
         pytest.raises(AirflowFailException, match="that of another stack: former"),
     ):
         begin()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from mlfactory.cli.own_stack import known_stack
-from mlfactory.cli.server.beside import LEEWAY_SECONDS, scheduler_runs, seconds_apart
 from mlfactory.doctor.finding import Check, Finding
 from mlfactory.lake.deployed import REMEDY, deployed, difference
 from mlfactory.lake.stack import described, owner_of_lake
@@ -23,9 +22,7 @@ def checks(settings: Settings) -> list[Check]:
 def _stack(settings: Settings) -> Finding:
     owner, own = owner_of_lake(), known_stack(settings)
     if owner is None:
-        return Finding(
-            "stack", "absent", "the lake is no stack's yet; the first has it"
-        )
+        return Finding("stack", "absent", "the lake is no stack's yet; the first has it")
     if own is None or owner.get("stack") == own:
         return Finding("stack", "ok", f"the lake is that of {described(owner)}")
     told = f"the lake is that of {described(owner)}; this one is {own}, and is refused"
@@ -34,6 +31,8 @@ def _stack(settings: Settings) -> Finding:
 
 
 def _code(settings: Settings) -> Finding:
+    from mlfactory.cli.server.beside import scheduler_runs
+
     here = deployed()
     wrong = difference(scheduler_runs(settings), here)
     if wrong:
@@ -42,6 +41,8 @@ def _code(settings: Settings) -> Finding:
 
 
 def _time(settings: Settings) -> Finding:
+    from mlfactory.cli.server.beside import LEEWAY_SECONDS, seconds_apart
+
     apart = seconds_apart(settings, lambda: datetime.now(UTC))
     told = f"{apart:+.1f} s to PostgreSQL"
     if abs(apart) > LEEWAY_SECONDS / 2:

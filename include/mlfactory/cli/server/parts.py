@@ -52,7 +52,7 @@ def become(part: str, settings: Settings, say: Say) -> None:
         environment, command = server_environment(settings), ["airflow", *_AIRFLOW[part]]
         prepare_airflow_home(settings)
     refuse_another_time(settings)
-    refuse_another_stack(settings.stack)
+    refuse_another_stack(settings.stack_name)
     if part == "worker":
         wait_for_the_same(settings, say)
         command += ["--queues", settings.queues, "--concurrency", str(settings.worker_slots)]

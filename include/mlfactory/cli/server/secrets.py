@@ -27,7 +27,7 @@ MADE: Mapping[str, Callable[[], str]] = {
     "mlfactory_jwt_secret": lambda: secrets.token_hex(32),
     "mlfactory_session_secret": _password,
     # no secret, but made once, and the same for all parts
-    "mlfactory_stack": lambda: f"server-{secrets.token_hex(4)}",
+    "mlfactory_stack_name": lambda: f"server-{secrets.token_hex(4)}",
     "mlfactory_airflow_password": lambda: secrets.token_urlsafe(12),
     "postgres_password": _password,
     "airflow_database_password": _password,
