@@ -7,8 +7,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from mlfactory.scheduler.api import DagRun
 from tests.compose.conftest import Server
-from tests.compose.watching import KEYS, PRODUCT, ROWS, redis, rows_of, states, wait
+from tests.compose.watching import KEYS, PRODUCT, ROWS, data_run, redis, rows_of, states, wait
 
 QUEUED_AGAIN_SECONDS = 120 + 15
 """See AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT, and how often it is looked at."""
@@ -24,12 +25,20 @@ def replaying(server: Server, key: str) -> Iterator[list[str]]:
     def replay() -> None:
         told.append(server.mlfactory("replay", PRODUCT, key, key, ends_with=None))
 
-    thread = threading.Thread(target=replay)
-    thread.start()
+    with server.api() as api:
+        before = data_run(api, key)
+        thread = threading.Thread(target=replay)
+        thread.start()
+        # another test may have run this partition before
+        wait("its run is there", lambda: _is_another(data_run(api, key), before), 120)
     yield told
     thread.join(600)
     # the command may have lost sight of Airflow meanwhile
     server.mlfactory("replay", PRODUCT, key, key)
+
+
+def _is_another(run: DagRun | None, before: DagRun | None) -> bool:
+    return run is not None and (before is None or run.run_id != before.run_id)
 
 
 def test_a_queue_that_was_emptied_is_filled_again(server: Server) -> None:
