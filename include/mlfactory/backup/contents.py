@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 
 from mlfactory.lake.holding import Holding
@@ -22,6 +22,8 @@ LAKE, ARTIFACTS, DATABASE, AIRFLOW = "lake", "artifacts", "mlflow", "airflow.jso
 SQLITE_FILE, POSTGRES_FILE = f"{DATABASE}/mlflow.db", f"{DATABASE}/mlflow.dump"
 
 _AT_ONCE = 16
+_BYTES_AT_ONCE = 64 << 20
+"""What is held in memory; a larger file is held alone."""
 
 
 @dataclass
@@ -97,7 +99,7 @@ def copied(source: Store, names: Iterable[str], place: Store, folder: str, index
     can_be = [name for name in every if is_name(name) and is_name(f"{folder}/{name}")]
     # one file that somebody put there by hand stops no backup
     index.left_out += [f"{folder}/{name}" for name in set(every).difference(can_be)]
-    for batch in _batches(can_be):
+    for batch in _batches(can_be, source.sizes()):
         for name, content in source.read_many(batch).items():
             kept(place, f"{folder}/{name}", content, index)
 
@@ -114,7 +116,7 @@ def read_back(place: Store, names: Iterable[str], index: Index) -> Iterator[tupl
     Raises:
         IntegrityError: one is gone, or is not what was put there.
     """
-    for batch in _batches(names):
+    for batch in _batches(names, place.sizes()):
         found = place.read_many(batch)
         for name in batch:
             if name not in found or digest_of(found[name]) != index.files[name]:
@@ -127,7 +129,16 @@ def read_back(place: Store, names: Iterable[str], index: Index) -> Iterator[tupl
             yield name, found[name]
 
 
-def _batches(names: Iterable[str]) -> Iterator[list[str]]:
-    every = list(names)
-    for start in range(0, len(every), _AT_ONCE):
-        yield every[start : start + _AT_ONCE]
+def _batches(names: Iterable[str], sizes: Mapping[str, int]) -> Iterator[list[str]]:
+    """Yield a few names at a time, of so many bytes together that memory has room for them."""
+    batch: list[str] = []
+    held = 0
+    for name in names:
+        size = sizes.get(name, 0)
+        if batch and (len(batch) == _AT_ONCE or held + size > _BYTES_AT_ONCE):
+            yield batch
+            batch, held = [], 0
+        batch.append(name)
+        held += size
+    if batch:
+        yield batch

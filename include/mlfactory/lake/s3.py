@@ -113,7 +113,11 @@ class S3Store:
 
     def marks(self, prefix: str) -> dict[str, str]:
         """See `Store`: the server's own tag of what an object holds."""
-        return dict(sorted(self._listed(prefix).items()))
+        return {name: str(one["ETag"]) for name, one in sorted(self._listed(prefix).items())}
+
+    def sizes(self) -> dict[str, int]:
+        """See `Store`."""
+        return {name: int(one["Size"]) for name, one in sorted(self._listed("").items())}
 
     def delete(self, name: str) -> None:
         """See `Store`."""
@@ -125,8 +129,8 @@ class S3Store:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(self.delete, self.list(prefix)))
 
-    def _listed(self, prefix: str, after: str = "") -> dict[str, str]:
-        """Return the tag of every object below a folder, by name; a thousand a request."""
+    def _listed(self, prefix: str, after: str = "") -> dict[str, dict[str, Any]]:
+        """Return what is told of every object below a folder, by name; a thousand a request."""
         start = f"{self._key(prefix)}/" if self._key(prefix) else ""
         asked = {"Bucket": self.bucket, "Prefix": start}
         if after:
@@ -135,11 +139,7 @@ class S3Store:
         with self._told(prefix):
             pages = client().get_paginator("list_objects_v2").paginate(**asked)
             found = [one for page in pages for one in page.get("Contents", ())]
-        return {
-            one["Key"].removeprefix(own): str(one["ETag"])
-            for one in found
-            if not one["Key"].endswith("/")
-        }
+        return {one["Key"].removeprefix(own): one for one in found if not one["Key"].endswith("/")}
 
     def _key(self, name: str) -> str:
         return "/".join(part for part in (self.prefix, checked(name) if name else "") if part)

@@ -99,6 +99,10 @@ class Store(Protocol):
         """
         ...
 
+    def sizes(self) -> dict[str, int]:
+        """Return the names of all files, sorted, each with how many bytes it has."""
+        ...
+
     def delete(self, name: str) -> None:
         """Remove a file; harmless where there is none."""
         ...
@@ -159,6 +163,14 @@ class FolderStore:
             with suppress(FileNotFoundError):
                 file = os.stat(path)  # noqa: PTH116 - a Path for each of thousands takes as long again
                 found[name] = f"{file.st_mtime_ns:x}-{file.st_size:x}-{file.st_ino:x}"
+        return dict(sorted(found.items()))
+
+    def sizes(self) -> dict[str, int]:
+        """See `Store`."""
+        found = {}
+        for name, path in self._found(""):
+            with suppress(FileNotFoundError):
+                found[name] = Path(path).stat().st_size
         return dict(sorted(found.items()))
 
     def delete(self, name: str) -> None:

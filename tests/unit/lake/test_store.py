@@ -87,6 +87,13 @@ def test_a_file_that_is_written_again_has_another_mark(store: Store) -> None:
     assert store.marks("none") == {}
 
 
+def test_sizes_are_those_of_what_can_be_read(store: Store) -> None:
+    assert store.sizes() == {}
+    store.write("b/one", b"12345")
+    store.write("a", b"")
+    assert list(store.sizes().items()) == [("a", 0), ("b/one", 5)]
+
+
 def test_a_store_below_another_has_names_of_its_own(store: Store) -> None:
     below = store.below("a/b")
     below.write("c", b"x")
