@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import pandas as pd
@@ -13,10 +14,12 @@ from mlfactory.backup import lakes, restore, restoring
 from mlfactory.backup.databases import database, has_anything
 from mlfactory.lake.at_work import at_work
 from mlfactory.lake.catalog import RESTORE
+from mlfactory.lake.holding import take
 from mlfactory.lake.ledger import Entry, record
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.removal import remove_everything
 from mlfactory.lake.removal_note import begin_removal
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ServiceError, UsageError
@@ -109,10 +112,10 @@ def test_replacing_that_was_cut_off_leaves_nobody_serving_and_goes_on(
     saved(backup)
     sell(9)
     product_store("bakery").write("reports/later.html", b"later")
-    cut_off(backup, killed, monkeypatch, at="lake/bakery", of="delete_all", replace=True)
+    cut_off(backup, killed, monkeypatch, at="bakery/", of="delete_all", replace=True)
     assert lake().find(RESTORE) is not None
     # then when the ledger is gone
-    cut_off(backup, killed, monkeypatch, at="lake/bakery/mani", of="delete_all", replace=True)
+    cut_off(backup, killed, monkeypatch, at="bakery/mani", of="delete_all", replace=True)
     assert mark().decisions == 0 and mark().rows == 9
     restore(backup, quiet)
     assert mark() == before and product_store("bakery").find("reports/later.html") is None
@@ -139,7 +142,7 @@ def test_going_on_where_another_backup_lies_now_is_refused(
         restore(str(place), quiet)
     restore(str(place), quiet, replace=True)
     assert mark().rows == 7
-    assert {f"lake/{name}" for name in lake().list()} < set(second.files)
+    assert {f"lake/{name}" for name in lake().list("bakery")} < set(second.files)
 
 
 class _Later:
@@ -196,7 +199,7 @@ def test_of_two_restores_at_once_one_is_refused(
         with monkeypatch.context() as patch:
             patch.setattr(restoring, "_tell_airflow", while_the_other_writes)
             restore(str(tmp_path / "two"), quiet)
-        restoring.take(lake(), RESTORE, "a restore", {})
+        take(lake(), RESTORE, "a restore", {})
 
     monkeypatch.setattr(restoring, "_refuse_taken", beside)
     with pytest.raises(UsageError, match="a restore is under way there"):
@@ -269,3 +272,39 @@ def test_a_reset_by_force_beneath_a_backup_leaves_none(
         assert not (tmp_path / where / "backup.json").exists()
         record("bakery", Entry("retrain_requested", DAY, "it lives again"))
         sell()
+
+
+@pytest.mark.usefixtures("factory")
+def test_work_that_begins_while_the_backup_is_read_is_found(
+    tmp_path: Path, another_home: GoOn
+) -> None:
+    saved(tmp_path / "backup")
+    another_home("other")
+    with ExitStack() as work:
+
+        def begins(_: str) -> None:
+            work.enter_context(at_work("bakery", "ingest of 2026-01-03"))
+
+        with pytest.raises(UsageError, match="bakery is being worked on: ingest"):
+            restore(str(tmp_path / "backup"), begins)
+        assert lake().find(RESTORE) is None
+    assert lake().list() == []
+
+
+@pytest.mark.usefixtures("factory")
+def test_a_restore_whose_lake_was_taken_does_not_end_well(
+    tmp_path: Path, another_home: GoOn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine seemed dead, and it was not."""
+    saved(tmp_path / "backup")
+    another_home("other")
+
+    def taken(*_: object) -> None:
+        lake().delete(RESTORE)
+        take(lake(), RESTORE, "a restore", {"backup": "/srv/another"})
+
+    monkeypatch.setattr(restoring, "_tell_airflow", taken)
+    with pytest.raises(ServiceError, match="was taken from a restore"):
+        restore(str(tmp_path / "backup"), quiet)
+    with pytest.raises(ServiceError, match="/srv/another is being put back"):
+        refuse_half_restored()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -12,6 +11,7 @@ from uuid import uuid4
 import pytest
 from mlflow import MlflowClient
 from tests.integration.promote.looking import aliases, gates_of
+from tests.integration.release.champions import champion
 from tests.integration.shops import Shop
 from tests.s3.server import S3Server
 from typer.testing import CliRunner
@@ -19,10 +19,7 @@ from typer.testing import CliRunner
 from mlfactory import promote
 from mlfactory.cli.main import app
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import MODELS, RESTORE
-from mlfactory.lake.holding import take
-from mlfactory.lake.removal import end_removal, remove_everything
-from mlfactory.lake.removal_note import begin_removal
+from mlfactory.lake.catalog import MODELS
 from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 from mlfactory.registry import models, versions
@@ -51,29 +48,6 @@ def staging(
     settings.cache_clear()
     yield
     server.clear(prefix)
-
-
-@pytest.fixture
-def production(
-    tmp_path: Path, empty_mlflow_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> Settings:
-    """Give an empty environment with a home of its own."""
-    folder, home = tmp_path / "environments", tmp_path / "production"
-    folder.mkdir()
-    (folder / "staging.env").write_text("MLFACTORY_RECONCILE_MENDS=false\n")
-    (folder / "production.env").write_text(f"MLFACTORY_HOME={home}\n")
-    (home / "mlflow").mkdir(parents=True)
-    shutil.copy(empty_mlflow_file, home / "mlflow" / "mlflow.db")
-    monkeypatch.setenv("MLFACTORY_ENVIRONMENTS", str(folder))
-    monkeypatch.setenv("MLFACTORY_ENV", "staging")
-    settings.cache_clear()
-    return Settings(env="production", environments=folder)
-
-
-def champion(shop: Shop, cutoff: int = 3, **how: str) -> str:
-    training = shop.train(cutoff, fit=[1, 2], **how)
-    assert promote.run(shop.product, training).promoted
-    return training
 
 
 def put_decision(at: str) -> None:
@@ -343,59 +317,6 @@ def test_an_environment_with_the_same_lake_is_none_to_release_to(
 ) -> None:
     with pytest.raises(FactoryError, match="production has the same lake as"):
         release(shop.product, None, production.model_copy(update={"lake": settings().lake_uri}))
-
-
-def test_an_environment_with_the_same_lake_or_mlflow_by_another_spelling_is_none_either(
-    production: Settings, tmp_path: Path, home: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "link").symlink_to(home)
-    same = {"home": tmp_path / "link"}
-    with pytest.raises(FactoryError, match="production has the same lake and the same MLflow"):
-        release(shop.product, None, production.model_copy(update=same))
-    monkeypatch.setenv("MLFACTORY_MLFLOW_URI", "http://mlflow:5000")
-    settings.cache_clear()
-    same = {"mlflow_uri": "http://MLflow:5000/"}
-    with pytest.raises(FactoryError, match="production has the same MLflow as"):
-        release(shop.product, None, production.model_copy(update=same))
-
-
-def test_nothing_is_released_beneath_a_reset_or_into_a_restore_that_was_cut_off(
-    production: Settings, shop: Shop
-) -> None:
-    champion(shop)
-    with settings_of(production):
-        begin_removal("shop")
-    with pytest.raises(FactoryError, match="product shop is being reset"):
-        release(shop.product, None, production)
-    with settings_of(production):
-        end_removal("shop")
-        lake = store_at(settings().lake_uri)
-        take(lake, RESTORE, "a restore", {"backup": "/srv/backup"}).let_go()
-    with pytest.raises(UsageError, match="a restore of it was cut off"):
-        release(shop.product, None, production)
-    with settings_of(production):
-        assert lake.list() == [RESTORE]
-
-
-def test_what_a_reset_by_force_takes_away_beneath_a_release_is_not_promoted(
-    production: Settings, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    champion(shop)
-    from mlfactory.release import stage
-
-    whole = stage._try
-
-    def meanwhile(*asked: object) -> None:
-        whole(*asked)  # type: ignore[arg-type]
-        begin_removal("shop", force=True)
-        list(remove_everything("shop"))
-        end_removal("shop")
-
-    monkeypatch.setattr(stage, "_try", meanwhile)
-    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
-        release(shop.product, None, production)
-    with settings_of(production):
-        assert product_store("shop").list() == []
 
 
 def test_the_command_tells_what_serves_where(production: Settings, shop: Shop) -> None:
