@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal
 
-import pandas as pd
 import pyarrow as pa
 
 from mlfactory.lake import ledger
+from mlfactory.lake.batches import Stream
 from mlfactory.lake.catalog import FEATURES, PREDICTIONS
 from mlfactory.lake.ledger import Reign, Standing
 from mlfactory.lake.manifests import Manifest, manifest, read_manifest
 from mlfactory.lake.store import Absent
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import rows_of_run
+from mlfactory.lake.vouched import batches_of_run
 from mlfactory.product.errors import ContractError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.registry.models import load_version
+from mlfactory.registry.models import LoadedModel, load_version
 from mlfactory.score.code import other_code
 from mlfactory.score.predictions import predict, predictions_schema
-from mlfactory.score.unseen import fitted_rows, held_out_rows
+from mlfactory.score.unseen import Unseen
 
 _log = logging.getLogger(__name__)
+
+Features = Callable[[], Iterator[pa.Table]]
+"""Gives the features of a partition batch by batch, as often as it is asked."""
 
 State = Literal["ok", "no_data", "no_model", "seen"]
 """`seen` is a snapshot's: its champion was fitted on every row, so that it predicts none."""
@@ -60,7 +64,7 @@ def run(product: Product, partition: Partition) -> ScoreResult:
         record.inputs = {
             table: at for table, at in prepared.get("outputs", {}).items() if table == FEATURES
         }
-        features = rows_of_run(product.name, FEATURES, partition.key, prepared)
+        features = partial(batches_of_run, product.name, FEATURES, partition.key, prepared)
         result = _predict(product, partition, lake, features, record)
         if result.champion:
             told = other_code(product, result.champion, str(prepared["code_hash"]))
@@ -76,22 +80,53 @@ def run(product: Product, partition: Partition) -> ScoreResult:
 
 
 def _predict(
-    product: Product, partition: Partition, lake: Lake, features: pd.DataFrame, record: Manifest
+    product: Product, partition: Partition, lake: Lake, features: Features, record: Manifest
 ) -> ScoreResult:
     now = _standing(product, partition)
-    if features.empty or now.champion is None:
+    first = next(features(), None)
+    nothing = first is None or not first.num_rows
+    if nothing or now.champion is None:
         _empty(product, lake, record)
-        return ScoreResult(0, None, None, "no_data" if features.empty else "no_model")
+        return ScoreResult(0, None, None, "no_data" if nothing else "no_model")
     types = lake.columns(FEATURES)
-    tables = [_predicted(product, partition, "champion", now.champion, features, types)]
-    if not tables[0].num_rows:
-        _empty(product, lake, record)
+    champion = _Predictor(product, partition, "champion", now.champion, types)
+    beside = now.challenger
+    challenger = (
+        _Challenger(product, partition, "challenger", beside, types) if beside is not None else None
+    )
+    try:
+        _write(record, lake, champion, features, challenger)
+    except _ShadowFailed as failed:
+        # what is only tried in shadow must not keep the champion from serving
+        _log.warning("%s %s: going on without challenger: %s", product.name, partition, failed)
+        beside = None
+        _write(record, lake, champion, features, None)
+    if not champion.rows:
         return ScoreResult(0, None, None, "seen")
-    shadow = _in_shadow(product, partition, now.challenger, features, types)
-    tables += [] if shadow is None else [shadow]
-    record.write(lake, PREDICTIONS, pa.concat_tables(tables))
-    beside = now.challenger.version if now.challenger and shadow is not None else None
-    return ScoreResult(tables[0].num_rows, now.champion.version, beside, "ok")
+    return ScoreResult(
+        champion.rows, now.champion.version, beside.version if beside else None, "ok"
+    )
+
+
+def _write(
+    record: Manifest,
+    lake: Lake,
+    champion: _Predictor,
+    features: Features,
+    challenger: _Predictor | None,
+) -> None:
+    """Replace the partition's predictions: all of the champion, then all of the challenger.
+
+    Of a partition that is larger than a batch no more than one is held.
+    """
+
+    def tables() -> Iterator[pa.Table]:
+        yield from map(champion.predicted, features())
+        if challenger is not None and champion.rows:
+            yield from map(challenger.predicted, features())
+
+    champion.rows = 0
+    record.write(lake, PREDICTIONS, Stream(champion.schema, tables()))
 
 
 def _standing(product: Product, partition: Partition) -> Standing:
@@ -101,41 +136,74 @@ def _standing(product: Product, partition: Partition) -> Standing:
     return ledger.standing_for(product, partition)
 
 
-def _predicted(
-    product: Product,
-    partition: Partition,
-    role: str,
-    reign: Reign,
-    features: pd.DataFrame,
-    types: Mapping[str, pa.DataType],
-) -> pa.Table:
-    """Return what a version predicts, of a snapshot only for rows that it was not fitted on."""
-    held_out = None
-    if product.calendar.is_snapshot:
-        features = features[~fitted_rows(product, reign, features)].reset_index(drop=True)
-        held_out = held_out_rows(product, reign, features)
-    if features.empty:
-        return predictions_schema(product.spec, types).empty_table()
-    model = load_version(product.name, reign.version, digest=reign.digest or None)
-    return predict(product, partition, features, types, role, model, held_out)
+class _Predictor:
+    """A version that predicts batch after batch, of a snapshot the rows it was not fitted on.
+
+    Attributes:
+        rows: how many it has predicted.
+    """
+
+    def __init__(
+        self,
+        product: Product,
+        partition: Partition,
+        role: str,
+        reign: Reign,
+        types: Mapping[str, pa.DataType],
+    ) -> None:
+        self.schema = predictions_schema(product.spec, types)
+        self.rows = 0
+        self._product, self._partition, self._types = product, partition, types
+        self._role, self._reign = role, reign
+
+    def predicted(self, features: pa.Table) -> pa.Table:
+        """Return what the version predicts for some rows.
+
+        Raises:
+            IntegrityError: its files are not the registered ones.
+            ContractError: the features do not fit it.
+        """
+        rows, held_out = features.to_pandas(), None
+        if self._unseen is not None:
+            rows = self._unseen.of(rows)
+            held_out = self._unseen.held_out(rows)
+        if rows.empty:
+            return self.schema.empty_table()
+        self.rows += len(rows)
+        return predict(
+            self._product, self._partition, rows, self._types, self._role, self._model, held_out
+        )
+
+    @cached_property
+    def _unseen(self) -> Unseen | None:
+        snapshot = self._product.calendar.is_snapshot
+        return Unseen(self._product, self._reign) if snapshot else None
+
+    @cached_property
+    def _model(self) -> LoadedModel:
+        # not before there are rows: of a snapshot that is all seen, nobody is asked
+        return load_version(
+            self._product.name, self._reign.version, digest=self._reign.digest or None
+        )
 
 
-def _in_shadow(
-    product: Product,
-    partition: Partition,
-    reign: Reign | None,
-    features: pd.DataFrame,
-    types: Mapping[str, pa.DataType],
-) -> pa.Table | None:
-    """Return what the challenger predicts, None if there is none or it cannot be asked."""
-    if reign is None:
-        return None
-    try:
-        return _predicted(product, partition, "challenger", reign, features, types)
-    except (Absent, ContractError, IntegrityError) as error:
-        # what is only tried in shadow must not keep the champion from serving
-        _log.warning("%s %s: going on without challenger: %s", product.name, partition, error)
-        return None
+class _Challenger(_Predictor):
+    """A version that is tried in shadow, whose failure is told apart from all others."""
+
+    def predicted(self, features: pa.Table) -> pa.Table:
+        """Return what the version predicts for some rows.
+
+        Raises:
+            _ShadowFailed: it cannot be asked.
+        """
+        try:
+            return super().predicted(features)
+        except (Absent, ContractError, IntegrityError) as error:
+            raise _ShadowFailed(str(error)) from error
+
+
+class _ShadowFailed(Exception):
+    """A challenger cannot be asked about these features."""
 
 
 def _empty(product: Product, lake: Lake, record: Manifest) -> None:

@@ -19,27 +19,26 @@ from mlfactory.trainings.heldout import HOLDOUT_ROWS, kept_names
 Mask = npt.NDArray[np.bool_]
 
 
-def fitted_rows(product: Product, reign: Reign, features: pd.DataFrame) -> Mask:
-    """Return (rows,) which rows of a snapshot's features a version was fitted on.
+class Unseen:
+    """What a version may predict of a snapshot, batch after batch.
 
     Raises:
         Absent: the version's training left no record of its rows.
         ContractError: they are named by another key than the spec has now.
     """
-    return _among(product, reign, features, FIT_KEYS)
 
+    def __init__(self, product: Product, reign: Reign) -> None:
+        self._key = list(product.spec.features.key)
+        self._fitted = kept_names(product, reign.training_id, FIT_KEYS)
+        self._held_out = kept_names(product, reign.training_id, HOLDOUT_ROWS)
 
-def held_out_rows(product: Product, reign: Reign, features: pd.DataFrame) -> Mask:
-    """Return (rows,) which rows of a snapshot's features a version was judged by.
+    def of(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Return the rows that the version was not fitted on."""
+        return features[~self._among(features, self._fitted)].reset_index(drop=True)
 
-    Raises:
-        Absent: the version's training left no record of its rows.
-        ContractError: they are named by another key than the spec has now.
-    """
-    return _among(product, reign, features, HOLDOUT_ROWS)
+    def held_out(self, features: pd.DataFrame) -> Mask:
+        """Return (rows,) which rows the version was judged by."""
+        return self._among(features, self._held_out)
 
-
-def _among(product: Product, reign: Reign, features: pd.DataFrame, file: str) -> Mask:
-    known = kept_names(product, reign.training_id, file)
-    ours = names(features[list(product.spec.features.key)])
-    return np.asarray(ours.isin(known), dtype=np.bool_)
+    def _among(self, features: pd.DataFrame, known: pd.MultiIndex) -> Mask:
+        return np.asarray(names(features[self._key]).isin(known), dtype=np.bool_)

@@ -9,7 +9,7 @@ from tests.integration.shops import Shop, spec_of
 from tests.left_rows import leave_rows
 
 from mlfactory import promote, score
-from mlfactory.lake import ledger
+from mlfactory.lake import batches, ledger
 from mlfactory.lake.catalog import FEATURES
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.store import product_store
@@ -247,3 +247,56 @@ def test_each_kind_of_label_has_its_columns(mlflow_file, make_product, kind: str
     assert np.allclose(chances.sum(axis=1), 1)
     assert list(rows["prediction"]) == list(names[chances.argmax(axis=1)])
     assert np.array_equal(rows["score"], chances.max(axis=1))
+
+
+@pytest.mark.parametrize("shadow", ["works", "breaks at once", "breaks midway"])
+def test_a_partition_of_many_batches_is_predicted_as_one_batch_is(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog, shadow: str
+):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    promote.run(shop.product, shop.train(4, fit=[2, 3]))
+    score.run(shop.product, shop.day(5))
+    whole = predictions(shop, 5)
+    monkeypatch.setattr(batches, "BATCH", 100)
+    predict, asked = score_stage.predict, []
+
+    def breaks(*given):
+        asked.append(given[4])
+        fails = {"breaks at once": 1, "breaks midway": 2}.get(shadow)
+        if given[4] == "challenger" and asked.count("challenger") == fails:
+            raise ContractError("it broke", remedy="mend it")
+        return predict(*given)
+
+    monkeypatch.setattr(score_stage, "predict", breaks)
+    result = score.run(shop.product, shop.day(5))
+    if shadow == "works":
+        assert asked == ["champion"] * 3 + ["challenger"] * 3
+        assert result == ScoreResult(240, "1", "2", "ok")
+    else:
+        assert result == ScoreResult(240, "1", None, "ok")
+        assert "going on without challenger: it broke" in caplog.text
+        whole = whole[whole["role"] == "champion"]
+    pd.testing.assert_frame_equal(predictions(shop, 5), whole)
+    assert read_manifest("shop", "score", "2024-01-05")["written"] == {"predictions": len(whole)}
+
+
+def test_features_that_are_gone_midway_leave_the_predictions_as_they_were(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+):
+    promote.run(shop.product, shop.train(3, fit=[1, 2]))
+    score.run(shop.product, shop.day(4))
+    before = predictions(shop, 4)
+    monkeypatch.setattr(batches, "BATCH", 100)
+    read = score_stage.batches_of_run
+
+    def lost(*given):
+        for number, batch in enumerate(read(*given)):
+            if number == 2:
+                raise IntegrityError("features are gone", remedy="put them back")
+            yield batch
+
+    monkeypatch.setattr(score_stage, "batches_of_run", lost)
+    with pytest.raises(IntegrityError, match="features are gone"):
+        score.run(shop.product, shop.day(4))
+    pd.testing.assert_frame_equal(predictions(shop, 4), before)
+    assert not read_manifest("shop", "score", "2024-01-04")

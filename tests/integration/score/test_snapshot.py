@@ -12,7 +12,7 @@ from rich.console import Console
 from mlfactory import ingest, monitor, prepare, score, validate
 from mlfactory.cli.cycle import run_partitions
 from mlfactory.cycle.job import Budget
-from mlfactory.lake import ledger
+from mlfactory.lake import batches, ledger
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.trainings.heldout import load_held_out
@@ -53,20 +53,23 @@ def shelf(mlflow_file: Path, make_product) -> Product:
     return product
 
 
-def again(product: Product, rows: pd.DataFrame) -> score.ScoreResult:
+def again(product: Product, rows: pd.DataFrame, size: int = 1_000_000) -> score.ScoreResult:
     rows.to_csv(product.folder / "bottles.csv", index=False)
     snapshot = product.calendar.parse("snapshot")
     for stage in (ingest, validate, prepare):
         stage.run(product, snapshot)
-    return score.run(product, snapshot)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(batches, "BATCH", size)
+        return score.run(product, snapshot)
 
 
+@pytest.mark.parametrize("size", [1_000_000, 300])
 def test_rows_that_came_later_are_predicted_and_rows_it_was_chosen_by_are_marked(
-    shelf: Product,
+    shelf: Product, size: int
 ) -> None:
     new = bottles(1000, 50).astype({"sold": "Int64"})
     new.loc[:24, "sold"] = None
-    made = again(shelf, pd.concat([bottles(0, 800), new]))
+    made = again(shelf, pd.concat([bottles(0, 800), new]), size)
     rows = Lake("shelf").read("predictions")
     came = rows[rows["id"] >= 1000]
     assert len(came) == 50 and not came["held_out"].any() and came["score"].notna().all()
