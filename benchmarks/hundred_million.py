@@ -68,12 +68,12 @@ def build(sources):
 
 PLAIN = """\
 import sys, time
-import pandas as pd
+import pyarrow.parquet as pq
 from sklearn.metrics import roc_auc_score
 from mlfactory.registry.models import load_version
 model = load_version("big", "1")
 start = time.perf_counter()
-rows = pd.read_parquet(sys.argv[1]).head(int(sys.argv[2]))
+rows = pq.ParquetFile(sys.argv[1]).read_row_group(0).to_pandas().head(int(sys.argv[2]))
 read = time.perf_counter()
 rows["score"] = model.answer(rows).scores
 scored = time.perf_counter()
