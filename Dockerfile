@@ -1,6 +1,12 @@
 # One image for every part: Airflow's API server, scheduler, DAG processor, triggerer and workers, the
 # MLflow server, and the command line. Which of them a container is, its command says.
 
+# The version of what installs, apart from the rest of the lock: a change there must not cost all
+# packages anew.
+FROM python:3.13-slim AS pins
+COPY requirements.txt ./
+RUN grep -o '^uv==[^ ]*' requirements.txt >/pins.txt
+
 FROM python:3.13-slim AS tools
 ENV PIP_NO_CACHE_DIR=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -8,19 +14,19 @@ ENV PIP_NO_CACHE_DIR=1 \
     UV_COMPILE_BYTECODE=1 \
     UV_LINK_MODE=copy
 WORKDIR /opt/mlfactory
-COPY requirements.txt ./
+COPY --from=pins /pins.txt /pins.txt
 # where another package index is to be used
 ARG UV_DEFAULT_INDEX
 ARG PIP_INDEX_URL=${UV_DEFAULT_INDEX}
 RUN python -m venv /opt/tools \
-    && /opt/tools/bin/pip install --quiet "$(grep '^uv==' requirements.txt)"
+    && /opt/tools/bin/pip install --quiet --requirement /pins.txt
 
 # Which packages of the lock run here; development's stay out. A stage of its own, so that they are
 # installed anew only if they are others, whatever else changed in pyproject.toml.
 FROM tools AS lock
 # without "--group demo" the demonstration products have no data
 ARG DEPENDENCY_GROUPS="--group server --group demo"
-COPY pyproject.toml ./
+COPY pyproject.toml requirements.txt ./
 RUN /opt/tools/bin/uv pip compile --quiet --no-header --no-annotate \
         --constraint requirements.txt ${DEPENDENCY_GROUPS} pyproject.toml --output-file /lock.txt
 
@@ -31,8 +37,8 @@ RUN python -m venv --without-pip /opt/venv && cp /lock.txt /opt/venv/lock.txt \
         --requirement /lock.txt \
     && find /opt/venv -depth -type d \( -name tests -o -path '*/pyarrow/include' \) \
         -exec rm -rf {} +
-RUN /opt/tools/bin/uv pip install --quiet --python /opt/tools/bin/python \
-        --constraint requirements.txt cyclonedx-bom \
+ARG CYCLONEDX=cyclonedx-bom==7.5.0
+RUN /opt/tools/bin/uv pip install --quiet --python /opt/tools/bin/python ${CYCLONEDX} \
     && /opt/tools/bin/cyclonedx-py environment --output-reproducible --output-format JSON \
         --output-file /opt/venv/sbom.cdx.json /opt/venv/bin/python
 
@@ -81,4 +87,6 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /opt/mlfactory
 USER factory
 VOLUME /var/lib/mlfactory
+HEALTHCHECK --interval=10s --timeout=8s --retries=6 --start-period=90s \
+    CMD ["python", "-I", "/opt/mlfactory/include/mlfactory/cli/server/health.py"]
 CMD ["mlfactory", "--help"]

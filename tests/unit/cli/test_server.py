@@ -97,6 +97,20 @@ def test_each_service_of_the_compose_file_is_a_part_and_is_asked_how_it_is() -> 
     assert published and all(port.startswith("${MLFACTORY_HOST:-127.0.0.1}:") for port in published)
 
 
+def test_the_images_own_check_asks_what_the_container_is_and_a_command_is_always_well(
+    tmp_path: Path,
+) -> None:
+    def asked() -> int:
+        command = [sys.executable, health.__file__]
+        own = {"TMPDIR": str(tmp_path), "PATH": ""}
+        return subprocess.run(command, env=own, capture_output=True).returncode
+
+    assert asked() == 0
+    told = {"part": "triggerer", "api": "http://127.0.0.1:1"}
+    (tmp_path / health.PART_FILE.name).write_text(json.dumps(told))
+    assert asked() == 1
+
+
 def test_the_api_tells_whether_another_part_is_alive() -> None:
     class Api(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

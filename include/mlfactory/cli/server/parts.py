@@ -6,14 +6,17 @@ part: parts that differ in a key or an address do not find each other.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.server.beside import Say, refuse_another_time, wait_for_the_same
 from mlfactory.cli.server.environment import server_environment
+from mlfactory.cli.server.health import PART_FILE
 from mlfactory.cli.services import mlflow_environment
 from mlfactory.lake.stack import refuse_another_stack
 from mlfactory.product.errors import ServiceError, UsageError
@@ -46,6 +49,8 @@ def become(part: str, settings: Settings, say: Say) -> None:
         raise UsageError(
             f"there is no part '{part}'", remedy=f"name one of them: {', '.join(PARTS)}"
         )
+    with suppress(OSError):  # who looks may be told the part instead
+        PART_FILE.write_text(json.dumps({"part": part, "api": settings.airflow_url}), "utf-8")
     if part == "mlflow":
         environment, command = mlflow_environment(settings), _mlflow(settings)
     else:
