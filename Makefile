@@ -64,6 +64,8 @@ test-s3: $(READY) ## Integration and life with the lake on radosgw, a production
 
 test: check ## Everything CI runs; servers and stacks wait a lot, so two parts run side by side
 	$(MAKE) -j2 integration e2e
+	@if docker info >/dev/null 2>&1; then $(MAKE) compose-test; \
+	else echo "compose-test is left out: no Docker engine answers here"; fi
 
 integration: $(READY) ## Tests that need files and servers, with the lake in a folder and on S3 (moto)
 	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration
@@ -79,7 +81,7 @@ chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/ch
 	@$(BIN)/python benchmarks/chance
 
 bench: $(READY) ## Measure; prints one table for each question
-	@for script in $(filter-out benchmarks/support.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/support.py benchmarks/stacks.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Stop the stack and remove all state of runs; keeps the environment
 	@test ! -x $(BIN)/mlfactory || $(BIN)/mlfactory down

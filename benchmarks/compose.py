@@ -13,21 +13,18 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import httpx
-from support import REPOSITORY, free_port, mlfactory, show, stack
+from stacks import Factory, composed, embedded
+from support import show
 
 ALLOWED = 1.4
 WORKERS = 2
-UP_SECONDS = 900
 EDGES = ("start", "end")
 
 
@@ -40,52 +37,14 @@ class Search:
     ended: datetime
 
 
-def compose(environment: Mapping[str, str], *arguments: str) -> str:
-    """Run docker compose and return what it printed; what it says of itself goes to stderr."""
-    done = subprocess.run(
-        ["docker", "compose", "--env-file", os.devnull, *arguments],
-        cwd=REPOSITORY,
-        env=environment,
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return done.stdout
-
-
-@contextmanager
-def server() -> Iterator[dict[str, str]]:
-    """Give the environment of a compose stack that is up; it and its volumes are removed then."""
-    environment = {
-        **os.environ,
-        "COMPOSE_PROJECT_NAME": f"mlfactory-bench-{os.getpid()}",
-        "MLFACTORY_AIRFLOW_PORT": str(free_port()),
-        "MLFACTORY_MLFLOW_PORT": str(free_port()),
-    }
-    try:
-        compose(
-            environment,
-            *("up", "--detach", "--scale", f"worker={WORKERS}"),
-            *("--wait", "--wait-timeout", str(UP_SECONDS)),
-        )
-        yield environment
-    finally:
-        compose(environment, "down", "--volumes", "--timeout", "5")
-
-
-def searches(environment: Mapping[str, str], product: str) -> list[Search]:
+def searches(factory: Factory, product: str) -> list[Search]:
     """Return every search of the product, as the API tells them."""
-    password = compose(
-        environment, "exec", "-T", "api", "cat", "/run/mlfactory/mlfactory_airflow_password"
-    )
-    url = f"http://127.0.0.1:{environment['MLFACTORY_AIRFLOW_PORT']}"
-    with httpx.Client(base_url=url, timeout=60) as client:
-        login = {"username": "admin", "password": password.strip()}
-        token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+    with httpx.Client(base_url=factory.url, timeout=60) as client:
+        answer = client.post("/auth/token", json=factory.login).raise_for_status()
         found = client.get(
             f"/api/v2/dags/{product}.train/dagRuns/~/taskInstances",
             params={"task_id": "search", "limit": 100},
-            headers={"Authorization": f"Bearer {token}"},
+            headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
         ).raise_for_status()
     return [
         Search(row["hostname"], *(datetime.fromisoformat(row[f"{edge}_date"]) for edge in EDGES))
@@ -115,20 +74,15 @@ def main() -> None:
         print("left out: no Docker engine answers (docker info)")
         return
     span = (given.product, given.first, given.last)
-    with stack() as (environment, _):
-        embedded = mlfactory(["replay", *span], environment)
-    compose({**os.environ}, "build", "--quiet", "secrets")
-    begun = time.perf_counter()
-    with server() as environment:
-        up = time.perf_counter() - begun
-        begun = time.perf_counter()
-        compose(environment, "exec", "-T", "api", "mlfactory", "replay", *span)
-        apart = time.perf_counter() - begun
-        found = searches(environment, given.product)
+    with embedded() as factory:
+        alone = factory.command(["replay", *span])
+    with composed(WORKERS) as factory:
+        apart = factory.command(["replay", *span])
+        found = searches(factory, given.product)
     show(
-        f"mlfactory replay {' '.join(span)}; the compose stack was up after {up:.0f} s",
+        f"mlfactory replay {' '.join(span)}",
         ("", "embedded", "compose", "compose / embedded"),
-        [("seconds", embedded, apart, f"{apart / embedded:.2f} (at most {ALLOWED})")],
+        [("seconds", alone, apart, f"{apart / alone:.2f} (at most {ALLOWED})")],
     )
     show(
         "searches on the compose stack",
@@ -139,7 +93,7 @@ def main() -> None:
             ("seconds on two at once", seconds_at_once(found)),
         ],
     )
-    sys.exit(apart > ALLOWED * embedded)
+    sys.exit(apart > ALLOWED * alone)
 
 
 if __name__ == "__main__":

@@ -191,7 +191,7 @@ def main() -> None:
         # workers in containers have another user
         Path(folder).chmod(0o755)
         names = make_products(Path(folder), given.products)
-        where = composed(Path(folder), WORKERS) if given.compose else embedded(Path(folder))
+        where = composed(WORKERS, Path(folder)) if given.compose else embedded(Path(folder))
         with where as factory:
             measure(Airflow(factory), names, given.seconds)
 

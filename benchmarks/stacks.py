@@ -17,7 +17,8 @@ import psutil
 from support import REPOSITORY, free_port, fresh_environment, members, mlfactory
 
 PASSWORD = "of-a-benchmark"  # noqa: S105 of a factory that lives for minutes
-UP_SECONDS = 600
+PRODUCTS = REPOSITORY / "include" / "products"
+UP_SECONDS = 900
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Factory:
 
 
 @contextmanager
-def embedded(products: Path) -> Iterator[Factory]:
+def embedded(products: Path = PRODUCTS) -> Iterator[Factory]:
     """Give an embedded stack that has the products of a folder; it is stopped afterwards."""
     with tempfile.TemporaryDirectory(prefix="mlfactory-bench-") as name:
         home = Path(name)
@@ -65,15 +66,18 @@ def embedded(products: Path) -> Iterator[Factory]:
 
 
 @contextmanager
-def composed(products: Path, workers: int) -> Iterator[Factory]:
+def composed(workers: int, products: Path | None = None) -> Iterator[Factory]:
     """Give the services of docker-compose.yaml, with volumes of their own; removed afterwards.
 
-    A Docker engine must answer. The parts read the products of a folder of this machine.
+    A Docker engine must answer.
+
+    Args:
+        products: a folder of this machine; the image's own by default.
     """
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="mlfactory-bench-") as name:
         override = Path(name) / "products.yaml"
-        override.write_text(_with_products(products), encoding="utf-8")
+        override.write_text(_with_products(products) if products else "{}", encoding="utf-8")
         environment = {
             **os.environ,
             "COMPOSE_FILE": f"{REPOSITORY / 'docker-compose.yaml'}{os.pathsep}{override}",
