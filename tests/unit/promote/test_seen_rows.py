@@ -14,7 +14,7 @@ from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.promote.reference import seen_by
 from mlfactory.promote.terms import tries_before
-from mlfactory.score.unseen import fitted_rows, held_out_rows
+from mlfactory.score.unseen import Unseen
 from mlfactory.trainings.files import FIT_KEYS, pin, save_frame
 from mlfactory.trainings.heldout import load_held_out
 
@@ -43,8 +43,10 @@ def test_a_champion_has_seen_the_rows_it_was_fitted_on_whatever_the_type_of_thei
     told = seen_by(snapshot, "champion", a_training("ours"), held_out)
     assert told == "been fitted on 2 of the held-out rows"
     as_text = held_out.rows.assign(bottle=held_out.rows["bottle"].astype("str"))
-    mask = fitted_rows(snapshot, reign("champion"), as_text)
-    assert mask.tolist() == [True, True, False]
+    leave("champion", 4, 5)
+    unseen = Unseen(snapshot, reign("champion"))
+    assert unseen.of(as_text)["bottle"].tolist() == ["4"]
+    assert unseen.held_out(as_text).tolist() == [False, False, True]
 
 
 def test_a_champion_that_was_fitted_on_other_rows_has_seen_none(snapshot: Product) -> None:
@@ -61,7 +63,7 @@ def test_rows_that_were_named_by_another_key_are_told_and_not_compared(snapshot:
     told = seen_by(snapshot, "champion", a_training("ours"), held_out)
     assert told == "been fitted on rows named by another key"
     with pytest.raises(ContractError, match=r"named by another key than \(bottle\); it has \['fla"):
-        fitted_rows(snapshot, reign("champion"), held_out.rows)
+        Unseen(snapshot, reign("champion"))
 
 
 def test_a_champion_without_a_record_may_have_seen_all(snapshot: Product) -> None:
@@ -69,5 +71,6 @@ def test_a_champion_without_a_record_may_have_seen_all(snapshot: Product) -> Non
     held_out = load_held_out("wine", "ours")
     told = seen_by(snapshot, "gone", a_training("ours"), held_out)
     assert told == "left no record of what it was fitted on (training gone)"
-    assert np.all(held_out_rows(snapshot, reign("ours"), held_out.rows))
+    fitted_on(snapshot, "ours", pd.Series([99]))
+    assert np.all(Unseen(snapshot, reign("ours")).held_out(held_out.rows))
     assert tries_before(snapshot, a_training("ours"), []) == 0
