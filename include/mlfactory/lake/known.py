@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 
@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.hashes import Hashes, row_hashes
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL, label_columns
+from mlfactory.lake.labels import event_partitions, label_columns, told_among
 from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_batches
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -29,57 +30,101 @@ Events = Callable[[], Iterable[pa.Table]]
 """Gives the rows of a table anew each time it is asked."""
 
 
-def count_known(product: Product, slot: Partition, as_of: datetime) -> int:
+def count_known(
+    product: Product, slot: Partition, as_of: datetime, *, spared: Collection[str] = ()
+) -> int:
     """Return of how many events of a partition the label was known at a moment.
 
     As many as `labels.known_labels` has rows; of events that landed in several partitions those
     count as one whose keys have the same hash, which of 100 million two have once in 4,000 times.
+
+    Args:
+        spared: see `vouched_rows`.
     """
     if len(landings_of(product, [slot.key])) == 1:
-        return sum(batch.num_rows for batch in _known(product, slot, as_of))
-    return sum(
-        len(np.unique(_joined(_within(hashed, part) for hashed in _hashes(product, slot, as_of))))
-        for part in _parts(_rows_of(product, slot))
-    )
+        return sum(batch.num_rows for batch in _known(product, slot, as_of, spared))
+    count = 0
+    for part in _parts(_rows_of(product, slot)):
+        found = _hashes(product, slot, as_of, spared)
+        count += len(np.unique(_joined(_within(hashed, part) for hashed in found)))
+    return count
+
+
+def count_known_in(
+    product: Product,
+    keys: Sequence[str],
+    as_of: datetime,
+    version: int,
+    *,
+    left_out: Collection[str] = (),
+) -> int:
+    """Return how many labels of the events of some partitions were known at a moment.
+
+    They are counted of a version of the table; an event that landed twice counts twice.
+
+    Args:
+        left_out: partitions whose landings do not count.
+    """
+    landings = [key for key in landings_of(product, keys) if key not in left_out]
+    time, wanted, found = product.spec.features.event_time, set(keys), 0
+    columns = label_columns(product)
+    lake = Lake(product.name)
+    for batch in lake.batches(LABELS, landings, columns=columns, version=version):
+        told = told_among(product, batch, as_of)
+        if product.calendar.is_snapshot or time is None:
+            found += int(pc.sum(pc.is_in(told[PARTITION], pa.array(keys))).as_py() or 0)
+            continue
+        counts = told.select([time]).to_pandas()[time].dt.floor("h").value_counts()
+        of_hours = event_partitions(product.calendar, counts.index.to_series())
+        found += int(counts[of_hours.isin(wanted).to_numpy()].sum())
+    return found
 
 
 def count_labelled(
-    product: Product, slot: Partition, as_of: datetime, events: Events
+    product: Product,
+    slot: Partition,
+    as_of: datetime,
+    events: Events,
+    *,
+    spared: Collection[str] = (),
 ) -> tuple[int, int]:
     """Return how many events of a partition some rows tell of, and how many have a known label.
 
     Args:
         events: with the key, each event once.
+        spared: see `vouched_rows`; of partitions whose labels are read.
     """
     key, rows, labelled = product.spec.features.key, 0, 0
     for part in _parts(_rows_of(product, slot)):
         hashed = _joined(_within(row_hashes(batch, key), part) for batch in events())
         hashed.sort()
         known = np.zeros(len(hashed), dtype=np.bool_)
-        for found in _hashes(product, slot, as_of):
+        for found in _hashes(product, slot, as_of, spared):
             known[_places(hashed, _within(found, part))] = True
         rows, labelled = rows + len(hashed), labelled + int(known.sum())
     return rows, labelled
 
 
-def _known(product: Product, slot: Partition, as_of: datetime) -> Iterator[pa.Table]:
+def _known(
+    product: Product, slot: Partition, as_of: datetime, spared: Collection[str]
+) -> Iterator[pa.Table]:
     """Yield the labels of a partition's events that were known at a moment."""
     landings, time = landings_of(product, [slot.key]), product.spec.features.event_time
     columns = label_columns(product)
-    for batch in vouched_batches(product.name, LABELS, landings, columns=columns):
-        told = pc.invert(pc.is_null(batch[LABEL], nan_is_null=True))
+    for batch in vouched_batches(product.name, LABELS, landings, columns=columns, spared=spared):
+        told = told_among(product, batch, as_of)
         if product.calendar.is_snapshot or time is None:
-            told = pc.and_(told, pc.equal(batch[PARTITION], slot.key))
-        else:
-            moment = batch[AVAILABLE_AT].type
-            told = pc.and_(told, pc.less_equal(batch[AVAILABLE_AT], pa.scalar(as_of, moment)))
-            told = pc.and_(told, pc.greater_equal(batch[time], pa.scalar(slot.start, moment)))
-            told = pc.and_(told, pc.less(batch[time], pa.scalar(slot.end, moment)))
-        yield batch.filter(told)
+            yield told.filter(pc.equal(told[PARTITION], slot.key))
+            continue
+        start, end = (pa.scalar(one, told[time].type) for one in (slot.start, slot.end))
+        within = pc.and_(pc.greater_equal(told[time], start), pc.less(told[time], end))
+        yield told.filter(within)
 
 
-def _hashes(product: Product, slot: Partition, as_of: datetime) -> Iterator[Hashes]:
-    for batch in _known(product, slot, as_of):
+def _hashes(
+    product: Product, slot: Partition, as_of: datetime, spared: Collection[str]
+) -> Iterator[Hashes]:
+    for batch in _known(product, slot, as_of, spared):
         yield row_hashes(batch, product.spec.features.key)
 
 

@@ -11,10 +11,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import LABELS, PARTITION
 from mlfactory.lake.due import landings_of
-from mlfactory.lake.sampling import Sample, read_sample
+from mlfactory.lake.sampling import Sample, fits, read_those
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
@@ -53,8 +55,7 @@ def known_labels(
     if version is None:
         found = vouched_rows(product.name, LABELS, landings, columns=columns)
     else:
-        lake, chosen = Lake(product.name), sample or Sample(1.0, ())
-        found = read_sample(lake, LABELS, landings, columns, version, chosen)
+        found = _of_version(product, landings, columns, as_of, version, sample or Sample(1.0, ()))
     return known_among(product, found, keys, as_of)
 
 
@@ -88,6 +89,36 @@ def known_among(
     found = found.drop_duplicates([PARTITION, *features.key], keep="last")
     found = found.sort_values(PARTITION, kind="stable", ignore_index=True)
     return found[label_columns(product)]
+
+
+def told_among(product: Product, rows: pa.Table, as_of: datetime) -> pa.Table:
+    """Return those rows of the table `labels` that have a label which was known at a moment."""
+    told = pc.invert(pc.is_null(rows[LABEL], nan_is_null=True))
+    if not product.calendar.is_snapshot and product.spec.features.event_time is not None:
+        moment = pa.scalar(as_of, rows[AVAILABLE_AT].type)
+        told = pc.and_(told, pc.less_equal(rows[AVAILABLE_AT], moment))
+    return rows.filter(told)
+
+
+def _of_version(
+    product: Product,
+    landings: Sequence[str],
+    columns: Sequence[str],
+    as_of: datetime,
+    version: int,
+    sample: Sample,
+) -> pd.DataFrame:
+    lake = Lake(product.name)
+    if sample.whole and fits(lake, LABELS, landings, version):
+        return lake.read(LABELS, landings, columns=columns, version=version)
+    return read_those(
+        lake,
+        LABELS,
+        landings,
+        columns,
+        version,
+        lambda batch: sample.of(told_among(product, batch, as_of)),
+    )
 
 
 def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:

@@ -1,21 +1,22 @@
-"""Which rows are looked at where there are too many: those whose key has a low hash.
+"""Which rows are looked at where there are too many: those whose event has a low hash.
 
-The same event is in the sample of every table, whoever reads it and in whatever order, and a
-smaller share is a part of a larger one. Every row has the same chance, so that means, rates and
-their ratios need no weights; sums are divided by the share.
+The same event is in the sample whoever reads it and in whatever order, and a smaller share is a
+part of a larger one. Every row has the same chance, so that means, rates and their ratios need no
+weights. Labels are chosen so; features and predictions follow the labels that were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from mlfactory.lake import batches
+from mlfactory.lake.catalog import RUN
 from mlfactory.lake.hashes import Hashes, row_hashes
 
 if TYPE_CHECKING:
@@ -24,27 +25,19 @@ if TYPE_CHECKING:
     from mlfactory.lake.tables import Lake
 
 _ALL = 2.0**64
-_ALONE = np.uint64(0xA5A5A5A5A5A5A5A5)
-"""An entity that is called like a row's key is not that row."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Sample:
-    """A share of the rows of a product's tables.
+    """A share of the rows of a table.
 
     Attributes:
         share: of the rows, greater than 0; all of them where it is 1.
         key: columns that name an event in every table.
-        group: column with the entity whose rows belong together: an entity is in the sample with
-            all its rows, or with none. A row that names none is an entity of its own.
-        members: of a table that does not have that column, the sorted hashes of the keys that are
-            in the sample, as `keys_of` finds them in one that has.
     """
 
     share: float
     key: tuple[str, ...]
-    group: str | None = None
-    members: Hashes | None = None
 
     @property
     def whole(self) -> bool:
@@ -53,53 +46,66 @@ class Sample:
 
     def of(self, rows: pa.Table) -> pa.Table:
         """Return the rows of a table that are in the sample."""
-        return rows if self.whole else rows.filter(pa.array(self._chosen(rows)))
-
-    def keys_of(self, tables: Iterable[pa.Table]) -> Hashes:
-        """Return the sorted hashes of the keys that are in the sample, for `members`.
-
-        Args:
-            tables: with the key and the group.
-        """
-        found = [row_hashes(self.of(rows), self.key) for rows in tables]
-        return np.sort(np.concatenate(found)) if found else np.zeros(0, dtype=np.uint64)
-
-    def _chosen(self, rows: pa.Table) -> npt.NDArray[np.bool_]:
-        if self.group is None:
-            return self._low(row_hashes(rows, self.key))
-        if self.members is not None and self.group not in rows.column_names:
-            return among(row_hashes(rows, self.key), self.members)
-        alone = pc.is_null(rows.column(self.group), nan_is_null=True).to_numpy()
-        hashed = row_hashes(rows, [self.group])
-        if alone.any():
-            hashed[alone] = row_hashes(rows.filter(pa.array(alone)), self.key) ^ _ALONE
-        return self._low(hashed)
-
-    def _low(self, hashed: Hashes) -> npt.NDArray[np.bool_]:
-        return hashed < np.uint64(self.share * _ALL)
+        if self.whole:
+            return rows
+        low = row_hashes(rows, self.key) < np.uint64(self.share * _ALL)
+        return rows.filter(pa.array(low))
 
 
-def read_sample(
+class Among:
+    """The rows of a table whose key some other rows have, but for one in 2^64 that has not."""
+
+    def __init__(self, others: pd.DataFrame, key: Sequence[str]) -> None:
+        self._others, self._key = others[list(key)], list(key)
+        self._members: Hashes | None = None
+
+    def of(self, rows: pa.Table) -> pa.Table:
+        """Return the rows of a table that are among the others."""
+        if self._members is None:
+            self._members = np.sort(row_hashes(self._as_in(rows.schema), self._key))
+        return rows.filter(pa.array(among(row_hashes(rows, self._key), self._members)))
+
+    def _as_in(self, schema: pa.Schema) -> pa.Table:
+        """Return the keys in the types of a table where the hash tells these apart."""
+        named = pa.Table.from_pandas(self._others, preserve_index=False)
+        fields = [
+            schema.field(one.name) if _is_apart(schema.field(one.name).type) else one
+            for one in named.schema
+        ]
+        return named.cast(pa.schema(fields))
+
+
+def fits(lake: Lake, table: str, partitions: Sequence[str], version: int | None) -> bool:
+    """Tell whether the rows of some partitions are no more than a batch, as the log tells."""
+    return rows_of(lake, table, partitions, version) <= batches.BATCH
+
+
+def rows_of(lake: Lake, table: str, partitions: Sequence[str], version: int | None) -> int:
+    """Return how many rows some partitions of a table have."""
+    marks = lake.marks(table, RUN, partitions, version=version)
+    return sum(sum(of_run.values()) for of_run in marks.values())
+
+
+def read_those(
     lake: Lake,
     table: str,
     partitions: Sequence[str],
     columns: Sequence[str],
     version: int | None,
-    sample: Sample,
+    of: Callable[[pa.Table], pa.Table],
 ) -> pd.DataFrame:
-    """Return the rows of a sample as `Lake.read` returns them, no more than a batch held besides.
+    """Return some rows as `Lake.read` returns them, no more than a batch held besides.
+
+    Args:
+        of: gives those of a batch.
 
     Raises:
         IntegrityError: if the version that is asked for does not exist, or no longer.
         ContractError: if the table, as of that version, lacks a column that is asked for.
     """
-    if sample.whole:
-        return lake.read(table, partitions, columns=columns, version=version)
-    there = lake.columns(table, version=version)
-    named = [name for name in (*sample.key, sample.group) if name is not None and name in there]
-    wanted = list(dict.fromkeys([*columns, *named]))
-    batches = lake.batches(table, partitions, columns=wanted, version=version)
-    found = [sample.of(batch).select(list(columns)) for batch in batches]
+    found = [
+        of(batch) for batch in lake.batches(table, partitions, columns=columns, version=version)
+    ]
     if not found:
         return lake.read(table, [], columns=columns, version=version)
     frame: pd.DataFrame = pa.concat_tables(found).to_pandas()
@@ -127,3 +133,9 @@ def among(hashed: Hashes, members: Hashes) -> npt.NDArray[np.bool_]:
 def event_key(key: Sequence[str], event_time: str | None) -> tuple[str, ...]:
     """Return the columns that name an event: a customer of every month is as many events."""
     return tuple(dict.fromkeys([*key, *([event_time] if event_time else [])]))
+
+
+def _is_apart(kind: pa.DataType) -> bool:
+    """Tell whether equal values of some other type have another hash, see `row_hashes`."""
+    of_time = pa.types.is_time(kind) or pa.types.is_duration(kind)
+    return bool(of_time or pa.types.is_decimal(kind))

@@ -37,8 +37,8 @@ _Pieces = Callable[[Sequence[Partition]], Iterator[tuple[pd.DataFrame, pd.Series
 
 def drift_findings(
     product: Product, tables: Tables, partition: Partition, reference: Reference
-) -> tuple[list[Finding], pd.DataFrame]:
-    """Compare the features with those the champion was fitted on, and return them too.
+) -> tuple[list[Finding], list[Partition]]:
+    """Compare the features with those the champion was fitted on, and return the window too.
 
     They are those of the partition, and of as many before it as it takes to tell, none of which the
     champion has seen. A feature that
@@ -58,13 +58,12 @@ def drift_findings(
     current = tables.features([partition])
     profile = reference.features
     if profile is None:
-        return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], current
+        return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], [partition]
     kinds = {name: kind for name, kind in kinds.items() if name in current}
     known = {name for name, kind in kinds.items() if profile.kinds.get(name) == kind}
     if current.empty:
-        return [Finding(partition.key, DRIFT, state=NO_DATA)], current
+        return [Finding(partition.key, DRIFT, state=NO_DATA)], [partition]
     found, slots = _compared(product, partition, reference, DRIFT, profile, known, pieces)
-    current = tables.features(slots)
     version = reference.reign.version
     gone = [
         Finding(partition.key, DRIFT, slice=name, state=WARN, why="gone", model_version=version)
@@ -78,13 +77,13 @@ def drift_findings(
     ]
     if gone and found[0].state in (None, "ok", "insufficient"):
         found[0] = replace(found[0], state=WARN)
-    return [*found, *gone, *new], current
+    return [*found, *gone, *new], slots
 
 
 def prediction_drift_findings(
     product: Product, tables: Tables, partition: Partition, reference: Reference
-) -> tuple[list[Finding], pd.DataFrame]:
-    """Compare what the champion says with what it said about held-out rows, and return it too."""
+) -> tuple[list[Finding], list[Partition]]:
+    """Compare what the champion says with what it said about held-out rows; see above."""
     version = reference.reign.version
 
     def pieces(slots: Sequence[Partition]) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
@@ -96,11 +95,10 @@ def prediction_drift_findings(
     answers = from_predictions(product, tables.predictions([partition]), version)
     if profile is None or answers.empty:
         state = NO_REFERENCE if profile is None else NO_DATA
-        return [Finding(partition.key, PREDICTION_DRIFT, state=state)], answers
-    found, slots = _compared(
+        return [Finding(partition.key, PREDICTION_DRIFT, state=state)], [partition]
+    return _compared(
         product, partition, reference, PREDICTION_DRIFT, profile, set(profile.features), pieces
     )
-    return found, from_predictions(product, tables.predictions(slots), version)
 
 
 def _compared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -41,8 +41,9 @@ class Judged:
         labels: (rows,) their labels.
         traits: their sensitive columns.
         groups: (rows,) the entity of each, None if the spec names none.
-        share: of the window's predictions that `rows` were chosen from, by a hash of their key;
-            the figures of the newest partition are counted, whatever it is.
+        share: of the window's labels that `rows` were chosen from, by a hash of the event; the
+            figures of the newest partition are counted, whatever it is.
+        counted: counts the labelled predictions of the window that `rows` are a sample of.
     """
 
     version: str
@@ -55,6 +56,12 @@ class Judged:
     traits: pd.DataFrame
     groups: Ints | None = None
     share: float = 1.0
+    counted: Callable[[], int] | None = None
+
+    @property
+    def of_rows(self) -> int:
+        """Return how many labelled predictions of the window there are, looked at or not."""
+        return len(self.rows) if self.counted is None else self.counted()
 
     @property
     def coverage(self) -> float:
@@ -79,7 +86,7 @@ class Answered:
         window = slots[0].key, slots[-1].key, as_of.key
         if window not in self._joined:
             found = _over(self.product, self._tables, slots, as_of)
-            if not self._tables.sample(slots).whole:
+            if not self._tables.whole(slots):
                 self._sampled.append(window)
                 for old in self._sampled[:-HELD]:
                     del self._joined[old]
@@ -137,66 +144,90 @@ def outcome_of(product: Product, made: Judged, classes: tuple[str, ...] = ()) ->
 def _over(
     product: Product, tables: Tables, slots: Sequence[Partition], as_of: Partition
 ) -> dict[str, Judged]:
-    predictions = tables.predictions(slots)
-    if predictions.empty:
+    roles = _roles(tables, slots)
+    if not roles:
         return {}
     known = tables.labels(slots, as_of.end)
-    newest = predictions[PARTITION] == slots[-1].key
-    return {
-        str(role): _of_role(
-            product, tables, predictions[predictions["role"] == role], known, slots, as_of
-        )
-        for role in predictions.loc[newest, "role"].unique()
-    }
+    made = tables.answered(slots, known)
+    traits = _traits_of(product, tables, made, slots)
+    share = tables.share(slots, as_of.end)
+    found = {}
+    for role, version in roles.items():
+        ours = (made["role"] == role) & (made["model_version"] == version)
+        one = _of_version(product, version, made[ours], known, traits, slots)
+        if not tables.whole(slots):
+            one = _counted(tables, replace(one, share=share), role, slots, as_of.end)
+        found[role] = one
+    return found
 
 
-def _of_role(
+def _roles(tables: Tables, slots: Sequence[Partition]) -> dict[str, str]:
+    """Return which version predicted the newest partition of a window in which role."""
+    if not tables.whole(slots):
+        return dict(reversed(tables.counted(slots[-1:])))
+    made = tables.predictions(slots)
+    newest = made[made[PARTITION] == slots[-1].key] if len(made) else made
+    named = newest.drop_duplicates("role") if len(newest) else newest
+    return {str(one.role): str(one.model_version) for one in named.itertuples(index=False)}
+
+
+def _of_version(
     product: Product,
-    tables: Tables,
+    version: str,
     made: pd.DataFrame,
     known: pd.DataFrame,
+    traits: pd.DataFrame,
     slots: Sequence[Partition],
-    as_of: Partition,
 ) -> Judged:
     """Return what one model said, from the partition on since which it predicted."""
     newest, on = slots[-1].key, [PARTITION, *product.spec.features.key]
-    version = str(made.loc[made[PARTITION] == newest, "model_version"].iloc[0])
-    made = made[made["model_version"] == version]
     places = _places(made, known, on)
     rows = made[places >= 0].reset_index(drop=True)
-    traits = _traits(product, tables, rows, slots)
+    traits = _traits(product, rows, traits)
     group = product.spec.features.group
-    share = tables.sample(slots).share
-    if share < 1:
-        role = str(made["role"].iloc[0])
-        predicted, labelled = tables.coverage(slots[-1], role, version, as_of.end)
-    else:
-        predicted = int((made[PARTITION] == newest).sum())
-        labelled = int((rows[PARTITION] == newest).sum())
     return Judged(
         version=version,
-        since=str(made[PARTITION].min()),
+        since=str(made[PARTITION].min()) if len(made) else newest,
         until=slots[-1].end,
-        predictions=predicted,
-        labelled=labelled,
+        predictions=int((made[PARTITION] == newest).sum()),
+        labelled=int((rows[PARTITION] == newest).sum()),
         rows=rows,
         labels=known[LABEL].iloc[places[places >= 0]].reset_index(drop=True),
         traits=traits[list(product.spec.features.sensitive)],
         groups=entities(traits[group], rows[on]) if group is not None else None,
-        share=share,
     )
 
 
-def _traits(
-    product: Product, tables: Tables, rows: pd.DataFrame, slots: Sequence[Partition]
+def _counted(
+    tables: Tables, made: Judged, role: str, slots: Sequence[Partition], as_of: datetime
+) -> Judged:
+    """Return what a model said with figures that are counted, as not all its rows were read."""
+
+    def labelled(slot: Partition) -> int:
+        return tables.coverage(slot, role, made.version, as_of)[1]
+
+    predicted, known = tables.coverage(slots[-1], role, made.version, as_of)
+    every = (lambda: sum(map(labelled, slots))) if made.share < 1 else None
+    return replace(made, predictions=predicted, labelled=known, counted=every)
+
+
+def _traits_of(
+    product: Product, tables: Tables, made: pd.DataFrame, slots: Sequence[Partition]
 ) -> pd.DataFrame:
+    """Return the features that tell the traits of some predictions, if any does."""
+    features = product.spec.features
+    if made.empty or not (features.sensitive or features.group):
+        return pd.DataFrame()
+    return tables.traits(slots, made)
+
+
+def _traits(product: Product, rows: pd.DataFrame, built: pd.DataFrame) -> pd.DataFrame:
     """Return the sensitive columns and the group of some rows; missing where the row is gone."""
     features = product.spec.features
     group = [features.group] if features.group else []
     names = list(dict.fromkeys([*features.sensitive, *group]))
     if not names or rows.empty:
         return pd.DataFrame(index=rows.index, columns=names, dtype=object)
-    built = tables.traits(slots)
     places = _places(rows, built, [PARTITION, *features.key])
     # a place of -1 becomes a row without values
     return (

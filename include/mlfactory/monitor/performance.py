@@ -71,7 +71,7 @@ def performance_findings(
         state = INSUFFICIENT if champion.labelled else NO_LABELS
         return [replace(blank, state=state), coverage]
     outcome = outcome_of(product, champion, known[champion.version].classes)
-    figures = list(_figures(product.spec, blank, outcome, champion.share, intervals=True))
+    figures = list(_figures(product.spec, blank, outcome, champion, intervals=True))
     watched = next(one for one in figures if one.metric == product.spec.performance_metric)
     found = [summary_of(product.spec, watched, outcome, naive, fall)]
     found += [naive] if naive is not None else []
@@ -85,7 +85,7 @@ def performance_findings(
             model_version=challenger.version,
             since=challenger.since,
         )
-        found += _figures(product.spec, shadow, outcome, challenger.share, intervals=False)
+        found += _figures(product.spec, shadow, outcome, challenger, intervals=False)
     return found
 
 
@@ -181,11 +181,11 @@ def against_held_out(
 
 
 def _figures(
-    spec: ProductSpec, blank: Finding, outcome: Outcome, share: float, *, intervals: bool
+    spec: ProductSpec, blank: Finding, outcome: Outcome, made: Judged, *, intervals: bool
 ) -> Iterator[Finding]:
     """Measure every metric; of a model that is not judged, only the watched has an interval.
 
-    What all errors cost is reckoned for all rows, of which `share` were looked at.
+    What all errors cost is the mean of the rows that were looked at, times all there are.
     """
     for metric in metrics_for(outcome.kind, costs=outcome.costs is not None):
         if intervals or metric == spec.performance_metric:
@@ -196,15 +196,15 @@ def _figures(
             blank, metric=metric, value=estimate.value, low=estimate.low, high=estimate.high
         )
         if metric == "cost":
-            yield replace(blank, metric="total_cost", value=estimate.value * outcome.rows / share)
+            yield replace(blank, metric="total_cost", value=estimate.value * made.of_rows)
 
 
 def _sampled(blank: Finding, champion: Judged) -> list[Finding]:
     """Return on how many rows the figures are measured, where these are not all of the window."""
     if champion.share >= 1:
         return []
-    rows = len(champion.rows)
-    return [replace(blank, metric=SAMPLE, value=float(rows), bound=round(rows / champion.share))]
+    rows = float(len(champion.rows))
+    return [replace(blank, metric=SAMPLE, value=rows, bound=float(champion.of_rows))]
 
 
 def _slices(

@@ -15,11 +15,12 @@ from mlfactory.lake.catalog import (
     PREDICTIONS,
     report_page,
 )
-from mlfactory.lake.manifests import Manifest, manifest, read_manifest, read_manifests
+from mlfactory.lake.manifests import Manifest, manifest, read_manifests
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.alerts import tell
+from mlfactory.monitor.answers import from_predictions
 from mlfactory.monitor.drift import drift_findings, prediction_drift_findings
 from mlfactory.monitor.findings import (
     DRIFT,
@@ -66,6 +67,20 @@ class MonitorResult:
     run_id: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Drifts:
+    """What was found of both drifts, and the features and answers of the windows it was found in.
+
+    Attributes:
+        sampled: whether these are some of the rows, because one of the windows has too many.
+    """
+
+    findings: list[Finding]
+    current: pd.DataFrame
+    answers: pd.DataFrame
+    sampled: bool
+
+
 def run(product: Product, partition: Partition) -> MonitorResult:
     """Judge `partition` by what was known at its end, and write metrics, report and time series.
 
@@ -107,55 +122,65 @@ def _look(
     measured: list[tuple[Partition, Partition]],
 ) -> Picture:
     reference = reference_for(product, partition)
-    drifts, current, answers = _drifts(product, tables, partition, reference)
-    whole = tables.sample([partition]).whole
-    rows = len(tables.features([partition])) if whole else tables.rows([partition])
-    found = [*drifts, *_performances(product, tables, partition, reference, measured)]
-    fresh = freshness(product, partition, current if whole else current.iloc[:0])
+    drifts = _drifts(product, tables, partition, reference)
+    rows = len(tables.features([partition]))
+    if not tables.whole([partition]):
+        rows = tables.rows([partition])
+    found = [*drifts.findings, *_performances(product, tables, partition, reference, measured)]
+    # rows that were drawn need not have the newest event among them
+    fresh = freshness(product, partition, drifts.current.iloc[: 0 if drifts.sampled else None])
     found += [fresh] if fresh else []
     return Picture(
         product=product,
         partition=partition,
         reference=reference,
-        current=current,
-        answers=answers,
+        current=drifts.current,
+        answers=drifts.answers,
         findings=(
             Finding(partition.key, "rows", value=float(rows)),
             *found,
             *labels_in_time(product, partition),
         ),
         rows=rows,
-        sampled=not whole,
-        predictions=_predicted(product, partition, answers, whole=whole),
+        sampled=drifts.sampled,
+        predictions=_predicted(tables, drifts, reference, partition) if reference else 0,
     )
 
 
-def _predicted(
-    product: Product, partition: Partition, answers: pd.DataFrame, *, whole: bool
-) -> int:
-    """Return how many answers of its champion a partition has; of a sample its run tells."""
-    if answers.empty:
+def _predicted(tables: Tables, drifts: _Drifts, reference: Reference, partition: Partition) -> int:
+    """Return how many answers of its champion a partition has."""
+    if drifts.answers.empty:
         return 0
-    if not whole:
-        return int(read_manifest(product.name, "score", partition.key)["counts"]["rows"])
-    return int((answers[PARTITION] == partition.key).sum())
+    if not drifts.sampled:
+        return int((drifts.answers[PARTITION] == partition.key).sum())
+    version, of_roles = reference.reign.version, tables.counted([partition])
+    return of_roles.get(("champion", version), 0)
 
 
 def _drifts(
     product: Product, tables: Tables, partition: Partition, reference: Reference | None
-) -> tuple[list[Finding], pd.DataFrame, pd.DataFrame]:
-    """Return what was found of both drifts, and the features and answers it was found in."""
+) -> _Drifts:
+    """Look for both drifts."""
+    current = tables.features([partition])
     if reference is None:
-        current, answers = tables.features([partition]), pd.DataFrame()
         absent = NO_DATA if current.empty else without_reference(product)
-        both = [Finding(partition.key, metric, state=absent) for metric in _DRIFTS]
-        return both, current, answers
-    drifts, current = drift_findings(product, tables, partition, reference)
+        return _undone(tables, partition, current, absent)
+    drifts, slots = drift_findings(product, tables, partition, reference)
     if current.empty:
-        both = [Finding(partition.key, metric, state=NO_DATA) for metric in _DRIFTS]
-        return both, current, pd.DataFrame()
-    predicted, answers = prediction_drift_findings(product, tables, partition, reference)
-    return [*drifts, *predicted], current, answers
+        return _undone(tables, partition, current, NO_DATA)
+    predicted, of_answers = prediction_drift_findings(product, tables, partition, reference)
+    version = reference.reign.version
+    return _Drifts(
+        [*drifts, *predicted],
+        tables.features(slots),
+        from_predictions(product, tables.predictions(of_answers), version),
+        sampled=not (tables.whole(slots) and tables.whole(of_answers)),
+    )
+
+
+def _undone(tables: Tables, partition: Partition, current: pd.DataFrame, state: str) -> _Drifts:
+    both = [Finding(partition.key, metric, state=state) for metric in _DRIFTS]
+    return _Drifts(both, current, pd.DataFrame(), sampled=not tables.whole([partition]))
 
 
 def _performances(

@@ -1,12 +1,13 @@
 """What the monitor reads of the lake while it looks at a partition.
 
 Of a window that fits into memory every row, and each once. Of a larger one all rows are counted
-batch by batch, and those that are looked at together are a sample by key, the same of every table.
+batch by batch. Of its labels those are looked at that are in a sample by event, or all where they
+are few, and of the other tables the rows that they are about.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import pandas as pd
@@ -15,17 +16,18 @@ import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, PREDICTIONS
 from mlfactory.lake.due import landings_of
-from mlfactory.lake.known import count_labelled
-from mlfactory.lake.labels import known_among, label_columns
+from mlfactory.lake.known import count_known, count_labelled
+from mlfactory.lake.labels import known_among, label_columns, told_among
 from mlfactory.lake.manifests import read_manifests
-from mlfactory.lake.sampling import Sample, event_key, share_of
+from mlfactory.lake.sampling import Among, Sample, event_key, share_of
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_batches, vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 MOST = 2_000_000
-"""Rows of a window that are looked at together: more tell no more of a model than their days do."""
+"""Rows of a window that are looked at together, and of a larger one labels: more tell no more of a
+model than their days do."""
 
 DRAWN = 200_000
 """Rows of a larger window whose features are drawn."""
@@ -51,65 +53,96 @@ class Tables:
         self._whole = {*self._required, *(slot.key for slot in measured)}
         self._lake = Lake(product.name)
         self._read: dict[str, tuple[set[str], pd.DataFrame]] = {}
-        self._sampled: dict[str, tuple[object, pd.DataFrame]] = {}
+        self._drawn: dict[str, tuple[object, pd.DataFrame]] = {}
         self._columns: list[str] | None = None
-        self._samples: dict[tuple[str, ...], Sample] = {}
+        self._rows_of: dict[tuple[str, ...], int] = {}
+        self._counted: dict[tuple[object, ...], tuple[int, int]] = {}
 
     def rows(self, slots: Iterable[Partition]) -> int:
         """Return how many rows of features the runs that prepared some partitions left."""
-        keys = [slot.key for slot in slots]
-        made = read_manifests(self._product.name, "prepare", keys)
-        return sum(int(one.get("written", {}).get(FEATURES, 0)) for one in made.values())
-
-    def sample(self, slots: Iterable[Partition]) -> Sample:
-        """Return which rows of a window are looked at together: all, or about `MOST` of them."""
-        slots = list(slots)
         keys = tuple(slot.key for slot in slots)
-        if keys not in self._samples:
-            self._samples[keys] = self._chosen(keys, share_of(self.rows(slots), MOST))
-        return self._samples[keys]
+        if keys not in self._rows_of:
+            made = read_manifests(self._product.name, "prepare", keys)
+            written = (one.get("written", {}).get(FEATURES, 0) for one in made.values())
+            self._rows_of[keys] = sum(map(int, written))
+        return self._rows_of[keys]
+
+    def whole(self, slots: Iterable[Partition]) -> bool:
+        """Tell whether every row of a window is looked at, and none merely counted."""
+        return self.rows(slots) <= MOST
 
     def features(self, slots: Iterable[Partition]) -> pd.DataFrame:
         """Return the columns of the spec that the table `features` has, and the partition.
 
-        Of a window that is sampled no more rows than are drawn.
+        Of a window that is not looked at whole no more rows than are drawn.
         """
         slots = list(slots)
-        keys, columns = [slot.key for slot in slots], self._feature_columns()
-        if self.sample(slots).whole:
-            return self._rows(FEATURES, keys, columns)
-        drawn = Sample(share_of(self.rows(slots), DRAWN), self._event)
-        return self._some(FEATURES, keys, columns, drawn)
-
-    def traits(self, slots: Iterable[Partition]) -> pd.DataFrame:
-        """Return key, sensitive columns and group of the rows that are looked at together."""
-        slots, features = list(slots), self._product.spec.features
-        sample = self.sample(slots)
-        if sample.whole:
-            return self.features(slots)
-        group = [features.group] if features.group else []
-        wanted = {*self._event, *features.sensitive, *group, PARTITION}
-        columns = [name for name in self._feature_columns() if name in wanted]
-        return self._some(FEATURES, [slot.key for slot in slots], columns, sample)
+        return self._all_or_drawn(FEATURES, slots, self._feature_columns())
 
     def predictions(self, slots: Iterable[Partition]) -> pd.DataFrame:
-        """Return all columns of the table `predictions`, of the rows that are looked at."""
-        slots = list(slots)
-        return self._any(PREDICTIONS, [slot.key for slot in slots], None, self.sample(slots))
+        """Return all columns of the table `predictions`, of as many rows as `features` does."""
+        return self._all_or_drawn(PREDICTIONS, list(slots), None)
+
+    def answered(self, slots: Sequence[Partition], known: pd.DataFrame) -> pd.DataFrame:
+        """Return predictions for a window: all of one that is whole, of others those with a label.
+
+        Args:
+            known: labels of the window.
+        """
+        if self.whole(slots):
+            return self.predictions(slots)
+        return self._those(PREDICTIONS, slots, None, self._about(known).of)
+
+    def counted(self, slots: Sequence[Partition]) -> dict[tuple[str, str], int]:
+        """Return how many predictions for some partitions there are of which role and version."""
+        found: dict[tuple[str, str], int] = {}
+        on = ["role", "model_version"]
+        for batch in self._batches(PREDICTIONS, [slot.key for slot in slots], on):
+            of_batch = batch.group_by(on, use_threads=False).aggregate([([], "count_all")])
+            for one in of_batch.to_pylist():
+                named = str(one["role"]), str(one["model_version"])
+                found[named] = found.get(named, 0) + int(one["count_all"])
+        return found
+
+    def traits(self, slots: Sequence[Partition], rows: pd.DataFrame) -> pd.DataFrame:
+        """Return key, sensitive columns and group of the features that some rows are about."""
+        features = self._product.spec.features
+        if self.whole(slots):
+            return self.features(slots)
+        group = [features.group] if features.group else []
+        wanted = {*features.key, *features.sensitive, *group, PARTITION}
+        columns = [name for name in self._feature_columns() if name in wanted]
+        return self._those(FEATURES, slots, columns, self._about(rows).of)
 
     def labels(self, slots: Iterable[Partition], as_of: datetime) -> pd.DataFrame:
         """Return the labels of the events of some partitions, see `lake.labels.known_labels`."""
         slots = list(slots)
         keys, columns = [slot.key for slot in slots], label_columns(self._product)
         landings = landings_of(self._product, keys)
-        rows = self._any(LABELS, landings, columns, self.sample(slots))
+        if self.whole(slots):
+            rows = self._rows(LABELS, landings, columns)
+            return known_among(self._product, rows, keys, as_of)
+        sample = Sample(self.share(slots, as_of), self._event)
+        batches = self._batches(LABELS, landings, columns)
+        rows = _together([sample.of(told_among(self._product, one, as_of)) for one in batches])
         return known_among(self._product, rows, keys, as_of)
+
+    def share(self, slots: Sequence[Partition], as_of: datetime) -> float:
+        """Return of which share of a window's labels, known at a moment, `labels` returns."""
+        if self.whole(slots):
+            return 1.0
+        keys = [slot.key for slot in slots]
+        made = read_manifests(self._product.name, "prepare", landings_of(self._product, keys))
+        written = (int(one.get("written", {}).get(LABELS, 0)) for one in made.values())
+        if sum(written) <= MOST:
+            return 1.0
+        return share_of(sum(self._known(slot, as_of) for slot in slots), MOST)
 
     def all_features(
         self, slots: Sequence[Partition], names: Iterable[str]
     ) -> Iterator[pd.DataFrame]:
         """Yield every row of some partitions in one frame or several, with some of the columns."""
-        if self.sample(slots).whole:
+        if self.whole(slots):
             yield self.features(slots)
             return
         time = self._product.spec.features.event_time
@@ -119,7 +152,7 @@ class Tables:
 
     def all_predictions(self, slots: Sequence[Partition]) -> Iterator[pd.DataFrame]:
         """Yield every prediction for some partitions, in one frame or several."""
-        if self.sample(slots).whole:
+        if self.whole(slots):
             yield self.predictions(slots)
             return
         for batch in self._batches(PREDICTIONS, [slot.key for slot in slots], None):
@@ -131,6 +164,14 @@ class Tables:
         """Return how many predictions a model made for a partition, and of how many of them the
         label was known at a moment: counted, whatever sample is looked at.
         """
+        asked = (slot.key, role, version, as_of)
+        if asked not in self._counted:
+            self._counted[asked] = self._labelled(slot, role, version, as_of)
+        return self._counted[asked]
+
+    def _labelled(
+        self, slot: Partition, role: str, version: str, as_of: datetime
+    ) -> tuple[int, int]:
         columns = [*self._event, "role", "model_version"]
 
         def made() -> Iterator[pa.Table]:
@@ -139,7 +180,17 @@ class Tables:
                     (pc.field("role") == role) & (pc.field("model_version") == version)
                 )
 
-        return count_labelled(self._product, slot, as_of, made)
+        return count_labelled(self._product, slot, as_of, made, spared=self._spared_of(slot))
+
+    def _known(self, slot: Partition, as_of: datetime) -> int:
+        asked = (slot.key, as_of)
+        if asked not in self._counted:
+            rows = count_known(self._product, slot, as_of, spared=self._spared_of(slot))
+            self._counted[asked] = rows, rows
+        return self._counted[asked][0]
+
+    def _spared_of(self, slot: Partition) -> set[str]:
+        return self._spared(LABELS, landings_of(self._product, [slot.key]))
 
     @property
     def _event(self) -> tuple[str, ...]:
@@ -152,37 +203,34 @@ class Tables:
             self._columns = [name for name in self._product.spec.features.columns if name in there]
         return [*self._columns, PARTITION]
 
-    def _chosen(self, keys: Sequence[str], share: float) -> Sample:
-        group = self._product.spec.features.group
-        sample = Sample(share, self._event, group)
-        if sample.whole or group is None or group in self._event:
-            return sample
-        # predictions and labels do not have the group: they follow the features
-        named = self._batches(FEATURES, keys, [*self._event, group])
-        return Sample(share, self._event, group, sample.keys_of(named))
+    def _about(self, rows: pd.DataFrame) -> Among:
+        return Among(rows, [PARTITION, *self._product.spec.features.key])
 
-    def _any(
-        self, table: str, keys: Sequence[str], columns: list[str] | None, sample: Sample
+    def _all_or_drawn(
+        self, table: str, slots: Sequence[Partition], columns: list[str] | None
     ) -> pd.DataFrame:
-        if sample.whole:
-            return self._rows(table, keys, columns)
-        return self._some(table, keys, columns, sample)
-
-    def _some(
-        self, table: str, keys: Sequence[str], columns: list[str] | None, sample: Sample
-    ) -> pd.DataFrame:
-        """Return the rows of a sample, partition after partition; the last ones are kept."""
-        asked = (tuple(keys), tuple(columns or ()), sample.share)
-        known, rows = self._sampled.get(table, (None, None))
+        """Return the rows of a window, or some of them; those that were drawn last are kept."""
+        if self.whole(slots):
+            return self._rows(table, [slot.key for slot in slots], columns)
+        asked = tuple(slot.key for slot in slots)
+        known, rows = self._drawn.get(table, (None, None))
         if known == asked and rows is not None:
             return rows
-        parts = [sample.of(batch) for batch in self._batches(table, keys, columns)]
-        if not parts:
-            return vouched_rows(self._product.name, table, [], columns=columns)
-        found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-        found = found.sort_values(PARTITION, kind="stable", ignore_index=True)
-        self._sampled[table] = asked, found
-        return found
+        sample = Sample(share_of(self.rows(slots), DRAWN), self._event)
+        self._drawn[table] = asked, self._those(table, slots, columns, sample.of)
+        return self._drawn[table][1]
+
+    def _those(
+        self,
+        table: str,
+        slots: Sequence[Partition],
+        columns: list[str] | None,
+        of: Callable[[pa.Table], pa.Table],
+    ) -> pd.DataFrame:
+        """Return some rows of every batch, partition after partition."""
+        keys = [slot.key for slot in slots]
+        found = _together([of(batch) for batch in self._batches(table, keys, columns)])
+        return found.sort_values(PARTITION, kind="stable", ignore_index=True)
 
     def _batches(
         self, table: str, keys: Sequence[str], columns: list[str] | None
@@ -220,3 +268,9 @@ class Tables:
         if table == LABELS:
             whole = whole.union(landings_of(self._product, sorted(whole)))
         return set(keys) - whole
+
+
+def _together(parts: Sequence[pa.Table]) -> pd.DataFrame:
+    """Return the rows of batches, of which there is at least one."""
+    found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+    return found

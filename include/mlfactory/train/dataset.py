@@ -9,10 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, PARTITION
+from mlfactory.lake.catalog import PARTITION
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL
-from mlfactory.lake.sampling import read_sample
-from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, InsufficientData
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import LabelKind
@@ -21,7 +19,7 @@ from mlfactory.product.spec import Features
 from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.trainings.blocks import days
 from mlfactory.trainings.heldout import row_columns
-from mlfactory.trainings.split import Plan, groups_of, labelled_rows, parts, sample_of
+from mlfactory.trainings.split import Plan, features_of, groups_of, labelled_rows, parts
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,8 +133,7 @@ def _features_of(
     """Return the user's columns of the labelled rows, in their order."""
     on = [PARTITION, *product.spec.features.key]
     columns = list(dict.fromkeys([*on, *row_columns(product.spec)]))
-    lake, sample = Lake(product.name), sample_of(product, keys, chosen)
-    built = read_sample(lake, FEATURES, keys, columns, chosen.features_version, sample)
+    built = features_of(product, keys, columns, labels, chosen)
     wanted = pd.MultiIndex.from_frame(labels[on])
     places = pd.MultiIndex.from_frame(built[on]).get_indexer(wanted)
     return built[row_columns(product.spec)].iloc[places].reset_index(drop=True)

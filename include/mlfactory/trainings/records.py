@@ -25,8 +25,8 @@ class Training:
         features_version: of the Delta table `features`; likewise `labels_version`.
         fit_rows: rows that are fitted on; likewise `holdout_rows`.
         left_out: partitions that were looked at and may not be learned from.
-        portion: of the rows of its partitions that it has, chosen by a hash of their key or entity.
-        of_rows: how many rows of features these partitions have.
+        portion: of the labelled rows of its partitions that it has, chosen by a hash of the event.
+        of_rows: how many these partitions have; 0 where it has all of them.
         trials: of all candidates together.
         seconds: of the search of all candidates together.
         request: number of the ledger's entry that it carries out, 0 if a person asked for it.
@@ -68,7 +68,7 @@ class Training:
             return ""
         return (
             f"{self.fit_rows + self.holdout_rows:,} labelled rows, a share of {self.portion:.3g} "
-            f"of {self.of_rows:,}, chosen by a hash of what names them"
+            f"of {self.of_rows:,}, chosen by a hash of their event"
         )
 
     def share(self, candidate: str) -> tuple[int, float]:

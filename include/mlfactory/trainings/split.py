@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, RUN
+from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
 from mlfactory.lake.due import landings_of
+from mlfactory.lake.known import count_known_in
 from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
-from mlfactory.lake.sampling import Sample, event_key, read_sample, share_of
+from mlfactory.lake.sampling import Among, Sample, event_key, fits, read_those, rows_of, share_of
 from mlfactory.lake.tables import Lake
 from mlfactory.product.gates import BeatsGate, SliceGate
 from mlfactory.product.loader import Product
@@ -59,9 +60,9 @@ class Plan:
     Attributes:
         labelled: rows whose label was known at the cut-off, by partition looked at.
         left_out: partitions looked at whose rows and labels may not be learned from, and why.
-        share: of the rows, chosen by a hash of their key or entity, that `fit` and `holdout` have;
+        share: of the labelled rows, chosen by a hash of their event, that `fit` and `holdout` have;
             1 is all. `labelled` is reckoned for all rows.
-        of_rows: how many rows of features the partitions have that the training is chosen from.
+        of_rows: how many labelled rows that is a share of; 0 where it is all.
         problem: why it cannot be carried out; nothing if it can.
     """
 
@@ -129,20 +130,18 @@ def labelled_rows(
     Columns are those of `known_labels`, and one of ours for `groups_of`.
     """
     keys = [key for key in keys if key not in versions.left_out]
-    features, lake = product.spec.features, Lake(product.name)
-    sample = sample_of(product, keys, versions)
+    features = product.spec.features
     known = known_labels(
         product,
         keys,
         cutoff.end,
         versions.labels_version,
         left_out=versions.left_out,
-        sample=sample,
+        sample=Sample(versions.share, event_key(features.key, features.event_time)),
     )
     on = [PARTITION, *features.key]
     group = [features.group] if features.group and features.group not in features.key else []
-    version = versions.features_version
-    built = read_sample(lake, FEATURES, keys, [*on, *group], version, sample)
+    built = features_of(product, keys, [*on, *group], known, versions)
     places = pd.MultiIndex.from_frame(built[on]).get_indexer(pd.MultiIndex.from_frame(known[on]))
     rows = known[places >= 0].reset_index(drop=True)
     if group:
@@ -152,18 +151,24 @@ def labelled_rows(
     return rows
 
 
-def sample_of(product: Product, keys: Sequence[str], chosen: Plan) -> Sample:
-    """Return which events of some partitions a plan looks at."""
-    features = product.spec.features
-    key = event_key(features.key, features.event_time)
-    sample = Sample(chosen.share, key, features.group)
-    if sample.whole or features.group is None or features.group in key:
-        return sample
-    # the table `labels` does not have the group: it follows the features
-    named = Lake(product.name).batches(
-        FEATURES, keys, columns=[*key, features.group], version=chosen.features_version
-    )
-    return replace(sample, members=sample.keys_of(named))
+def features_of(
+    product: Product,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    labels: pd.DataFrame,
+    versions: Plan,
+) -> pd.DataFrame:
+    """Return rows of features of some partitions: those with one of the labels, if not all.
+
+    Args:
+        columns: with the partition and the key.
+        labels: likewise.
+    """
+    lake, version = Lake(product.name), versions.features_version
+    if fits(lake, FEATURES, keys, version):
+        return lake.read(FEATURES, keys, columns=columns, version=version)
+    labelled = Among(labels, [PARTITION, *product.spec.features.key])
+    return read_those(lake, FEATURES, keys, columns, version, labelled.of)
 
 
 def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mask]:
@@ -241,16 +246,20 @@ def _usable(
     looked_at = [key for key in landings_of(product, keys) if key <= cutoff.key]
     at = {FEATURES: versions.features_version, LABELS: versions.labels_version}
     found = replace(versions, left_out=not_usable(product, looked_at, at))
-    found = _shared(product, found, keys)
+    found = _shared(product, cutoff, found, keys)
     return found, labelled_rows(product, cutoff, keys, found)
 
 
-def _shared(product: Product, found: Plan, keys: Sequence[str]) -> Plan:
-    """Return a plan with the share of the rows of some partitions that a training may have."""
+def _shared(product: Product, cutoff: Partition, found: Plan, keys: Sequence[str]) -> Plan:
+    """Return a plan with the share of the labels of some partitions that a training may have."""
     keys = [key for key in keys if key not in found.left_out]
-    marks = Lake(product.name).marks(FEATURES, RUN, keys, version=found.features_version)
-    rows = sum(sum(of_run.values()) for of_run in marks.values())
-    return replace(found, of_rows=rows, share=share_of(rows, product.spec.train.max_rows))
+    lake, most = Lake(product.name), product.spec.train.max_rows
+    landings = [key for key in landings_of(product, keys) if key not in found.left_out]
+    if rows_of(lake, LABELS, landings, found.labels_version) <= most:
+        return replace(found, of_rows=0, share=1.0)
+    rows = count_known_in(product, keys, cutoff.end, found.labels_version, left_out=found.left_out)
+    share = share_of(rows, most)
+    return replace(found, of_rows=rows if share < 1 else 0, share=share)
 
 
 def _as_many_as_may_be(
@@ -260,7 +269,7 @@ def _as_many_as_may_be(
     if found.share >= 1:
         return found, rows
     keys = sorted({*found.fit_partitions, *found.holdout_partitions})
-    found = _shared(product, found, keys)
+    found = _shared(product, cutoff, found, keys)
     return found, labelled_rows(product, cutoff, keys, found)
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from datetime import time, timedelta
+from decimal import Decimal
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from mlfactory.lake.hashes import row_hashes
-from mlfactory.lake.sampling import Sample, among, event_key, share_of
+from mlfactory.lake.sampling import Among, Sample, among, event_key, share_of
 
 KEY = ("id", "at")
 
@@ -32,7 +35,7 @@ def test_about_the_share_is_chosen_and_the_same_of_every_table() -> None:
 
 
 def test_rows_are_chosen_alike_in_any_batches() -> None:
-    rows, sample = events(), Sample(0.3, KEY, group="who")
+    rows, sample = events(), Sample(0.3, KEY)
     whole = sample.of(rows)
     parts = [sample.of(rows.slice(at, 7_001)) for at in range(0, rows.num_rows, 7_001)]
     assert pa.concat_tables(parts).combine_chunks() == whole.combine_chunks()
@@ -46,31 +49,32 @@ def test_a_smaller_sample_is_part_of_a_larger_one() -> None:
     assert thinned["id"].to_pylist() == small
 
 
-def test_an_entity_is_in_it_with_all_its_rows_or_none() -> None:
+def test_other_tables_follow_the_rows_that_were_chosen() -> None:
     rows = events()
-    found = Sample(0.2, KEY, group="who").of(rows).to_pandas()
-    people = rows.to_pandas()
-    inside = set(found["who"].dropna())
-    assert len(found[found["who"].notna()]) == people["who"].isin(inside).sum()
-    assert len(inside) / people["who"].nunique() == pytest.approx(0.2, abs=0.03)
+    labels = Sample(0.2, KEY).of(rows).select(["at", "id"]).to_pandas()
+    following = Among(labels, ["id"])
+    parts = [following.of(rows.slice(at, 7_001)) for at in range(0, rows.num_rows, 7_001)]
+    found = pa.concat_tables(parts)["id"].to_pylist()
+    assert found == sorted(labels["id"])
+    assert not Among(labels.iloc[:0], ["id"]).of(rows).num_rows
 
 
-def test_rows_without_an_entity_are_entities_of_their_own() -> None:
-    rows = events()
-    found = Sample(0.2, KEY, group="who").of(rows).to_pandas()
-    alone = rows.to_pandas()["who"].isna().sum()
-    assert found["who"].isna().sum() / alone == pytest.approx(0.2, abs=0.03)
-
-
-def test_a_table_without_the_entity_follows_the_one_that_has_it() -> None:
-    rows, sample = events(), Sample(0.2, KEY, group="who")
-    members = sample.keys_of([rows.slice(0, 11_000), rows.slice(11_000)])
-    following = Sample(0.2, KEY, group="who", members=members)
-    assert (
-        following.of(rows.drop_columns("who"))["id"].to_pylist()
-        == sample.of(rows)["id"].to_pylist()
-    )
-    assert following.of(rows) == sample.of(rows)
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.decimal128(9, 3), [Decimal("1.5"), Decimal("2.0"), None, Decimal("7.25")]),
+        (pa.time32("s"), [time(1), time(2), time(3), None]),
+        (pa.duration("s"), [timedelta(seconds=one) for one in range(4)]),
+        (pa.int64(), [1, None, 3, 4]),
+        (pa.string(), ["a", "b", None, "d"]),
+    ],
+)
+def test_keys_are_found_again_though_pandas_held_them(
+    kind: pa.DataType, values: list[object]
+) -> None:
+    rows = pa.table({"key": pa.array(values, kind), "place": range(4)})
+    others = rows.to_pandas().iloc[[3, 1]]
+    assert Among(others, ["key"]).of(rows)["place"].to_pylist() == [1, 3]
 
 
 def test_the_whole_is_given_back_as_it_is() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import pytest
 from tests.left_rows import leave_rows
 
 from mlfactory.lake import batches
+from mlfactory.lake.manifests import manifest
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.train.dataset import Rows, read_split
@@ -36,7 +38,7 @@ def make(
 ) -> Callable[..., Product]:
     monkeypatch.setattr(batches, "BATCH", 97)
 
-    def made(most: int = 1000, *, group: str = "", every: str = "day") -> Product:
+    def made(most: int = 1000, *, group: str = "", every: str = "day", **rows: Any) -> Product:
         text = SPEC.format(
             most=most,
             every=every,
@@ -49,7 +51,7 @@ def make(
         product = make_product(text)
         slots = [product.calendar.parse("snapshot")] if every == "snapshot" else days(product)
         for number, slot in enumerate(slots):
-            send(product, slot, number)
+            send(product, slot, number, **rows)
         return product
 
     return made
@@ -59,23 +61,36 @@ def days(product: Product) -> list[Partition]:
     return [product.calendar.parse(f"2026-01-0{number}") for number in (1, 2, 3, 4)]
 
 
-def send(product: Product, slot: Partition, seed: int) -> None:
+def send(
+    product: Product,
+    slot: Partition,
+    seed: int,
+    *,
+    a_day: int = A_DAY,
+    senders: int = 80,
+    labelled: float = 1.0,
+    null: bool = False,
+) -> None:
+    """Land a day, of whose rows some have no label: a null, or no row."""
     random = np.random.default_rng(seed)
     start = datetime(2026, 1, 1, tzinfo=UTC) if product.calendar.is_snapshot else slot.start
-    rows = A_DAY * (4 if product.calendar.is_snapshot else 1)
+    rows = a_day * (4 if product.calendar.is_snapshot else 1)
     at = pd.Timestamp(start) + pd.to_timedelta(np.arange(rows) * 24 * 3600 // rows, "s")
+    sent_by = random.integers(senders, size=rows)
     frame = pd.DataFrame(
         {
             "parcel": [f"{slot.key}/{row}" for row in range(rows)],
             "at": at.astype("datetime64[us, UTC]"),
             "weight": random.normal(size=rows),
             "town": random.choice(["Ulm", "Bonn"], rows),
-            "sender": [None if n % 9 == 0 else f"s{n}" for n in random.integers(80, size=rows)],
+            "sender": [None if n % 9 == 0 else f"s{n}" for n in sent_by],
         }
     )
     late = frame[["parcel", "at"]].assign(
         label=(random.random(rows) < 0.3).astype(float), available_at=frame["at"]
     )
+    known = np.arange(rows) % round(1 / labelled) == 0
+    late = late.assign(label=late["label"].where(known)) if null else late[known]
     leave_rows(product, slot.key, features=frame, labels=late)
 
 
@@ -126,17 +141,50 @@ def test_few_enough_rows_are_all_there(make: Callable[..., Product]) -> None:
     assert set(found.labelled.values()) == {A_DAY}
 
 
-def test_the_rows_of_an_entity_stay_together(make: Callable[..., Product]) -> None:
-    product = make(group="sender")
+def test_few_entities_give_a_plan_like_many(make: Callable[..., Product]) -> None:
+    """By whole entities 14 of them gave no rows at all, or many times as many as were asked."""
+    product = make(group="sender", senders=14)
     found = plan(product, cutoff(product))
-    whole = read_split(product, cutoff(product), plan_of_all(product, found))
+    assert found.problem == ""
+    assert found.fit.rows + found.holdout.rows == pytest.approx(1000, abs=80)
     split = read_split(product, cutoff(product), found)
-    assert found.share < 1
-    there = pd.concat([whole.fit.frame, whole.holdout.frame])
-    chosen = pd.concat([split.fit.frame, split.holdout.frame])
-    senders = set(chosen["sender"].dropna())
-    assert len(chosen["sender"].dropna()) == there["sender"].isin(senders).sum()
-    assert 0.3 < len(senders) / there["sender"].nunique() < 0.8
+    assert split.fit.groups is not None
+    assert split.fit.frame["sender"].nunique() == 12  # two of them have no name
+
+
+def test_where_few_rows_have_a_label_all_of_these_are_looked_at(
+    make: Callable[..., Product],
+) -> None:
+    """The share was one of all rows: of 1,800 with 180 labels a training had 100."""
+    product = make(labelled=0.1)
+    found = plan(product, cutoff(product))
+    assert (found.share, found.of_rows) == (1.0, 0)
+    assert found.fit.rows + found.holdout.rows == 3 * A_DAY // 10
+    split = read_split(product, cutoff(product), found)
+    assert (len(split.fit), len(split.holdout)) == (found.fit.rows, found.holdout.rows)
+
+
+def test_labels_that_are_null_or_not_known_yet_do_not_count(make: Callable[..., Product]) -> None:
+    product = make(labelled=0.1, null=True)
+    found = plan(product, cutoff(product))
+    assert (found.share, found.fit.rows + found.holdout.rows) == (1.0, 3 * A_DAY // 10)
+
+
+def test_the_share_is_one_of_the_labels_that_may_count(make: Callable[..., Product]) -> None:
+    product = make(a_day=2 * A_DAY, labelled=0.5, null=True)
+    found = plan(product, cutoff(product))
+    assert (found.of_rows, found.share) == (3 * A_DAY, 1000 / (3 * A_DAY))
+    assert found.fit.rows + found.holdout.rows == pytest.approx(1000, abs=80)
+
+
+def test_partitions_left_out_do_not_count_into_the_share(make: Callable[..., Product]) -> None:
+    product = make()
+    last = days(product)[2].key
+    with manifest(product, "prepare", last):
+        pass  # without rows: those that are there are another run's
+    found = plan(product, cutoff(product))
+    assert list(found.left_out) == [last]
+    assert (found.of_rows, found.share) == (3 * A_DAY, 1000 / (3 * A_DAY))
 
 
 def test_a_snapshot_holds_out_the_same_share_of_a_sample(make: Callable[..., Product]) -> None:
