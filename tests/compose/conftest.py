@@ -42,7 +42,6 @@ class Server:
         return done.stdout
 
     def compose(self, *arguments: str, ends_with: int | None = 0) -> str:
-        # a `.env` of whoever runs the tests is none of theirs
         return self.docker("compose", "--env-file", os.devnull, *arguments, ends_with=ends_with)
 
     def mlfactory(self, *arguments: str, ends_with: int | None = 0) -> str:
@@ -69,6 +68,8 @@ def server() -> Iterator[Server]:
         "MLFACTORY_AIRFLOW_PORT": str(_free_port()),
         "MLFACTORY_MLFLOW_PORT": str(_free_port()),
         "WORKER_GRACE": "20s",
+        # a `.env` of whoever runs the tests is none of theirs
+        "MLFACTORY_ENV_FILE": os.devnull,
     }
     found = Server({**os.environ, **own})
     try:

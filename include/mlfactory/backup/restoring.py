@@ -26,7 +26,7 @@ from mlfactory.lake.at_work import under_way
 from mlfactory.lake.catalog import CLAIMS, LEDGER, MANIFESTS, RESTORE, TRAININGS
 from mlfactory.lake.holding import Held, Holding, refuse_held, take
 from mlfactory.lake.old_versions import LOG
-from mlfactory.lake.stack import MARK, refuse_another_stack
+from mlfactory.lake.stack import MARK, described, owner_of_lake, refuse_another_stack
 from mlfactory.lake.store import Store, parsed, product_store, store_at
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import settings
@@ -47,7 +47,7 @@ class _Home:
     url: URL
 
 
-def restore(address: str, say: Say, *, replace: bool = False) -> Index:
+def restore(address: str, say: Say, *, replace: bool = False, stack: str | None = None) -> Index:
     """Make this factory what it was when a backup was made; killed, it goes on when done again.
 
     All of the backup is held against its digests before anything is written. What points to other
@@ -56,6 +56,7 @@ def restore(address: str, say: Say, *, replace: bool = False) -> Index:
 
     Args:
         replace: remove what is here first.
+        stack: the name of the stack of this home, None if it was never started.
 
     Raises:
         UsageError: there is no backup, or a part of this factory; something is here, or is being
@@ -63,7 +64,7 @@ def restore(address: str, say: Say, *, replace: bool = False) -> Index:
         IntegrityError: the backup is damaged.
     """
     place, now = store_at(address), settings()
-    refuse_another_stack(now.stack_name)
+    _refuse_another_stack(stack or now.stack_name, replace=replace)
     home = _Home(store_at(now.lake_uri), store_at(now.artifacts_uri), database())
     refuse_within(place, home.url)
     index = read_index(place)
@@ -115,6 +116,17 @@ def _empty(home: _Home, *, has_dump: bool) -> None:
     home.artifacts.delete_all()
     if not has_dump:
         discard(home.url)
+
+
+def _refuse_another_stack(stack: str | None, *, replace: bool) -> None:
+    refuse_another_stack(stack)
+    # one who is no stack may work in a lake that has one, and may not take all of it away
+    if stack is None and replace and (owner := owner_of_lake()) is not None:
+        raise UsageError(
+            f"the lake {settings().lake_uri} is that of a stack, {described(owner)}, and this home "
+            "has none",
+            remedy="restore with the settings of that stack, or with MLFACTORY_STACK_NAME its name",
+        )
 
 
 def _refuse_other_kind(index: Index, url: URL) -> bool:

@@ -59,8 +59,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         # fixed by default, so that a second Airflow on the machine would lose its log servers
-        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port(settings)),
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port(settings)),
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(_free_port()),
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(_free_port()),
         "MLFACTORY_HOME": str(settings.home),
         "MLFACTORY_STACK_NAME": stack_name(settings),
         "MLFACTORY_PRODUCTS": str(settings.products),
@@ -87,7 +87,8 @@ def _database(settings: Settings) -> str:
     return f"sqlite:///{file}?timeout={_SECONDS_FOR_A_LOCK}"
 
 
-def _free_port(settings: Settings) -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
-        probe.bind((settings.host, 0))
+        # where people open pages may be an address that this machine or container has not
+        probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

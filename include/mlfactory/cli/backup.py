@@ -12,6 +12,7 @@ from mlfactory.backup import restore, save
 from mlfactory.cli import record
 from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
+from mlfactory.cli.own_stack import known_stack
 from mlfactory.lake.addresses import one_spelling
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Address, settings, without_login
@@ -38,7 +39,12 @@ def put_back(address: str, console: Console, *, replace: bool) -> None:
     if record.running(settings()) is not None:
         raise UsageError("Airflow of this home is up", remedy="mlfactory down")
     _refuse_beneath_airflow()
-    restore(_absolute(address), lambda line: say(console, line), replace=replace)
+    restore(
+        _absolute(address),
+        lambda line: say(console, line),
+        replace=replace,
+        stack=known_stack(settings()),
+    )
 
 
 def _refuse_beneath_airflow() -> None:

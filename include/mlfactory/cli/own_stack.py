@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mlfactory.cli.local_files import write_text
+from mlfactory.product.errors import UsageError
 from mlfactory.scheduler.login import airflow_home
 from mlfactory.settings import Settings
 
@@ -25,10 +26,19 @@ def stack_name(settings: Settings) -> str:
     """Return the name of this stack: the one that is set, or one made at the first start.
 
     It lies beside the local Airflow's database, which is what makes a stack one: a home whose
-    `airflow/` was removed has another.
+    `airflow/` was removed has another. Where the parts run apart it is among the secrets, and
+    nobody invents one: that would be another for each of them.
+
+    Raises:
+        UsageError: if this is a server, and its secrets were not made yet.
     """
     if known := known_stack(settings):
         return known
+    if settings.executor != "LocalExecutor":
+        raise UsageError(
+            "this stack has no name yet: it is made with the secrets",
+            remedy="first: docker compose run --rm secrets (or: mlfactory server secrets)",
+        )
     name = f"{platform.node() or 'stack'}-{secrets.token_hex(4)}"
     write_text(_file(settings), f"{name}\n")
     return name

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,9 +16,8 @@ from pathlib import Path
 from mlfactory.lake.revisions import lock_hash
 from mlfactory.settings import REPOSITORY, settings
 
-_CODE = (".py", ".j2", ".yaml", ".yml", ".toml", ".json")
 _FOLDERS = ("include/mlfactory", "dags", "plugins")
-_MADE = ("__pycache__", ".git")
+_MADE = "__pycache__"
 
 RUNS = "mlfactory_scheduler_runs"
 """Airflow's variable in which the scheduler says what it runs: see pipeline/same_code.py."""
@@ -33,7 +33,7 @@ class Deployed:
     """What a machine runs.
 
     Attributes:
-        code: a digest of every file of code, the factory's and the products'.
+        code: a digest of every file that lies beside the code, the factory's and the products'.
         lock: a digest of the lock, which names every package and version.
     """
 
@@ -50,7 +50,8 @@ class Deployed:
 
 def deployed() -> Deployed:
     """Return what runs here; some milliseconds, and never remembered: files may be replaced."""
-    folders = [*(REPOSITORY / name for name in _FOLDERS), settings().products]
+    # where a folder lies, and what it is called there, differs between machines
+    folders = {**{name: REPOSITORY / name for name in _FOLDERS}, "products": settings().products}
     return Deployed(_digest(folders), lock_hash()[:12])
 
 
@@ -74,17 +75,24 @@ def difference(scheduler: Deployed | None, here: Deployed) -> str:
     return f"this machine runs {what} than the scheduler: here {here}; there {scheduler}"
 
 
-def _digest(folders: list[Path]) -> str:
+def _digest(folders: Mapping[str, Path]) -> str:
     digest = hashlib.sha256()
-    for folder in folders:
+    for label, folder in folders.items():
         for name, path in sorted(_files(folder)):
-            # where a folder lies differs between machines
-            digest.update(f"{folder.name}/{name}\0".encode() + path.read_bytes() + b"\0")
+            digest.update(f"{label}/{name}\0".encode() + path.read_bytes() + b"\0")
     return digest.hexdigest()[:12]
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    for path in folder.rglob("*"):
-        name = path.relative_to(folder)
-        if path.suffix in _CODE and not set(name.parts) & set(_MADE) and path.is_file():
-            yield name.as_posix(), path
+    """Give every file but caches and what is hidden, also of folders that are links."""
+    entered: set[str] = set()
+    for place, below, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in entered:
+            # a link to a folder that it lies in
+            below.clear()
+            continue
+        entered.add(real)
+        below[:] = sorted(name for name in below if name != _MADE and not name.startswith("."))
+        for path in (Path(place, name) for name in names if not name.startswith(".")):
+            if path.is_file():
+                yield path.relative_to(folder).as_posix(), path

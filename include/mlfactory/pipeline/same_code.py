@@ -84,14 +84,12 @@ def tell() -> None:
 
 def go_on_telling(ended: threading.Event, pause: float = _PAUSE.total_seconds()) -> None:
     """Say it again and again, for another scheduler may have said something else meanwhile."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     # the pause is first: Airflow forks as it starts, and a fork amid a request would share it
     while not ended.wait(pause):
         try:
             tell()
-        except SQLAlchemyError as error:
-            _LOG.warning("what the scheduler runs cannot be told now: %s", error)
+        except Exception:  # whatever it is: a scheduler that says nothing stops every worker
+            _LOG.exception("what the scheduler runs cannot be told now")
 
 
 @hookimpl

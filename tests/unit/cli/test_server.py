@@ -9,11 +9,14 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from sqlalchemy import make_url
 
 import mlfactory.cli.server.health as health
+from mlfactory.cli.own_stack import stack_name
 from mlfactory.cli.server.environment import server_environment
 from mlfactory.cli.server.migrate import make_databases
 from mlfactory.cli.server.parts import PARTS, become
@@ -70,6 +73,48 @@ def test_every_part_has_the_same_keys_and_addresses(secrets: Path) -> None:
 def test_a_secret_that_is_missing_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="MLFACTORY_AIRFLOW_DATABASE is not set"):
         server_environment(Settings(_env_file=None, home=tmp_path))
+
+
+def test_without_a_name_of_the_stack_no_part_starts(secrets: Path) -> None:
+    (secrets / "mlfactory_stack_name").unlink()
+    with pytest.raises(UsageError, match="MLFACTORY_STACK_NAME is not set"):
+        server_environment(of(secrets))
+
+
+def test_a_server_invents_no_name_for_its_stack(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="docker compose run --rm secrets"):
+        stack_name(Settings(_env_file=None, home=tmp_path, executor="CeleryExecutor"))
+    assert not (tmp_path / "airflow").exists()
+
+
+def test_an_address_that_people_open_need_not_be_one_of_this_machine(secrets: Path) -> None:
+    assert server_environment(of(secrets, host="192.0.2.1"))
+
+
+def test_a_password_of_any_signs_is_read_from_the_addresses_as_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = "p:w/d@x %#?"
+    monkeypatch.setenv("AIRFLOW_DATABASE_PASSWORD", given)
+    monkeypatch.setenv("REDIS_PASSWORD", given)
+    list(make_secrets(tmp_path, "postgres:5432", "redis:6379"))
+    found = make_url((tmp_path / "mlfactory_airflow_database").read_text())
+    assert (found.password, found.host, found.database) == (given, "postgres", "airflow")
+    broker = urlsplit((tmp_path / "mlfactory_broker").read_text())
+    assert (unquote(broker.password or ""), broker.hostname) == (given, "redis")
+    assert (tmp_path / "airflow_database_password").read_text() == given
+
+
+@pytest.mark.parametrize("name", ["postgres_password", "mlfactory_fernet_key"])
+def test_a_secret_that_cannot_be_changed_any_more_is_refused(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    before = {path.name: path.read_text() for path in secrets.iterdir()}
+    monkeypatch.setenv("REDIS_PASSWORD", "new")
+    monkeypatch.setenv(name.upper(), "another")
+    with pytest.raises(UsageError, match=f"{name.upper()} is another than at the first start"):
+        list(make_secrets(secrets, "postgres:5432", "redis:6379"))
+    assert before == {path.name: path.read_text() for path in secrets.iterdir()}
 
 
 def test_without_a_password_of_postgresql_its_databases_are_somebody_elses(tmp_path: Path) -> None:

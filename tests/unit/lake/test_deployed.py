@@ -25,11 +25,31 @@ def test_every_change_of_a_product_is_another_revision_and_its_place_is_not(tmp_
     assert of(one) == of(two)
     (two / "flight_delay" / "__pycache__").mkdir(exist_ok=True)
     (two / "flight_delay" / "__pycache__" / "made.py").write_text("")
-    (two / "flight_delay" / "data.csv").write_text("no code")
+    (two / "flight_delay" / ".cache").write_text("no code")
     assert of(one) == of(two)
-    (two / "flight_delay" / "more.py").write_text("")
+    (two / "flight_delay" / "holidays.csv").write_text("2013-01-01")
     assert of(one) != of(two)
     assert of(one).lock == of(two).lock
+
+
+def test_what_the_folder_of_products_is_called_is_no_difference(tmp_path: Path) -> None:
+    for name in ("products", "of-our-team"):
+        (tmp_path / name / "rain").mkdir(parents=True)
+        (tmp_path / name / "rain" / "features.py").write_text("x = 1")
+    assert of(tmp_path / "products") == of(tmp_path / "of-our-team")
+
+
+def test_a_product_that_is_a_link_is_read_and_a_link_to_itself_ends(tmp_path: Path) -> None:
+    products, elsewhere = tmp_path / "products", tmp_path / "elsewhere"
+    products.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "features.py").write_text("x = 1")
+    (products / "rain").symlink_to(elsewhere)
+    before = of(products)
+    (elsewhere / "features.py").write_text("x = 2")
+    assert of(products) != before
+    (elsewhere / "again").symlink_to(products)
+    assert of(products) == of(products)
 
 
 def test_what_was_told_is_read_again() -> None:

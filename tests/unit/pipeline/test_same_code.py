@@ -18,6 +18,7 @@ from airflow.utils.session import create_session
 
 from mlfactory.lake.deployed import RUNS, Deployed, deployed, from_text
 from mlfactory.lake.stack import claim_lake
+from mlfactory.pipeline import same_code
 from mlfactory.pipeline.operator import StageOperator
 from mlfactory.pipeline.predicting import PredictOperator
 from mlfactory.pipeline.reconciling import ReconcileOperator
@@ -116,6 +117,23 @@ def test_the_scheduler_says_what_it_runs_and_says_it_again_when_another_one_did(
     ended.set()
     saying.join()
     assert from_text(Variable.get(RUNS)) == deployed()
+
+
+def test_the_scheduler_goes_on_saying_it_whatever_went_wrong_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended, said = threading.Event(), []
+
+    def once_wrong() -> None:
+        said.append(1)
+        if len(said) == 1:
+            raise RuntimeError("a file was replaced meanwhile")
+        ended.set()
+
+    monkeypatch.setattr(same_code, "tell", once_wrong)
+    go_on_telling(ended, 0.01)
+    assert len(said) == 2
+    assert "a file was replaced meanwhile" in caplog.text
 
 
 def test_the_scheduler_says_it_without_ending_what_it_is_at_work_in(

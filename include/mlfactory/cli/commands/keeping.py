@@ -79,17 +79,23 @@ def restore(
 
 
 @commands.command("take-lake")
-def take_lake() -> None:
-    """Make the lake this stack's, when the stack that had it is stopped for good.
+def take_lake(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Make the lake this stack's, when the stack that had it is stopped for good; asks.
 
     Two stacks on one lake would do everything twice; so the second is refused until this is done.
     """
     from mlfactory.cli.output import say
     from mlfactory.cli.own_stack import stack_name
-    from mlfactory.lake.stack import described, take_lake
+    from mlfactory.lake.stack import described, owner_of_lake, take_lake
     from mlfactory.settings import settings
 
     name = stack_name(settings())
+    former = owner_of_lake()
+    if former and former["stack"] != name and not yes:
+        lake, had = settings().lake_uri, described(former)
+        typer.confirm(f"{lake} is that of {had}. Is that one stopped for good?", abort=True)
     former = take_lake(name)
     had = f"; it was that of {described(former)}" if former and former["stack"] != name else ""
     say(Console(), f"the lake {settings().lake_uri} is that of {name}{had}")

@@ -7,12 +7,13 @@ in only who knows the password of a person, which people change.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from sqlalchemy import Connection, create_engine, func, select, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from mlfactory.lake.deployed import REMEDY, RUNS, Deployed, deployed, difference, from_text
 from mlfactory.product.errors import ServiceError, UsageError
@@ -25,6 +26,8 @@ or not valid yet."""
 _STORED = text("SELECT val, is_encrypted FROM variable WHERE key = :key")
 _PAUSE_SECONDS = 5.0
 _PATIENCE_SECONDS = 300.0
+_SECONDS = 10
+"""To reach PostgreSQL."""
 
 Say = Callable[[str], None]
 T = TypeVar("T")
@@ -124,14 +127,31 @@ def _plain(value: str, settings: Settings) -> str:
 def _asked(settings: Settings, ask: Callable[[Connection], T]) -> T:
     if settings.airflow_database is None:
         raise UsageError("MLFACTORY_AIRFLOW_DATABASE is not set", remedy="all parts have the same")
-    engine = create_engine(settings.airflow_database.get_secret_value())
     try:
-        with engine.connect() as connection:
+        address = settings.airflow_database.get_secret_value()
+        with _engine(address) as engine, engine.connect() as connection:
             return ask(connection)
+    except (ArgumentError, ValueError):
+        # what it says has the address in it, and that the password
+        raise UsageError(
+            "MLFACTORY_AIRFLOW_DATABASE is no address of a database",
+            remedy="write it as postgresql+psycopg2://user:password@host:5432/name, "
+            "with %2F for a / in the password, %40 for an @",
+        ) from None
     except SQLAlchemyError as error:
         told = str(error.__cause__ or error).strip().splitlines()[0]
         raise ServiceError(
             f"Airflow's database does not answer: {told}", remedy="start PostgreSQL"
         ) from None
+
+
+@contextmanager
+def _engine(address: str) -> Iterator[Engine]:
+    """Give an engine that does not wait for minutes where a network swallows what is sent."""
+    url = make_url(address)
+    waits = {"connect_timeout": _SECONDS} if url.get_backend_name() == "postgresql" else {}
+    engine = create_engine(url, connect_args=waits)
+    try:
+        yield engine
     finally:
         engine.dispose()

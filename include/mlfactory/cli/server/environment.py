@@ -9,7 +9,7 @@ from mlfactory.cli.server.beside import LEEWAY_SECONDS
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import Settings
 
-_SHARED = ("airflow_database", "broker", "fernet_key", "jwt_secret", "session_secret")
+_SHARED = ("airflow_database", "broker", "fernet_key", "jwt_secret", "session_secret", "stack_name")
 _FAB = "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager"
 
 
@@ -56,10 +56,10 @@ def _shared(settings: Settings) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in _SHARED:
         value = getattr(settings, name)
-        if not isinstance(value, SecretStr):
+        if not value:
             raise UsageError(
                 f"MLFACTORY_{name.upper()} is not set, and all parts must have the same",
                 remedy="run `mlfactory server secrets` once, or set it",
             )
-        found[name] = value.get_secret_value()
+        found[name] = value.get_secret_value() if isinstance(value, SecretStr) else value
     return found

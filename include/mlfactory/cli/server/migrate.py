@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +15,7 @@ from mlfactory.cli.server.environment import server_environment
 from mlfactory.product.errors import ServiceError
 from mlfactory.settings import Settings
 
+FIRST_USER = "mlfactory.cli.server.first_user"
 _DATABASES = ("airflow", "mlflow")
 
 
@@ -68,6 +71,8 @@ def wait_for_tables(settings: Settings, seconds: int) -> None:
 def make_tables(settings: Settings) -> None:
     """Bring Airflow's tables to the version that is installed, and make the first user.
 
+    That one has the password of the settings, after each start: with it the command line gets in.
+
     Raises:
         ServiceError: if Airflow refuses.
     """
@@ -77,12 +82,8 @@ def make_tables(settings: Settings) -> None:
     password = settings.airflow_password
     if password is None:
         return
-    _run(
-        environment,
-        *("users", "create", "--role", "Admin", "--username", settings.airflow_user),
-        *("--firstname", "ML", "--lastname", "Factory", "--email", "admin@localhost"),
-        *("--password", password.get_secret_value()),
-    )
+    user = {"name": settings.airflow_user, "password": password.get_secret_value()}
+    _done([sys.executable, "-m", FIRST_USER], environment, "the first user", json.dumps(user))
 
 
 def _made(connection: Any, database: str, password: str) -> bool:
@@ -105,9 +106,16 @@ def _made(connection: Any, database: str, password: str) -> bool:
 
 
 def _run(environment: Mapping[str, str], *arguments: str | int) -> None:
+    words = [*map(str, arguments)]
+    # the one beside this Python, first in its PATH
+    _done(["airflow", *words], environment, f"airflow {' '.join(words[:2])}")
+
+
+def _done(command: list[str], environment: Mapping[str, str], what: str, given: str = "") -> None:
     done = subprocess.run(  # noqa: S603 our own program
-        ["airflow", *map(str, arguments)],  # noqa: S607 the one beside this Python, first in its PATH
+        command,
         env=environment,
+        input=given,
         capture_output=True,
         text=True,
         check=False,
@@ -117,6 +125,6 @@ def _run(environment: Mapping[str, str], *arguments: str | int) -> None:
         if "Traceback (most recent call last)" in done.stderr:
             said = said.splitlines()[-1]
         raise ServiceError(
-            f"airflow {' '.join(map(str, arguments[:2]))} ended with {done.returncode}: {said}",
+            f"{what} ended with {done.returncode}: {said}",
             remedy="mend what it says and start again: what was done stays done",
         )

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mlfactory.cli.airflow_environment import prepare_airflow_home
 from mlfactory.cli.server.beside import Say, refuse_another_time, wait_for_the_same
@@ -31,6 +32,7 @@ _AIRFLOW: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer",),
     "worker": ("celery", "worker"),
 }
+_ALLOWED_HOSTS = "MLFLOW_SERVER_ALLOWED_HOSTS"
 PARTS = (*_AIRFLOW, "mlflow")
 
 
@@ -52,7 +54,7 @@ def become(part: str, settings: Settings, say: Say) -> None:
     with suppress(OSError):  # who looks may be told the part instead
         PART_FILE.write_text(json.dumps({"part": part, "api": settings.airflow_url}), "utf-8")
     if part == "mlflow":
-        environment, command = mlflow_environment(settings), _mlflow(settings)
+        environment, command = _mlflow_let_in(settings), _mlflow(settings)
     else:
         environment, command = server_environment(settings), ["airflow", *_AIRFLOW[part]]
         prepare_airflow_home(settings)
@@ -70,6 +72,16 @@ def become(part: str, settings: Settings, say: Say) -> None:
             f"the program {command[0]} is not installed beside this one",
             remedy="make the environment from requirements.txt",
         ) from None
+
+
+def _mlflow_let_in(settings: Settings) -> dict[str, str]:
+    """Return MLflow's environment; it lets itself be asked by the name that people open, too."""
+    environment = mlflow_environment(settings)
+    known = environment.get(_ALLOWED_HOSTS)
+    host = urlsplit(settings.mlflow_url).netloc
+    if known and host not in known.split(","):
+        environment[_ALLOWED_HOSTS] = f"{known},{host}"
+    return environment
 
 
 def _mlflow(settings: Settings) -> list[str]:

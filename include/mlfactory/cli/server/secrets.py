@@ -8,8 +8,10 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 from mlfactory.lake.store import write_whole
+from mlfactory.product.errors import UsageError
 
 
 def _password() -> str:
@@ -36,6 +38,13 @@ MADE: Mapping[str, Callable[[], str]] = {
 }
 
 
+_FOR_GOOD: Mapping[str, str] = {
+    "mlfactory_fernet_key": "what Airflow has encrypted with that one could not be read any more",
+    "postgres_password": "PostgreSQL keeps the one that it was made with",
+}
+"""What a start after the first cannot change, and why."""
+
+
 def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
     """Write every secret that is not there yet, and the addresses that have one in them.
 
@@ -49,14 +58,24 @@ def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
 
     Yields:
         The name of each file that was written.
+
+    Raises:
+        UsageError: if one that cannot be changed from here is given, and is another than before.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in _FOR_GOOD:
+        _refuse_another(folder / name, os.environ.get(name.upper()))
     for name, made in MADE.items():
         given = os.environ.get(name.upper())
         absent = not (folder / name).exists()
         if (given or absent) and _write(folder / name, given or made()):
             yield name
-    have = {name: (folder / name).read_text(encoding="utf-8") for name in MADE}
+    have = {
+        # a `/` or `@` of a password that was given would end it
+        name: quote((folder / name).read_text(encoding="utf-8"), safe="")
+        for name in MADE
+        if name.endswith("_password")
+    }
     addresses = {
         "mlfactory_airflow_database": (
             f"postgresql+psycopg2://airflow:{have['airflow_database_password']}@{postgres}/airflow"
@@ -69,6 +88,14 @@ def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
     for name, address in addresses.items():
         if _write(folder / name, address):
             yield name
+
+
+def _refuse_another(path: Path, given: str | None) -> None:
+    if given and path.exists() and path.read_text(encoding="utf-8") != given:
+        raise UsageError(
+            f"{path.name.upper()} is another than at the first start, and {_FOR_GOOD[path.name]}",
+            remedy=f"give the former one, or none: {path} has it",
+        )
 
 
 def _write(path: Path, content: str) -> bool:
