@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mlfactory.promote.evidence import GateResult
 from mlfactory.report.numbers import written
 from mlfactory.report.page import Page
+from mlfactory.report.plain import plain
 
 _COLUMNS = ("gate", "result", "figure", "bound", "low", "high", "why")
 
@@ -46,7 +47,7 @@ def gates_markdown(results: Sequence[GateResult]) -> str:
             interval,
             result.why,
         )
-        lines.append(f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |")
+        lines.append(f"| {' | '.join(map(plain, cells))} |")
     return "\n".join(lines)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from mlfactory.product.metrics import metrics_for
 from mlfactory.promote.evidence import Evidence
 from mlfactory.report.numbers import NOTHING, written
+from mlfactory.report.plain import plain
 from mlfactory.statistics.comparison import paired_difference
 from mlfactory.statistics.metrics import measure
 
@@ -66,15 +67,15 @@ def markdown(
         reference: whom the model was compared with.
         gates: the table of gates, in Markdown too.
     """
-    lines = [f"### {title}", "", *(f"- {fact}" for fact in facts), ""]
+    lines = [f"### {plain(title)}", "", *(f"- {plain(fact)}" for fact in facts), ""]
     rows = [
-        f"| {one.metric} | {_figure(one.ours)} | {_figure(one.theirs)} | {_signed(one.better)} | "
+        f"| {plain(one.metric)} | {_figure(one.ours)} | {_figure(one.theirs)} | {_signed(one.better)} | "
         f"{_signed(one.low)} to {_signed(one.high)} | {one.verdict} |"
         for one in found
     ]
     if rows:
         lines += [
-            f"| metric | this change | {reference} | better by | {CONFIDENCE:.0%} interval | |",
+            f"| metric | this change | {plain(reference)} | better by | {CONFIDENCE:.0%} interval | |",
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",

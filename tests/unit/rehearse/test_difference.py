@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.promote.evidences import answers, made
 
+from mlfactory.promote.evidence import GateResult
+from mlfactory.promote.page import gates_markdown
 from mlfactory.rehearse.difference import CONFIDENCE, Difference, differences, markdown
 from mlfactory.statistics.comparison import paired_difference
 
@@ -52,3 +54,11 @@ def test_it_is_a_table_for_a_pull_request() -> None:
     assert "| metric | this change | champion 3 | better by | 90% interval | |" in told
     assert "| roc_auc | 0.81 | 0.79 | +0.02 | +0.01 to +0.03 | better |" in told
     assert "— to —" in told
+
+
+def test_what_specs_and_data_are_called_ends_no_row_and_calls_nobody() -> None:
+    gate = GateResult("segment:<b>@all", "passed", 1.0, 0.0, None, None, "a|b\nc")
+    page = markdown("x\n# @all", ["<script>"], [], "champion", gates_markdown([gate]))
+    assert "@all" not in page and "<script>" not in page and "<b>" not in page
+    assert "\n# " not in page
+    assert "| a\\|b c |" in page
