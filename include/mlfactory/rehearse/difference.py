@@ -69,13 +69,14 @@ def markdown(
     """
     lines = [f"### {plain(title)}", "", *(f"- {plain(fact)}" for fact in facts), ""]
     rows = [
-        f"| {plain(one.metric)} | {_figure(one.ours)} | {_figure(one.theirs)} | {_signed(one.better)} | "
+        f"| {one.metric} | {_figure(one.ours)} | {_figure(one.theirs)} | {_signed(one.better)} | "
         f"{_signed(one.low)} to {_signed(one.high)} | {one.verdict} |"
         for one in found
     ]
     if rows:
         lines += [
-            f"| metric | this change | {plain(reference)} | better by | {CONFIDENCE:.0%} interval | |",
+            f"| metric | this change | {plain(reference)} | better by "
+            f"| {CONFIDENCE:.0%} interval | |",
             "| --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
