@@ -15,7 +15,7 @@ from mlfactory.cli.server.environment import server_environment
 from mlfactory.product.errors import ServiceError
 from mlfactory.settings import Settings
 
-FIRST_USER = "mlfactory.cli.server.first_user"
+FIRST_USER = "mlfactory.pipeline.first_user"
 _DATABASES = ("airflow", "mlflow")
 
 
