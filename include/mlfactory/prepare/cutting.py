@@ -31,8 +31,8 @@ def load_shard(
     that is cut once, those of the others in every shard.
 
     Raises:
-        ContractError: if a source with event times lacks a column of `partition.by`, or two
-            sources hold one in different types.
+        ContractError: if a source with event times lacks a column of `partition.by`, two hold one
+            in different types, or it holds lists or the like.
     """
     cut = cut_sources(product)
     return {
@@ -42,26 +42,39 @@ def load_shard(
 
 
 def cut_sources(product: Product) -> set[str]:
-    """Return the sources whose rows are cut; see `load_shard`."""
+    """Return the sources whose rows are cut; see `load_shard`.
+
+    These have event times. A register is given whole: that it has a column of the same name does
+    not say that the same is meant.
+    """
     spec, by = product.spec, product.spec.partition.by
     timed = [name for name, source in spec.sources.items() if source.event_time]
     if not by:
         return {timed[0]}
     lake, found = Lake(product.name), set()
     types: dict[str, tuple[pa.DataType, str]] = {}
-    for name in spec.sources:
+    for name in timed:
         kinds = kinds_of(lake.columns(raw(name)))
-        lacking = [column for column in by if kinds and column not in kinds]
-        if lacking and name in timed:
+        if not kinds:
+            continue
+        lacking = [column for column in by if column not in kinds]
+        if lacking:
             raise ContractError(
                 f"{product.name}.{name}: it has event times and no column '{lacking[0]}', by which "
                 f"partition.by cuts; it has {[each for each in kinds if each not in RAW_HELPERS]}",
                 remedy="name columns that every source with event times has",
             )
-        if lacking or not kinds:
-            continue
         found.add(name)
         for column in by:
+            if pa.types.is_nested(kinds[column]):
+                raise ContractError(
+                    f"{product.name}.{name}: '{column}', by which partition.by cuts, is "
+                    f"{kinds[column]}, which does not name a group of rows",
+                    remedy="name columns of text, numbers or times",
+                )
+            # without any value so far it meets every type
+            if pa.types.is_null(kinds[column]):
+                continue
             kind, other = types.setdefault(column, (kinds[column], name))
             if pa.types.is_string(kind) != pa.types.is_string(kinds[column]):
                 raise ContractError(
@@ -110,7 +123,7 @@ def _of_shard(
     shard = row_hashes(rows, by) % np.uint64(shards)
     for column in by:
         # what belongs to nobody is in one place
-        shard[pc.is_null(rows.column(column)).to_numpy()] = 0
+        shard[pc.is_null(rows.column(column), nan_is_null=True).to_numpy()] = 0
     found: npt.NDArray[np.bool_] = shard == number
     return found
 

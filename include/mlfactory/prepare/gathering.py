@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -42,6 +43,7 @@ class Gathered:
     notes: list[Note]
     earlier: int = 0
     _seen: dict[str, list[Any]] = field(default_factory=dict)
+    _again: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def rows(self) -> int:
@@ -93,27 +95,52 @@ class Gathered:
         if len(repeated):
             raise not_unique(repeated, key, where_of(self.product, self.partition), self.rows)
 
+    def refuse_told_differently(self) -> None:
+        """Make sure that shards which tell the label of the same earlier event tell the same.
+
+        Each shard may tell it, as where it is told from a register, which all of them are given.
+
+        Raises:
+            BuildError: if two do not.
+        """
+        event = self._event
+        repeated = _repeated(self._named, event)
+        different = repeated.drop_duplicates()
+        different = different[different.duplicated(event, keep=False)]
+        if len(different):
+            raise not_unique(
+                different,
+                self.product.spec.features.key,
+                f"{where_of(self.product, self.partition)}, labels of earlier events",
+                sum(note.earlier for note in self.notes),
+            )
+        self._again = repeated[event].drop_duplicates()
+
     def _told_once(self) -> Iterator[pa.Table]:
-        """Yield the labels of earlier events but those whose key names several of a partition."""
-        spec, calendar = self.product.spec, self.product.calendar
-        key = list(spec.features.key)
+        """Yield the labels of earlier events, those that several shards tell once."""
         self.earlier = 0
-        if not any(note.earlier for note in self.notes):
-            return
-
-        def named() -> Iterator[pa.Table]:
-            for rows in self._each(LABELS, _earlier):
-                times = rows.column(str(spec.features.event_time)).to_pandas()
-                yield rows.append_column(_OF, pa.array(event_partitions(calendar, times)))
-
-        repeated = _repeated(named, [*key, _OF]).drop_duplicates()
-        for rows in named():
-            if len(repeated):
-                places = pd.MultiIndex.from_frame(rows.select([*key, _OF]).to_pandas())
-                twice = places.isin(pd.MultiIndex.from_frame(repeated))
-                rows = rows.filter(pa.array(~twice))
+        seen = self._again.iloc[:0]
+        for rows in self._named():
+            if len(self._again):
+                events = rows.select(self._event).to_pandas()
+                rows = rows.filter(pa.array(~_among(events, seen)))
+                seen = pd.concat([seen, events[_among(events, self._again)]]).drop_duplicates()
             self.earlier += rows.num_rows
             yield rows.drop_columns([_OF])
+
+    def _named(self) -> Iterator[pa.Table]:
+        """Yield the labels of earlier events, a shard's or less at a time, with their partition."""
+        time, calendar = str(self.product.spec.features.event_time), self.product.calendar
+        if not any(note.earlier for note in self.notes):
+            return
+        for rows in self._each(LABELS, _earlier):
+            times = rows.column(time).to_pandas()
+            yield rows.append_column(_OF, pa.array(event_partitions(calendar, times)))
+
+    @property
+    def _event(self) -> list[str]:
+        """Return the columns that together name an earlier event."""
+        return [*self.product.spec.features.key, _OF]
 
     def _each(
         self,
@@ -174,6 +201,8 @@ def gathered(product: Product, partition: Partition, run: str) -> Gathered:
         raise nothing_inside(product, partition)
     if found.rows:
         found.refuse_repeated()
+    if any(note.earlier for note in found.notes):
+        found.refuse_told_differently()
     return found
 
 
@@ -185,8 +214,12 @@ def _earlier(note: Note, count: int) -> tuple[int, int]:
     return count - note.earlier, count
 
 
+def _among(rows: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
+
+
 def _repeated(tables: Callable[[], Iterator[pa.Table]], columns: Sequence[str]) -> pd.DataFrame:
-    """Return the values of columns in all rows that share them with another row.
+    """Return all rows that share the values of some columns with another row.
 
     A hash of 8 bytes a row finds those that may; whether they do is told by their values.
     """
@@ -197,13 +230,12 @@ def _repeated(tables: Callable[[], Iterator[pa.Table]], columns: Sequence[str]) 
     found.sort()
     twice = np.unique(found[1:][found[1:] == found[:-1]])
     del found
-    empty = pd.DataFrame(columns=names)
     if not len(twice):
-        return empty
+        return pd.DataFrame(columns=names)
     kept = []
     for rows in tables():
         chosen = np.isin(row_hashes(rows, names), twice)
-        kept.append(rows.select(names).filter(pa.array(chosen)))
+        kept.append(rows.filter(pa.array(chosen)))
     frame = pa.concat_tables(kept).to_pandas()
     repeated: pd.DataFrame = frame[frame.duplicated(names, keep=False)]
     return repeated

@@ -12,6 +12,7 @@ from mlfactory.lake.at_work import at_work, refuse_removed
 from mlfactory.lake.catalog import FEATURES, LABELS
 from mlfactory.lake.manifests import run_name
 from mlfactory.lake.removal_note import refuse_half_removed
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.prepare import staging
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.cutting import cut_sources, load_shard
@@ -42,7 +43,8 @@ def build_shard(product: Product, partition: Partition, number: int, run: str) -
         run: the id of the run that all shards and the gathering belong to.
 
     Raises:
-        UsageError: if there is no such shard, or the partition was not validated.
+        UsageError: if there is no such shard, or the partition was not validated, or
+            a removal or a restore was cut off.
         ContractError: if its verdict is `stop`, or a source cannot be cut.
         BuildError: if the product's function fails, or returns what its spec does not promise.
         ServiceError: if what is read is being landed anew by another run.
@@ -54,9 +56,11 @@ def build_shard(product: Product, partition: Partition, number: int, run: str) -
         )
     stretch = stretch_of(product, partition)
     where = where_of(product, partition, number)
-    name = f"{run}-{number}"
+    # of this try alone: one that was thought dead takes its own away when it ends
+    name = f"{run}-{staging.new_file(number)}"
     with at_work(product.name, f"prepare of {partition}, shard {number + 1}", name=name):
         refuse_half_removed(product.name)
+        refuse_half_restored()
         staging.begin(product, run)
         prepared = _prepared(product, partition, stretch, number, where)
         note = Note(

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from mlfactory.lake.batches import Stream
 from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, raw
-from mlfactory.lake.manifests import Manifest, manifest, run_name
+from mlfactory.lake.manifests import Manifest, manifest, read_manifest, run_name
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
 from mlfactory.prepare.build import call_build
@@ -79,12 +79,17 @@ def run(product: Product, partition: Partition) -> PrepareResult:
 def gather(product: Product, partition: Partition, run: str) -> PrepareResult:
     """Write what the shards of a run built as the features and labels of `partition`.
 
+    What is gathered already is not again: a gathering can be killed after it is done.
+
     Raises:
         UsageError: if a shard is not done, or was built of other rows than stand now.
         BuildError: if the rows of all shards are not what the spec promises.
         ServiceError: if another run has replaced the partition meanwhile.
     """
     stretch = stretch_of(product, partition)
+    if done := _gathered_already(product, stretch, run):
+        staging.clear(product, run)
+        return done
     with manifest(product, "prepare", partition.key, begin=False) as record:
         _note_reads(record, product, stretch)
         found = gathered(product, partition, run)
@@ -104,8 +109,33 @@ def gather(product: Product, partition: Partition, run: str) -> PrepareResult:
         found.tell()
         _tell_of_constant(where_of(product, partition), found.constant, found.rows)
         result = _told(record, product, stretch, counts, found.constant)
+        record.facts["gathered"] = {"run": run, "files": [note.file for note in found.notes]}
     staging.clear(product, run)
     return result
+
+
+def _gathered_already(product: Product, stretch: Stretch, run: str) -> PrepareResult | None:
+    """Return what gathering the shards of a run gave, None unless it is done and still stands.
+
+    A shard that has been built anew since is to be gathered.
+    """
+    done = read_manifest(product.name, "prepare", stretch.own.key)
+    gathered = done.get("facts", {}).get("gathered", {})
+    if gathered.get("run") != run or done["reads"] != reads_of(stretch):
+        return None
+    if (done["spec_hash"], done["code_hash"]) != (product.spec_hash, product.code_hash):
+        return None
+    if not staging.files_left(product, run) <= set(gathered["files"]):
+        return None
+    counts = done["counts"]
+    return PrepareResult(
+        rows=counts["rows"],
+        labelled=counts["labelled"],
+        versions=dict(done["outputs"]),
+        state=done["facts"]["state"],
+        labelled_earlier=counts["labelled_earlier"],
+        history_missing=counts["history_absent"] + counts["history_refused"],
+    )
 
 
 def _note_reads(record: Manifest, product: Product, stretch: Stretch) -> None:

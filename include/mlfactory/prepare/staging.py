@@ -56,9 +56,9 @@ class Note:
 
 
 def begin(product: Product, run: str) -> None:
-    """Note when a run began, unless another of its shards did."""
+    """Note when the newest try at a shard of a run began: upkeep counts from there."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    product_store(product.name).create(staging_file(run, BEGUN), as_json({"begun": now}))
+    product_store(product.name).write(staging_file(run, BEGUN), as_json({"begun": now}))
 
 
 def leave(product: Product, run: str, note: Note, tables: dict[str, pa.Table]) -> None:
@@ -74,6 +74,13 @@ def leave(product: Product, run: str, note: Note, tables: dict[str, pa.Table]) -
 def new_file(shard: int) -> str:
     """Return what the files of a try at a shard are called."""
     return f"{shard}-{secrets.token_hex(4)}"
+
+
+def files_left(product: Product, run: str) -> set[str]:
+    """Return what the files are called of which the shards of a run left a note."""
+    store = product_store(product.name)
+    names = (staging_file(run, f"{each}.json") for each in range(product.spec.partition.shards))
+    return {str(found["file"]) for name in names if (found := find_json(store, name))}
 
 
 def notes(product: Product, partition: Partition, run: str) -> list[Note]:

@@ -66,7 +66,8 @@ def left(product: Product) -> dict[str, object]:
         found[f"types of {table}"] = str(Lake(product.name).columns(table))
     for key in DAYS:
         manifest = read_manifest(product.name, "prepare", key)
-        found[key] = manifest["counts"], manifest["facts"], manifest["written"]
+        facts = {**manifest["facts"], "gathered": ""}
+        found[key] = manifest["counts"], facts, manifest["written"]
     return found
 
 

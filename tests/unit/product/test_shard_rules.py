@@ -33,7 +33,7 @@ ITEMS = {"kind": "csv", "path": "items.csv"}
             {
                 "sources": {
                     "orders": {**ORDERS, "types": {"item": "string"}},
-                    "items": {**ITEMS, "types": {"item": "integer"}},
+                    "items": {**ITEMS, "event_time": "at", "types": {"item": "integer"}},
                 }
             },
             "sources.items.types.item",
@@ -45,6 +45,7 @@ ITEMS = {"kind": "csv", "path": "items.csv"}
             "partition.shards",
             "name the columns whose rows belong together: by: customer",
         ),
+        ({"shards": 2, "by": "_row"}, {}, "partition.by", "'_row' is a column of ours"),
         ({"shards": 2, "every": "snapshot"}, {}, "partition.shards", "a snapshot is built whole"),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mlfactory.product.mistakes import Found, nearest
+from mlfactory.product.rules.sources import OUR_COLUMNS
 from mlfactory.product.sources import CsvSource, Source
 from mlfactory.product.spec import ProductSpec
 
@@ -29,6 +30,9 @@ def shard_mistakes(spec: ProductSpec) -> Iterator[Found]:
         )
     for position, column in enumerate(cut.by):
         place = ("partition", "by", position)
+        if column in OUR_COLUMNS:
+            yield place, f"'{column}' is a column of ours; name one that the sources have"
+            continue
         if column in cut.by[:position]:
             yield place, f"'{column}' stands already in it"
         yield from _lacking(spec, column, place)
@@ -48,11 +52,11 @@ def _lacking(spec: ProductSpec, column: str, place: tuple[str | int, ...]) -> It
 
 
 def _types(spec: ProductSpec, column: str) -> Iterator[Found]:
-    """Yield the sources that declare a column of another type than the first that does."""
+    """Yield the sources with event times that declare a column of another type than the first."""
     declared = {
         name: source.types[column]
         for name, source in spec.sources.items()
-        if column in source.types
+        if source.event_time and column in source.types
     }
     for name, kind in declared.items():
         first = next(iter(declared))
