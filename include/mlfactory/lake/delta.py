@@ -41,6 +41,8 @@ _EXISTS = "already exists"
 
 # sizes, ports, times and file names have digits too: only where the status stands does it count
 _FROM_S3 = re.compile(r"Generic S3 error|Error performing [A-Z]+ http")
+_FROM_STORE = re.compile(rf"{_FROM_S3.pattern}|Generic \w+ error|Object at location")
+_CUT_OFF = re.compile(r"range was invalid|InvalidRange|status code\W+416\b", re.IGNORECASE)
 _ABSENT = re.compile(r"status code\W+404\b.*NoSuchKey")
 _REFUSED = re.compile(
     r"status code\W+40[13]\b|<Code>AccessDenied|"
@@ -184,10 +186,11 @@ def rows_of(
     """
     files = files_of(delta, partitions)
     if is_small(files) and is_plain(delta):
-        return _rows_of_small(delta, address, files, columns)
+        with intact(address):
+            return _rows_of_small(delta, address, files, columns)
     chosen = [(PARTITION, "in", list(partitions))] if partitions is not None else None
     try:
-        with told(address):
+        with told(address), intact(address):
             return delta.to_pyarrow_table(partitions=chosen, columns=columns)
     except FileNotFoundError as error:
         raise files_gone(address, delta.version()) from error
@@ -259,6 +262,27 @@ def as_in_table(found: pa.Table, rows: int, schema: pa.Schema, key: str) -> pa.T
         ],
         schema=schema,
     )
+
+
+@contextmanager
+def intact(address: str) -> Iterator[None]:
+    """Turn what is raised about a damaged file of rows into an error that says what to do.
+
+    What the store answers, of a folder or S3, is not about the file's content: see `told`.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError, EOFError) as error:
+        if isinstance(error, FactoryError | FileNotFoundError | MemoryError):
+            raise
+        of_system = isinstance(error, OSError) and error.errno is not None
+        words = _in_one_line(error)
+        if of_system or (_FROM_STORE.search(words) and not _CUT_OFF.search(words)):
+            raise
+        raise IntegrityError(
+            f"{address} was damaged: a file of its rows cannot be read: {words}",
+            remedy="put the table back from a copy, or make the partition again",
+        ) from error
 
 
 @contextmanager

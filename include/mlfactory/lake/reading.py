@@ -19,6 +19,7 @@ from mlfactory.lake.delta import (
     as_in_table,
     files_gone,
     files_of,
+    intact,
     is_plain,
     is_small,
     options_of,
@@ -26,7 +27,6 @@ from mlfactory.lake.delta import (
     told,
 )
 from mlfactory.lake.store import store_at
-from mlfactory.product.errors import IntegrityError
 
 _PIECE = 65_536
 """Rows that are read from a file at once."""
@@ -161,15 +161,10 @@ def _told(
     yield schema.empty_table()
     while True:
         try:
-            with told(address):
+            with told(address), intact(address):
                 piece = next(pieces, None)
         except FileNotFoundError as error:
             raise files_gone(address, version) from error
-        except pa.ArrowInvalid as error:
-            raise IntegrityError(
-                f"{address} was damaged: a file of its rows cannot be read: {error}",
-                remedy="put the table back from a copy, or make the partition again",
-            ) from error
         if piece is None:
             return
         yield piece

@@ -45,6 +45,10 @@ _log = logging.getLogger(__name__)
 _WAITS = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 """Seconds, more or less, before what another writer was faster than is written again."""
 
+_WHOLE_TEXT = 56
+"""Bytes below which a text that the log tells is as it lies in the rows: of longer ones it has 64
+at most, less what is left of a letter."""
+
 
 class Lake:
     """The tables of one product.
@@ -263,6 +267,12 @@ class Lake:
             files = files.filter(pc.is_in(files[key], pa.array(partitions, pa.string())))
         if value not in files.column_names:
             files = files.append_column(value, pa.nulls(files.num_rows, kind))
+        if pa.types.is_string(files[value].type):
+            # the log has long texts cut, and rounded up
+            whole = pc.less(pc.binary_length(files[value]), _WHOLE_TEXT)
+            place = files.column_names.index(value)
+            known = pc.if_else(whole, files[value], pa.scalar(None, pa.string()))
+            files = files.set_column(place, value, known)
         untold = files.filter(pc.is_null(files[value])).column(key).unique().to_pylist()
         rows = rows_of(delta, self.address(table), untold, [column, PARTITION])
         told = pa.table({key: files[key], value: files[value]})

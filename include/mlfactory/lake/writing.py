@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import math
 import secrets
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -35,7 +36,7 @@ _TOLD = 32
 """Of so many columns the log tells the smallest and largest value, as the library does."""
 
 _LONGEST = 64
-"""Bytes of a text that the log tells."""
+"""Bytes of a text that the log tells; what is longer is cut, the larger end rounded up."""
 
 
 @dataclass
@@ -159,27 +160,53 @@ def _statistics(file: pq.FileMetaData, schema: pa.Schema) -> str:
         if not found or any(one is None or not one.has_null_count for one in found):
             continue  # nested, or not told
         told["nullCount"][each.name] = sum(one.null_count for one in found)
-        given = [one for one in found if one.num_values]
-        if given and all(one.has_min_max for one in given):
-            with suppress(OverflowError, ValueError):  # times that Python has no word for
-                least, most = min(one.min for one in given), max(one.max for one in given)
-                if _can_be_told(least) and _can_be_told(most):
-                    told["minValues"][each.name] = _as_told(least)
-                    told["maxValues"][each.name] = _as_told(most)
+        with suppress(OverflowError, ValueError):  # times that Python has no word for
+            least, most = _ends(found, each.type)
+            if least is not None and most is not None:
+                told["minValues"][each.name], told["maxValues"][each.name] = least, most
     return json.dumps(told, ensure_ascii=False)
 
 
-def _can_be_told(value: Any) -> bool:
-    """Tell whether the log has the ends of a column as they are; else they are read from rows."""
-    if isinstance(value, str):
-        return len(value.encode()) <= _LONGEST
-    return not isinstance(value, bytes) and not (isinstance(value, float) and math.isinf(value))
+def _ends(groups: Sequence[pq.Statistics], kind: pa.DataType) -> tuple[Any, Any]:
+    """Return between what the values of a column are, as the log tells; None if it cannot."""
+    given = [one for one in groups if one.num_values]
+    numbers = [one for one in given if one.has_min_max]
+    # of floats none of which is a number there are no ends
+    if not numbers or (len(numbers) < len(given) and not pa.types.is_floating(kind)):
+        return None, None
+    least, most = min(one.min for one in numbers), max(one.max for one in numbers)
+    if isinstance(least, str):
+        return _cut(least), _rounded_up(most)
+    if isinstance(least, bytes) or (isinstance(least, float) and not math.isfinite(most - least)):
+        return None, None
+    if least == most and len(numbers) < len(given):
+        # readers take what has one value, and no null, for that value in every row
+        most = math.nextafter(most, math.inf)
+    return _as_told(least), _as_told(most)
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_LONGEST].decode(errors="ignore")
+
+
+def _rounded_up(text: str) -> str | None:
+    """Return a text that is not too long and no smaller than another; None if there is none."""
+    found = _cut(text)
+    if found == text:
+        return text
+    while found:
+        # behind the last letter that Unicode has there is none, and surrogates are none
+        following = ord(found[-1]) + 1
+        if following <= sys.maxunicode:
+            return found[:-1] + chr(0xE000 if following == 0xD800 else following)
+        found = found[:-1]
+    return None
 
 
 def _as_told(value: Any) -> Any:
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        return f"{aware.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{value.microsecond // 1000:03d}Z"
+        return f"{aware.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
     if isinstance(value, date):
         return value.isoformat()
     return float(value) if isinstance(value, Decimal) else value

@@ -214,8 +214,8 @@ class Train(Strict):
     max_rows: int = Field(
         2_000_000,
         ge=1000,
-        description="Rows, fitted and held out together, above which a training has a sample of "
-        "them, chosen by a hash of their key, or of features.group",
+        description="Labelled rows, fitted and held out together, above which a training has a "
+        "sample of them, chosen by a hash of key and event time",
     )
     candidates: tuple[Candidate, ...] | Literal["auto"] = "auto"
     search: Search = Search()

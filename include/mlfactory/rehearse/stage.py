@@ -122,6 +122,13 @@ def _compared(
         f"{trained.fitted.candidate}; the gates would "
         f"{'promote it' if table.passed else 'not promote it'}: {table.why}",
     ]
+    if evidence.champion_cutoff is not None:
+        facts.append(
+            f"this change learned until {evidence.cutoff}, the champion until "
+            f"{evidence.champion_cutoff}: some of a difference may be that of what they have seen"
+            if evidence.cutoff != evidence.champion_cutoff
+            else f"both learned until {evidence.cutoff}"
+        )
     if evidence.reference is not None:
         facts.append("both were asked with the columns that this change builds")
     if evidence.unfair:

@@ -334,8 +334,7 @@ def _class_name(value: object) -> str:
 
 def _problem(product: Product, found: Plan) -> tuple[str, str]:
     """Return why a plan cannot be carried out and what helps; nothing if it can."""
-    train, total = product.spec.train, sum(found.labelled.values())
-    if not total:
+    if not found.labelled:
         return "there is no row whose label was known", "wait for labels, or run prepare again"
     if not found.holdout_partitions or not found.fit_partitions:
         return (
@@ -350,6 +349,15 @@ def _problem(product: Product, found: Plan) -> tuple[str, str]:
             f"to tell a better model from a lucky one, for which {least} are needed",
             "wait for more data",
         )
+    problem, remedy = _too_few(product, found)
+    if problem and found.share < 1:
+        sampled = f"of {found.of_rows:,} labelled rows only a sample was looked at"
+        remedy = f"raise train.max_rows: {sampled}; or {remedy}"
+    return problem, remedy
+
+
+def _too_few(product: Product, found: Plan) -> tuple[str, str]:
+    train, total = product.spec.train, sum(found.labelled.values())
     if found.fit.rows < train.min_rows:
         return (
             f"{found.fit.rows:,} rows could be fitted on, of {total:,} labelled ones, and "

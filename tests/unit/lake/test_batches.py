@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from deltalake import QueryBuilder
 from deltalake.exceptions import CommitFailedError
 
 from mlfactory.lake import batches, delta, tables, writing
@@ -327,3 +329,68 @@ def test_a_partition_whose_key_paths_dislike_is_streamed(lake: Lake, seven: None
         lake.replace("sales", stream(rows(20)), key)
         assert len(lake.read("sales", [key])) == 20, key
         assert sum(each.num_rows for each in lake.batches("sales", [key])) == 20
+
+
+DAMAGE = {
+    "its middle": lambda content: _turned(content, len(content) // 2, 400),
+    "its begin": lambda content: _turned(content, 4, 200),
+    "its end": lambda content: _turned(content, len(content) - 300, 200),
+    "cut off": lambda content: content[: len(content) // 2],
+    "empty": lambda content: b"",
+}
+
+
+def _turned(content: bytes, start: int, count: int) -> bytes:
+    turned = bytes(byte ^ 0xA5 for byte in content[start : start + count])
+    return content[:start] + turned + content[start + count :]
+
+
+@pytest.mark.parametrize("how", DAMAGE)
+@pytest.mark.parametrize("small", [10, 2**26])
+def test_a_damaged_file_is_an_error_of_the_lake_however_it_is_read(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch, how: str, small: int
+) -> None:
+    lake.replace("t", rows(2_000), FIRST)
+    monkeypatch.setattr(delta, "_SMALL", small)
+    for path in Path(lake.address("t")).glob("partition=*/*.parquet"):
+        path.write_bytes(DAMAGE[how](path.read_bytes()))
+    for read in (lambda: list(lake.batches("t")), lambda: lake.read("t")):
+        with pytest.raises(IntegrityError, match="was damaged: a file of its rows"):
+            read()
+
+
+@pytest.mark.parametrize(
+    "said", [OSError("Generic S3 error: HTTP error: connection reset"), OSError(5, "Input/output")]
+)
+def test_what_the_store_answers_is_no_damage(said: OSError) -> None:
+    with pytest.raises(OSError, match=r"Generic S3|Input/output"), delta.intact("s3://lake/t"):
+        raise said
+
+
+@pytest.mark.usefixtures("seven")
+def test_other_readers_find_the_rows_of_a_stream_by_what_the_log_tells(lake: Lake) -> None:
+    count = 20
+    text = [f"{'x' * 61}\u00e9{n}" for n in range(count)]
+    early = [datetime(900, 1, 1, tzinfo=UTC), *[datetime(2023, 1, 1, tzinfo=UTC)] * (count - 1)]
+    table = pa.table(
+        {
+            "text": text,
+            "last": ["\U0010ffff" * 20] * count,
+            "number": [np.nan] * 7 + [1.0] * (count - 7),
+            "at": pa.array(early, pa.timestamp("us", "UTC")),
+        }
+    )
+    lake.replace("t", stream(table, 7, 14), FIRST)
+    handle = find_table(lake.address("t"))
+    assert handle is not None
+    for one, found in (
+        (pc.field("text") == text[3], 1),
+        (pc.field("number") == 1.0, count - 7),
+        (pc.field("at") == pa.scalar(early[0], table["at"].type), 1),
+        (pc.field("at") == pa.scalar(early[1], table["at"].type), count - 1),
+    ):
+        assert handle.to_pyarrow_dataset().to_table(filter=one).num_rows == found
+    read = QueryBuilder().register("t", handle).execute("select * from t where number = 1.0")
+    assert pa.table(read.read_all()).num_rows == count - 7
+    assert lake.newest("t", "text") == {FIRST: text[9]}
+    assert lake.newest("t", "last") == {FIRST: table["last"][0].as_py()}

@@ -30,9 +30,16 @@ def gates(*found: dict[str, Any]) -> dict[str, Any]:
         ({"sources": {"../../evil": GAUGE}}, "sources.../../evil", "should match pattern"),
         ({"sources": {"a b": GAUGE}}, "sources.a b", "should match pattern"),
         (
-            {"train": {"max_rows": 5000, "min_rows": 4990}},
+            {
+                "train": {
+                    "max_rows": 5000,
+                    "min_rows": 4000,
+                    "window": "10 partitions",
+                    "holdout": "2 partitions",
+                }
+            },
             "train.max_rows",
-            "expected at least 5090",
+            "expected at least 5500: of so many about 20% are held out",
         ),
         (
             {"sources": {"gauge": GAUGE, "Gauge": GAUGE}},

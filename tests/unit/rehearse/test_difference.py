@@ -9,7 +9,13 @@ from tests.unit.promote.evidences import answers, made
 
 from mlfactory.promote.evidence import GateResult
 from mlfactory.promote.page import gates_markdown
-from mlfactory.rehearse.difference import CONFIDENCE, Difference, differences, markdown
+from mlfactory.rehearse.difference import (
+    CONFIDENCE,
+    Difference,
+    confidence_of_each,
+    differences,
+    markdown,
+)
 from mlfactory.statistics.comparison import paired_difference
 
 
@@ -25,7 +31,7 @@ def test_better_is_more_whatever_the_metric_and_the_interval_has_the_truth() -> 
         assert 0 < each.low < each.better < each.high
         assert each.verdict == "better"
     exact = paired_difference(answers(0.4), answers(0.1), "roc_auc")
-    assert area.low == pytest.approx(exact.at_least(1 - (1 - CONFIDENCE) / 2))
+    assert area.low == pytest.approx(exact.at_least(1 - (1 - confidence_of_each(len(found))) / 2))
 
 
 def test_the_other_way_round_it_is_worse_and_against_itself_it_cannot_be_told() -> None:
@@ -51,7 +57,7 @@ def test_it_is_a_table_for_a_pull_request() -> None:
     row = Difference("roc_auc", 0.81, 0.79, 0.02, 0.01, 0.03)
     unsure = Difference("brier", 0.2, 0.2, 0.0, float("-inf"), float("inf"))
     told = markdown("shop: this change", ["a fact"], [row, unsure], "champion 3", "| gates |")
-    assert "| metric | this change | champion 3 | better by | 90% interval | |" in told
+    assert "| metric | this change | champion 3 | better by | interval | |" in told
     assert "| roc_auc | 0.81 | 0.79 | +0.02 | +0.01 to +0.03 | better |" in told
     assert "— to —" in told
 
@@ -62,3 +68,16 @@ def test_what_specs_and_data_are_called_ends_no_row_and_calls_nobody() -> None:
     assert "@all" not in page and "<script>" not in page and "<b>" not in page
     assert "\n# " not in page
     assert "| a\\|b c |" in page
+
+
+def test_all_intervals_together_hold_the_truth_as_often_as_is_said() -> None:
+    assert confidence_of_each(1) == CONFIDENCE
+    assert confidence_of_each(9) ** 9 == pytest.approx(CONFIDENCE)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "word"),
+    [(0.1, 0.3, "better"), (-0.3, -0.1, "worse"), (-0.1, 0.3, "cannot tell")],
+)
+def test_an_interval_with_0_in_it_tells_nothing(low: float, high: float, word: str) -> None:
+    assert Difference("roc_auc", 0.8, 0.7, 0.1, low, high).verdict == word

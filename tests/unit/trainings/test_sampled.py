@@ -70,6 +70,7 @@ def send(
     senders: int = 80,
     labelled: float = 1.0,
     null: bool = False,
+    rate: float = 0.3,
 ) -> None:
     """Land a day, of whose rows some have no label: a null, or no row."""
     random = np.random.default_rng(seed)
@@ -87,7 +88,7 @@ def send(
         }
     )
     late = frame[["parcel", "at"]].assign(
-        label=(random.random(rows) < 0.3).astype(float), available_at=frame["at"]
+        label=(random.random(rows) < rate).astype(float), available_at=frame["at"]
     )
     known = np.arange(rows) % round(1 / labelled) == 0
     late = late.assign(label=late["label"].where(known)) if null else late[known]
@@ -194,6 +195,18 @@ def test_a_snapshot_holds_out_the_same_share_of_a_sample(make: Callable[..., Pro
     rows = found.fit.rows + found.holdout.rows
     assert rows == pytest.approx(1000, abs=80)
     assert found.holdout.rows / rows == pytest.approx(0.25, abs=0.05)
+
+
+def test_a_class_that_the_sample_lost_is_looked_for_in_more_rows(
+    make: Callable[..., Product],
+) -> None:
+    """It was blamed on what build returns."""
+    product = make(rate=0.005)
+    found = plan(product, cutoff(product))
+    assert "have the label" in found.problem
+    assert found.remedy.startswith(
+        "raise train.max_rows: of 1,800 labelled rows only a sample was looked at; or "
+    )
 
 
 def test_labelled_rows_are_reckoned_for_all_of_them(make: Callable[..., Product]) -> None:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from mlfactory.product.mistakes import Found
 from mlfactory.product.spec import CANDIDATES, ProductSpec
 
+_SLACK = 1.1
+"""How many times as many rows a sample should have as are needed: not all days have as many."""
+
 
 def training_mistakes(spec: ProductSpec) -> Iterator[Found]:
     """Yield what no training could be made with."""
     yield from _candidates(spec)
-    yield from _holdout(spec)
-    least, most = spec.train.min_rows + spec.train.min_holdout, spec.train.max_rows
-    if least > most:
+    mistakes = list(_holdout(spec))
+    yield from mistakes
+    if not mistakes:
+        yield from _most(spec)
+
+
+def _most(spec: ProductSpec) -> Iterator[Found]:
+    """Yield it where a sample would be refused for having too few rows, of the fit or held out."""
+    snapshot = spec.partition.calendar.is_snapshot
+    held = spec.holdout_fraction if snapshot else spec.holdout_partitions / spec.window
+    needed = max(spec.train.min_rows / (1 - held), spec.train.min_holdout / held)
+    least = math.ceil(_SLACK * needed)
+    if least > spec.train.max_rows:
         yield (
             ("train", "max_rows"),
-            f"expected at least {least}, as train.min_rows and train.min_holdout ask for so many",
+            f"expected at least {least}: of so many about {held:.0%} are held out, and "
+            f"train.min_rows is {spec.train.min_rows}, train.min_holdout {spec.train.min_holdout}",
         )
 
 
