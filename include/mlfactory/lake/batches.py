@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from mlfactory.product.errors import ContractError
+
 BATCH = 1_000_000
 """Rows of a batch at most. Read where it is used, so that a test can make it small."""
 
@@ -31,7 +33,19 @@ class Stream:
     rows: int = 0
 
     def __iter__(self) -> Iterator[pa.Table]:
+        """Yield the tables.
+
+        Raises:
+            ContractError: one has a column that the schema lacks: it would be lost.
+        """
         for table in self.tables:
+            unknown = [name for name in table.column_names if name not in self.schema.names]
+            if unknown:
+                raise ContractError(
+                    f"rows {self.rows + 1:,} and following of a partition have columns {unknown}, "
+                    f"which those before them lack; they have {self.schema.names}",
+                    remedy="let all rows of a partition have the same columns",
+                )
             self.rows += table.num_rows
             yield table
 

@@ -2,7 +2,9 @@
 
 Python's own differs from process to process, and pandas has to make an object of each value. This
 one is made of the values as Arrow holds them. 1, 1.0 and true are one value, whatever the width of
-their type; a time is one value in any unit; a missing value and a float that is no number are one.
+their type; a moment or a date is one value in any unit; a missing value and a float that is no
+number are one. Not so a time of day, a duration or a decimal: in other units, or with more places,
+it is another value.
 """
 
 from __future__ import annotations

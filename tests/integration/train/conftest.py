@@ -30,6 +30,7 @@ features:
 label: {{column: answer, kind: {kind}}}
 train:
   min_rows: 50
+  max_rows: {most}
   min_holdout: 50
   holdout: {holdout}
   search: {{trials: 4, seconds: 30}}
@@ -100,13 +101,14 @@ class Taxi:
 
 
 @pytest.fixture
-def taxi(mlflow_file, make_product) -> Callable[[str], Taxi]:
+def taxi(mlflow_file, make_product) -> Callable[..., Taxi]:
     """Give a function that makes the product of one kind of label, with a filled lake."""
 
-    def make(kind: str) -> Taxi:
+    def make(kind: str, *, most: int = 2_000_000) -> Taxi:
         timed = kind != "multiclass"
         text = SPEC.format(
             kind=kind,
+            most=most,
             every="month, start: 2026-01-01" if timed else "snapshot",
             holdout="1 partition" if timed else "25%",
             source_time=", event_time: at" if timed else "",

@@ -254,3 +254,18 @@ def test_a_budget_or_candidate_that_cannot_be_is_refused(taxi, asked, told):
     world = taxi("binary")
     with pytest.raises(UsageError, match=told):
         train.snapshot(world.product, world.cutoff, "t1", **asked)
+
+
+def test_a_training_of_a_sample_fits_no_more_than_it_and_says_so(taxi):
+    world = taxi("binary", most=1000)
+    result = train.run(world.product, world.cutoff, "t1")
+    pinned = file_of(world, "training.json")
+    rows = pinned["fit_rows"] + pinned["holdout_rows"]
+    assert (pinned["of_rows"], pinned["portion"]) == (2160, 1000 / 2160)
+    assert rows == pytest.approx(1000, abs=80)
+    assert len(held_out_of(world).rows) == pinned["holdout_rows"]
+    run = client().get_run(result.run_id)
+    told = f"{rows:,} labelled rows, a share of 0.463 of 2,160"
+    assert run.data.tags["mlfactory.sample"].startswith(told)
+    card = Path(client().download_artifacts(result.run_id, "model_card.md")).read_text()
+    assert told in card

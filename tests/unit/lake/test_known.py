@@ -13,7 +13,7 @@ import pytest
 from tests.left_rows import leave_rows
 
 from mlfactory.lake import batches, known
-from mlfactory.lake.known import count_known, count_labelled
+from mlfactory.lake.known import count_known, count_known_in, count_labelled
 from mlfactory.lake.labels import known_labels
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -105,3 +105,33 @@ def test_a_partition_without_labels_has_none_known(make: Callable[..., Product])
     assert count_known(product, slot, slot.end) == 0
     land(product, "2026-01-01", "2026-01-01", 1)
     assert count_known(product, product.calendar.parse("2026-01-03"), slot.end) == 0
+
+
+def test_an_event_at_the_first_moment_of_the_next_partition_is_of_that_one(
+    make: Callable[..., Product],
+) -> None:
+    product = make("2 days", "24 hours")
+    at = pd.to_datetime(["2026-01-01 12:00", "2026-01-02 00:00"], utc=True)
+    events = pd.DataFrame({"id": [1, 2], "shop": "s", "at": at.astype("datetime64[us, UTC]")})
+    labels = events.assign(label=1.0, available_at=events["at"])
+    leave_rows(product, "2026-01-02", features=events.assign(price=1.0), labels=labels)
+    for key in ("2026-01-01", "2026-01-02"):
+        slot = product.calendar.parse(key)
+        assert count_known(product, slot, slot.end) == 1
+        assert len(known_labels(product, [key], slot.end)) == 1
+        of_both = lambda: iter([pa.table({"id": [1, 2], "shop": ["s", "s"]})])  # noqa: E731
+        assert count_labelled(product, slot, slot.end, of_both) == (2, 1)
+
+
+def test_a_label_that_is_no_number_is_none(make: Callable[..., Product]) -> None:
+    product = make()
+    slot = product.calendar.parse("2026-01-01")
+    at = pa.array([slot.start] * 2, pa.timestamp("us", "UTC"))
+    events = pa.table({"id": [1, 2], "shop": ["s", "s"], "at": at})
+    labels = events.append_column("label", pa.array([1.0, np.nan], from_pandas=False))
+    labels = labels.append_column("available_at", at)
+    leave_rows(product, slot.key, features=events.append_column("price", at), labels=labels)
+    version = Lake(product.name).version("labels")
+    assert version is not None
+    assert count_known(product, slot, slot.end) == 1
+    assert count_known_in(product, [slot.key], slot.end, version) == 1
