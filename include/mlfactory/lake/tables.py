@@ -90,6 +90,11 @@ class Lake:
         """
         if isinstance(frame, Stream):
             return self._replace_by_stream(table, frame, partition, run)
+        return self._replace_by_table(table, frame, partition, run)
+
+    def _replace_by_table(
+        self, table: str, frame: pd.DataFrame | pa.Table, partition: str, run: str | None
+    ) -> int:
         rows = self._as_arrow(table, frame, partition, run)
         quoted = partition.replace("'", "''")
 
@@ -112,7 +117,7 @@ class Lake:
         tables = rebatched(chain([stream.schema.empty_table()], stream))
         first, second = next(tables), next(tables, None)
         if second is None:
-            return self.replace(table, first, partition, run)
+            return self._replace_by_table(table, first, partition, run)
         schema = self._as_arrow(table, stream.schema.empty_table(), partition, run).schema
         refuse_alike(self.product, table, schema.names)
         delta = find_table(self.address(table)) or self._made(table, schema)
