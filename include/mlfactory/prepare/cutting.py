@@ -17,7 +17,7 @@ from mlfactory.lake.rows import as_frame, is_large
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
 from mlfactory.prepare.sources import Stretch
-from mlfactory.product.errors import ContractError
+from mlfactory.product.errors import ContractError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -33,6 +33,7 @@ def load_shard(
     Raises:
         ContractError: if a source with event times lacks a column of `partition.by`, two hold one
             in different types, or it holds lists or the like.
+        IntegrityError: if other rows come than validation counted, where their places tell.
     """
     cut = cut_sources(product)
     return {
@@ -93,21 +94,27 @@ def _load(
     judged = [stretch.own] if time is None else list(stretch.usable)
     count = sum(each.landed(name).rows - each.quarantined(name) for each in judged)
     start = pa.scalar(partition.start - spec.features.history, pa.timestamp("us", "UTC"))
-    whole, kept, before = _Whole(), [], 0
+    whole, kept, before = Whole(), [], 0
     for batch in accepted_batches(product, name, judged):
         whole.look_at(batch)
         chosen = np.ones(batch.num_rows, dtype=np.bool_)
         if number is not None:
-            chosen = _of_shard(product, batch, number, before, count)
+            chosen = of_shard(product, batch, number, before, count)
         before += batch.num_rows
         if time is not None and batch.num_rows:
             late = pc.fill_null(pc.greater_equal(batch.column(time), start), False)
             chosen &= late.to_numpy()
         kept.append(batch.filter(pa.array(chosen)))
+    if number is not None and not spec.partition.by and before != count:
+        raise IntegrityError(
+            f"{product.name}.{name}: {count:,} rows were accepted, and {before:,} came, so that "
+            "shards cut by their places would lack some",
+            remedy="run validate for the partitions that it reads again",
+        )
     return whole.frame(pa.concat_tables(kept))
 
 
-def _of_shard(
+def of_shard(
     product: Product, rows: pa.Table, number: int, before: int, count: int
 ) -> npt.NDArray[np.bool_]:
     """Tell which rows are of a shard.
@@ -129,13 +136,14 @@ def _of_shard(
 
 
 @dataclass
-class _Whole:
+class Whole:
     """What decides the types that columns have in pandas: the shards have those of the whole."""
 
     gaps: set[str] = field(default_factory=set)
     large: set[str] = field(default_factory=set)
 
     def look_at(self, rows: pa.Table) -> None:
+        """Look at some of the rows of the whole."""
         for each in rows.schema:
             column = rows.column(each.name)
             if column.null_count:
@@ -144,6 +152,7 @@ class _Whole:
                 self.large.add(each.name)
 
     def frame(self, rows: pa.Table) -> pd.DataFrame:
+        """Return rows of a shard, typed as the whole is."""
         found = as_frame(rows)
         for each in rows.schema:
             if each.name not in self.gaps:

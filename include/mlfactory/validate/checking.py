@@ -109,7 +109,8 @@ class _Check:
         self._shape = shape_of(batches(columns=varying(pa.schema(list(kinds.items())))))
         self._spools: dict[tuple[str, ...], Spool] = {}
         rules = rules_for(product, name)
-        self._survey = Survey(product, name, rules, self._shape, batches, self._spool)
+        nested = {each for each, kind in kinds.items() if pa.types.is_nested(kind)}
+        self._survey = Survey(product, name, rules, self._shape, batches, self._spool, nested)
         self._rows = 0
         self._unread: list[Unread] = []
         self._undated, self._unreadable, self._repeated = Marks(), Marks(), Marks()

@@ -1,13 +1,14 @@
 """Values spooled to disk by their hash: equal ones meet in one part, which is small enough to hold.
 
-The parts are files without a name, which are gone when the process is, however it ends.
+All parts are in one file, piece after piece, which has no name and is gone when the process is.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import IO, Self
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from mlfactory.lake.hashes import row_hashes
 from mlfactory.product.errors import DiskFullError, is_disk_full
+from mlfactory.settings import settings
 
 PLACE = "_mlfactory_place"
 """Column of what is read back: the row's place in its partition."""
@@ -39,12 +41,17 @@ class Spool:
 
     def __init__(self, columns: Sequence[str]) -> None:
         self.columns = list(columns)
-        self._open = ExitStack()
-        self._files: list[IO[bytes]] = []
-        self._writers: list[pa.ipc.RecordBatchStreamWriter] = []
+        self._file: IO[bytes] | None = None
+        self._end = 0
+        # of each part, where its pieces begin and how long they are
+        self._pieces: list[list[tuple[int, int]]] = [[] for _ in range(2**_BITS)]
 
     def add(self, rows: pa.Table, places: npt.NDArray[np.int64]) -> None:
-        """Spool rows, which have the columns, with the place of each."""
+        """Spool rows, which have the columns, with the place of each.
+
+        Raises:
+            DiskFullError: there is no room for them.
+        """
         if not len(places):
             return
         parts = row_hashes(rows, self.columns) >> np.uint64(64 - _BITS)
@@ -52,28 +59,27 @@ class Spool:
         ends = np.searchsorted(parts[order], np.arange(2**_BITS + 1, dtype=np.uint64))
         spooled = rows.select(self.columns).append_column(PLACE, pa.array(places)).take(order)
         with _told():
-            self._begin(spooled.schema)
+            file = self._opened()
             for part in np.flatnonzero(np.diff(ends)):
-                self._writers[part].write_table(
-                    spooled.slice(ends[part], ends[part + 1] - ends[part])
-                )
+                piece = _written(spooled.slice(ends[part], ends[part + 1] - ends[part]))
+                file.write(piece)
+                self._pieces[part].append((self._end, piece.size))
+                self._end += piece.size
+            # what is still in memory would find the disk full when nobody listens
+            file.flush()
 
     def parts(self) -> Iterator[Iterator[pa.Table]]:
-        """Yield each part as tables of its rows; equal values are in one part. No more is added."""
-        with _told():
-            for writer in self._writers:
-                writer.close()
-        for file in self._files:
-            file.seek(0)
-            yield _read(file)
+        """Yield each part as tables of its rows; equal values are in one part."""
+        if self._file is not None:
+            for pieces in self._pieces:
+                yield _read(self._file, pieces)
 
-    def _begin(self, schema: pa.Schema) -> None:
-        if self._files:
-            return
-        for _ in range(2**_BITS):
-            file = self._open.enter_context(tempfile.TemporaryFile(prefix="mlfactory-"))  # noqa: SIM115 - the stack closes it
-            self._files.append(file)
-            self._writers.append(pa.ipc.new_stream(file, schema, options=_OPTIONS))
+    def _opened(self) -> IO[bytes]:
+        if self._file is None:
+            folder = settings().spool_folder
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(prefix="mlfactory-", dir=folder)  # noqa: SIM115 - __exit__ closes it
+        return self._file
 
     def __enter__(self) -> Self:
         """Return the spool."""
@@ -86,18 +92,29 @@ class Spool:
         trace: TracebackType | None,
     ) -> None:
         """Give the space back."""
-        self._open.close()
+        if self._file is not None:
+            # a full disk was told when it was met; closing tries once more to write there
+            with suppress(OSError):
+                self._file.close()
 
 
-def _read(file: IO[bytes]) -> Iterator[pa.Table]:
+def _written(rows: pa.Table) -> pa.Buffer:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema, options=_OPTIONS) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()
+
+
+def _read(file: IO[bytes], pieces: Sequence[tuple[int, int]]) -> Iterator[pa.Table]:
     held: list[pa.RecordBatch] = []
     rows = 0
-    for batch in pa.ipc.open_stream(file):
-        held.append(batch)
-        rows += batch.num_rows
-        if rows >= CHUNK:
-            yield pa.Table.from_batches(held)
-            held, rows = [], 0
+    for start, size in pieces:
+        for batch in pa.ipc.open_stream(os.pread(file.fileno(), size, start)):
+            held.append(batch)
+            rows += batch.num_rows
+            if rows >= CHUNK:
+                yield pa.Table.from_batches(held)
+                held, rows = [], 0
     if held:
         yield pa.Table.from_batches(held)
 
@@ -108,5 +125,5 @@ def _told() -> Iterator[None]:
         yield
     except OSError as error:
         if is_disk_full(error):
-            raise DiskFullError(tempfile.gettempdir()) from error
+            raise DiskFullError(str(settings().spool_folder)) from error
         raise

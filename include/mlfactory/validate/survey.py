@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from typing import Any, Protocol
 
 import pandas as pd
@@ -58,6 +58,7 @@ class Survey:
         shape: of the frame of all rows.
         batches: all of them, for rules that are asked of all values of a few columns.
         spools: gives what keeps the values of some columns of each row.
+        nested: the columns of lists, structs and the like.
     """
 
     def __init__(
@@ -68,10 +69,11 @@ class Survey:
         shape: Shape,
         batches: Batches,
         spools: Callable[[Sequence[str]], Spool],
+        nested: Set[str],
     ) -> None:
         self._product, self._source = product, source
         self._rules, self._shape, self._batches = rules, shape, batches
-        self._spools = spools
+        self._spools, self._nested = spools, nested
         self._ways: dict[int, Way] = {}
         self._merging: dict[int, Merging] = {}
         self._distinct: dict[str, pd.Series] = {}
@@ -137,7 +139,9 @@ class Survey:
         return SuiteRun(outcomes, _suite_result(self._source, results, self._about))
 
     def _begin(self, frame: pd.DataFrame) -> None:
-        self._ways = {place: way_of(rule, frame) for place, rule in enumerate(self._rules)}
+        self._ways = {
+            place: way_of(rule, frame, self._nested) for place, rule in enumerate(self._rules)
+        }
         expectations = build_suite(self._product, self._source, self._rules, frame).expectations
         for place, way in self._ways.items():
             rule = self._rules[place]

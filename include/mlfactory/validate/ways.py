@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from typing import Literal
 
 import pandas as pd
@@ -69,15 +70,19 @@ _DISTINCT = frozenset(
 )
 
 
-def way_of(rule: Rule, frame: pd.DataFrame) -> Way:
+def way_of(rule: Rule, frame: pd.DataFrame, nested: Set[str] = frozenset()) -> Way:
     """Return how a rule is answered about a partition.
 
     Args:
         frame: one of its batches.
+        nested: the columns of lists, structs and the like, whose values cannot be told apart by a
+            hash; only Great Expectations knows what it says of these.
     """
     about_rows = rule.type.startswith(OF_A_ROW) and rule.type not in OF_OTHER_ROWS
     if rule.type != "expect_column_to_exist" and not set(rule.columns) <= set(frame):
         return "refused"
+    if rule.type in UNIQUE | _DISTINCT and nested & set(rule.columns):
+        return "whole"
     if rule.type in UNIQUE:
         return "unique"
     if rule.type in _DISTINCT:

@@ -18,7 +18,7 @@ from mlfactory.lake.store import FolderStore, as_json, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
 from mlfactory.prepare.cutting import load_shard
-from mlfactory.product.errors import BuildError, ContractError, UsageError
+from mlfactory.product.errors import BuildError, ContractError, IntegrityError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.upkeep.staging import keep_staging
 
@@ -202,3 +202,18 @@ def test_upkeep_counts_from_the_newest_try(four: Product) -> None:
     prepare.build_shard(four, four.calendar.parse(DAYS[0]), 1, "mine")
     assert list(keep_staging("shop", now, dry_run=False)) == []
     assert list(keep_staging("shop", now + timedelta(days=8), dry_run=True)) != []
+
+
+def test_rows_are_not_cut_by_places_that_validation_did_not_count(make_product: Make) -> None:
+    partition = "partition: {every: day, start: 2026-01-01, shards: 3}"
+    files = {"orders.csv": orders(), "items.csv": "item\ni1\n"}
+    product = shop(make_product, partition, PLAIN, files, ("  history: 1 day\n", ""))
+    validated(product)
+    # what it put aside is a row that is not there
+    lake = Lake(product.name)
+    aside = lake.read("quarantine")
+    lake.replace(
+        "quarantine", aside.drop(columns=["partition", "_run"]).assign(row=99), DAYS[0], "r"
+    )
+    with pytest.raises(IntegrityError, match="19 rows were accepted, and 20 came"):
+        prepare.build_shard(product, product.calendar.parse(DAYS[0]), 0, "mine")

@@ -231,3 +231,23 @@ def test_rows_that_go_between_the_first_look_and_the_last_are_told(
     with pytest.raises(IntegrityError, match=r"50 rows were landed, and .* holds 0"):
         judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
     assert read_manifest("shop", "validate", "2026-01-01") == {}
+
+
+def test_what_cannot_be_hashed_is_said_of_as_in_one_frame(
+    product_of: Callable[..., Product],
+) -> None:
+    rules = [
+        rule("column_values_to_be_unique", column="place"),
+        rule("compound_columns_to_be_unique", column_list=["id", "places"]),
+        rule("column_unique_value_count_to_be_between", column="place", max_value=1),
+        rule("column_values_to_not_be_null", column="place"),
+    ]
+    product = product_of(rules, key=["id"])
+    places = {
+        "place": pa.array([{"row": n % 7} for n in range(ROWS)]),
+        "places": pa.array([[n % 7] for n in range(ROWS)]),
+    }
+    rows = orders(0)
+    for name, values in places.items():
+        rows = rows.append_column(name, values)
+    assert said(product, rows, 17) == said(product, rows, ROWS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import date
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +19,8 @@ from mlfactory.validate.marks import Marks
 from mlfactory.validate.repeats import Among, keys_repeated, places_kept, values_repeated
 from mlfactory.validate.shape import framed, shape_of
 from mlfactory.validate.spool import Spool
+
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def rows_of(seed: int, count: int = 120) -> pa.Table:
@@ -99,12 +104,29 @@ def test_a_spool_is_read_as_often_as_it_is_asked_for() -> None:
 
 
 def test_a_full_disk_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
-    with ExitStack() as stack, pytest.raises(DiskFullError, match="cannot be written"):
-        # a device on which every write finds the disk full
-        monkeypatch.setattr(
-            spooling.tempfile,
-            "TemporaryFile",
-            lambda prefix: stack.enter_context(open("/dev/full", "wb", buffering=0)),  # noqa: PTH123
-        )
-        with spooled(rows_of(0), ["text"]):
-            pass
+    # a device on which every write finds the disk full: when it is flushed, and when it is closed
+    full = open("/dev/full", "wb")  # noqa: PTH123, SIM115 - the spool closes it
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+    with (
+        pytest.raises(DiskFullError, match="spool cannot be written"),
+        spooled(rows_of(0), ["text"]),
+    ):
+        pass
+    assert full.closed
+
+
+def test_a_spool_is_one_file_of_the_folder_for_such_and_leaves_nothing(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, real = [], tempfile.TemporaryFile
+
+    def opened(**how: Any) -> Any:
+        assert how["dir"] == home / "spool"
+        files.append(real(**how))
+        return files[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", opened)
+    with spooled(rows_of(0), ["text"]) as spool:
+        assert sum(table.num_rows for part in spool.parts() for table in part) == 120
+    assert [file.closed for file in files] == [True]
+    assert list((home / "spool").iterdir()) == []
