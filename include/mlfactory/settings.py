@@ -42,7 +42,9 @@ def _address(given: str) -> str:
         return str(Path(url2pathname(rest)))
     if scheme == "s3" and rest.strip("/"):
         return f"s3://{rest.rstrip('/')}"
-    raise ValueError(f"'{given}' is neither a folder nor an address like s3://bucket/prefix")
+    raise ValueError(
+        f"'{without_login(given)}' is neither a folder nor an address like s3://bucket/prefix"
+    )
 
 
 Address = Annotated[str, AfterValidator(_address)]
@@ -205,6 +207,9 @@ class Settings(BaseSettings):
     )
     airflow_parallelism: int = Field(
         4, ge=2, description="Tasks that the local Airflow runs at once, beside its scheduler"
+    )
+    tasks_at_once: int = Field(
+        64, ge=2, description="Tasks given out at once, to all workers together"
     )
     worker_slots: int = Field(
         2, ge=1, description="Tasks that one worker runs at once, where tasks run on workers"

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from mlfactory.scheduler.api import DagRun
 from tests.compose.conftest import Server
@@ -121,6 +122,27 @@ def test_a_backup_is_made_from_within_and_has_the_database_of_mlflow(server: Ser
     )
     assert "mlflow.dump" in told
     assert "backup.json" in told
+
+
+def test_a_backup_is_put_back_as_the_page_says(server: Server, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    parts = ("api", "scheduler", "dag-processor", "triggerer", "worker", "mlflow")
+
+    def beside(*words: str, ends_with: int = 0) -> str:
+        own = ("run", "--rm", "--no-deps", "--volume", f"{tmp_path}:/backups", "worker")
+        return server.compose(*own, "mlfactory", *words, ends_with=ends_with)
+
+    before = rows_of(server, "features")
+    beside("backup", "/backups/today")
+    refused = beside("restore", "/backups/today", "--replace", ends_with=1)
+    assert "Airflow is up" in refused
+    server.compose("stop", "--timeout", "20", *parts)
+    try:
+        told = beside("restore", "/backups/today", "--replace")
+    finally:
+        server.compose("up", "--detach", "--no-recreate", "--scale", "worker=2", "--wait")
+    assert f"restored: {PRODUCT}" in told.replace("\n", " ")
+    assert rows_of(server, "features") == before
 
 
 def test_the_doctor_finds_nothing_wrong(server: Server) -> None:

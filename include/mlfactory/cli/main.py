@@ -25,6 +25,7 @@ class _Group(TyperGroup):
 
         from mlfactory.cli.output import say
         from mlfactory.product.errors import FactoryError
+        from mlfactory.settings import without_login
 
         try:
             return super().invoke(ctx)
@@ -33,7 +34,7 @@ class _Group(TyperGroup):
                 raise
             for mistake in error.errors():
                 variable = f"MLFACTORY_{str(mistake['loc'][0]).upper()}"
-                told = f"{variable}: {mistake['msg']}, got '{mistake['input']}'"
+                told = f"{variable}: {mistake['msg']}, got '{without_login(str(mistake['input']))}'"
                 say(Console(stderr=True), told, "red")
             raise typer.Exit(1) from None
         except FactoryError as error:

@@ -38,7 +38,7 @@ def refuse_another_stack(stack: str | None) -> None:
         UsageError: if it is another's.
     """
     owner = owner_of_lake() if stack else None
-    if owner is not None and owner["stack"] != stack:
+    if owner is not None and owner.get("stack") != stack:
         raise UsageError(
             f"the lake {settings().lake_uri} is that of another stack: {described(owner)}; "
             f"this one is {stack}",
@@ -62,7 +62,9 @@ def take_lake(stack: str) -> dict[str, str] | None:
 
 def described(owner: dict[str, str]) -> str:
     """Return a stack as people say it."""
-    return f"{owner.get('stack')} on {owner.get('machine')}, since {owner.get('since')}"
+    if "stack" not in owner:
+        return f"one that {MARK} does not name"
+    return f"{owner['stack']} on {owner.get('machine')}, since {owner.get('since')}"
 
 
 def _mark(stack: str) -> dict[str, str]:

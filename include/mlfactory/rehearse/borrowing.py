@@ -33,8 +33,7 @@ def newest_landed(product: Product, last: int) -> list[str]:
     Raises:
         UsageError: if there is none.
     """
-    names = product_store(product.name).list(f"{MANIFESTS}/ingest")
-    keys = sorted(PurePosixPath(name).stem for name in names)
+    keys = _landed(product)
     if not keys:
         raise UsageError(
             f"product {product.name} has landed nothing in {settings().env}, so there is nothing "
@@ -77,6 +76,28 @@ def refuse_own_life(product: Product) -> None:
             f"(entry {own[-1].number}), and a rehearsal would replace its rows",
             remedy="rehearse in an empty place: MLFACTORY_HOME=$(mktemp -d) mlfactory rehearse …",
         )
+
+
+def refuse_other_rows(product: Product, keys: Sequence[str]) -> None:
+    """Make sure that this lake has no rows but those that are to be replaced.
+
+    A training would read others beside them, such as those of a rehearsal of more partitions.
+
+    Raises:
+        UsageError: if it has.
+    """
+    others = sorted({*_landed(product)} - {*keys})
+    if others:
+        raise UsageError(
+            f"{settings().lake_uri} has other partitions of {product.name} ({others[0]} to "
+            f"{others[-1]}), which the training would read as well",
+            remedy="rehearse in an empty place: MLFACTORY_HOME=$(mktemp -d) mlfactory rehearse …",
+        )
+
+
+def _landed(product: Product) -> list[str]:
+    names = product_store(product.name).list(f"{MANIFESTS}/ingest")
+    return sorted(PurePosixPath(name).stem for name in names)
 
 
 def _read(product: Product, key: str) -> Landing | None:

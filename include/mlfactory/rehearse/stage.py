@@ -14,7 +14,7 @@ from mlfactory.promote.evidence import GateResult
 from mlfactory.promote.judging import gather, read_trained
 from mlfactory.promote.page import gates_markdown
 from mlfactory.promote.reference import champion_beside
-from mlfactory.rehearse.borrowing import borrow, newest_landed, refuse_own_life
+from mlfactory.rehearse.borrowing import borrow, newest_landed, refuse_other_rows, refuse_own_life
 from mlfactory.rehearse.difference import Difference, differences, markdown
 from mlfactory.release import Released, release
 from mlfactory.settings import Settings, settings, settings_of
@@ -55,12 +55,14 @@ def rehearse(
         last: how many partitions; a training reads its window and hold-out of them.
 
     Raises:
-        UsageError: nothing landed there, or this lake is one that a product lives in.
+        UsageError: nothing landed there, or this lake is one that a product lives in, or has
+            rows of other partitions.
         FactoryError: whatever a stage raises, such as too few labelled rows.
     """
     refuse_own_life(product)
     with settings_of(other):
         keys = newest_landed(product, last)
+    refuse_other_rows(product, keys)
     champion = _champion(product, other)
     with at_work(product.name, f"rehearsal of {keys[0]} to {keys[-1]}", first=keys[0]):
         say(f"{len(keys)} partitions of {other.env}, {keys[0]} to {keys[-1]}")

@@ -368,8 +368,11 @@ class AirflowApi:
             return None, f"it does not answer: {error}"
         except httpx.TransportError as error:
             return None, f"{type(error).__name__}: {error}"
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 or answer.status_code == 429:
             return None, f"{answer.status_code} {_detail(answer)}"
+        if answer.is_success and answer.content and not _is_json(answer):
+            # a page of a proxy, or of another server
+            return None, f"{answer.status_code}, but what it answers is no JSON"
         self._has_answered = True
         return answer, ""
 
@@ -404,6 +407,14 @@ def _dag_run(row: Mapping[str, Any]) -> DagRun:
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
+
+
+def _is_json(answer: httpx.Response) -> bool:
+    try:
+        answer.json()
+    except ValueError:
+        return False
+    return True
 
 
 def _detail(answer: httpx.Response) -> str:

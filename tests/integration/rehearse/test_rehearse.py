@@ -79,7 +79,7 @@ def test_the_difference_to_the_champion_is_told_and_the_other_environment_stays_
         ("product.yaml", "numeric: [amount,", "numeric: [amount, big,"),
     ):
         (folder / file).write_text((folder / file).read_text().replace(old, new))
-    page = tmp_path / "change.md"
+    page = tmp_path / "not" / "there" / "change.md"
     told("rehearse", "bakery", "--against", "production", "--out", str(page))
     lines = page.read_text().splitlines()
     assert lines[0] == "### bakery: this change against champion 1 of production"
@@ -94,8 +94,10 @@ def test_the_difference_to_the_champion_is_told_and_the_other_environment_stays_
     with settings_of(production):
         landed = Lake("bakery").arrow("raw_orders", [DAYS[1]])
     assert landed is not None and Lake("bakery").arrow("raw_orders", [DAYS[1]]) == landed
-    # again, with what is there already
-    told("rehearse", "bakery", "--against", "production", "--last", "2", "--trials", "1")
+    # again, with what is there already; but not beside rows that are none of it
+    told("rehearse", "bakery", "--against", "production", "--trials", "1")
+    said = told("rehearse", "bakery", "--against", "production", "--last", "2", code=1)
+    assert "has other partitions of bakery" in said
 
 
 def test_a_lake_that_a_product_lives_in_is_no_place_for_it(production: Settings) -> None:

@@ -253,3 +253,15 @@ def test_a_setting_that_cannot_be_is_named_by_its_variable() -> None:
     assert "MLFACTORY_AIRFLOW_PORT" in done.stderr
     assert "99999" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_address_that_cannot_be_is_told_without_its_login() -> None:
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "mlfactory"), "status"],
+        env={**os.environ, "MLFACTORY_LAKE": "ftp://somebody:geheim@example.com/lake"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "ftp://example.com/lake" in done.stderr.replace("\n", "")
+    assert "geheim" not in done.stderr

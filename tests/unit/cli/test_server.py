@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import http.server
 import json
+import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,15 +16,18 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 from sqlalchemy import make_url
+from typer.testing import CliRunner
 
 import mlfactory.cli.server.health as health
+from mlfactory.cli.main import app
 from mlfactory.cli.own_stack import stack_name
+from mlfactory.cli.server import migrate
 from mlfactory.cli.server.environment import server_environment
 from mlfactory.cli.server.migrate import make_databases
 from mlfactory.cli.server.parts import PARTS, become
 from mlfactory.cli.server.secrets import MADE, make_secrets
 from mlfactory.product.errors import UsageError
-from mlfactory.settings import REPOSITORY, Settings
+from mlfactory.settings import REPOSITORY, Settings, settings_of
 
 
 @pytest.fixture
@@ -172,6 +177,32 @@ def test_the_api_tells_whether_another_part_is_alive() -> None:
         assert health.is_well("triggerer", url)
         assert not health.is_well("dag-processor", url)
         api.shutdown()
+
+
+def test_a_worker_whose_log_server_alone_is_left_is_not_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PART_FILE", tmp_path / "part.json")
+    with socket.create_server(("127.0.0.1", 0)) as logs:
+        monkeypatch.setattr(health, "_LOGS_OF_A_WORKER", logs.getsockname()[1])
+        for process, is_well in ((os.getpid(), True), (2**30, False)):
+            health.PART_FILE.write_text(json.dumps({"process": process}))
+            assert health.is_well("worker", "") == is_well
+
+
+def test_a_stack_is_migrated_on_a_lake_that_is_its_own_from_then_on(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(migrate, "make_tables", lambda asked: made.append(asked.stack_name))
+
+    def start(name: str) -> int:
+        with settings_of(of(secrets, stack_name=name)):
+            words = ["server", "migrate", "--folder", str(secrets.parent)]
+            return CliRunner().invoke(app, words).exit_code
+
+    assert (start("one"), start("two"), start("one")) == (0, 1, 0)
+    assert made == ["one", "one"]
 
 
 def test_a_part_that_does_not_answer_is_not_well_and_shows_no_traceback() -> None:

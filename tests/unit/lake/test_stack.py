@@ -42,6 +42,15 @@ def test_whoever_is_no_stack_is_let_in() -> None:
     refuse_another_stack(None)
 
 
+def test_a_mark_that_names_nobody_lets_nobody_in_and_can_be_taken(lake: Path) -> None:
+    lake.mkdir()
+    (lake / MARK).write_text("{}")
+    with pytest.raises(UsageError, match=f"another stack: one that {MARK} does not name"):
+        refuse_another_stack("one")
+    take_lake("one")
+    refuse_another_stack("one")
+
+
 def test_of_many_that_start_at_once_one_has_it() -> None:
     refused: list[str] = []
 

@@ -93,6 +93,26 @@ def test_a_busy_airflow_is_asked_again(api: AirflowApi, state: dict[str, Any]) -
     assert state["asked"].count("GET /api/v2/dags/rain.data") == 2
 
 
+def test_who_is_asked_too_often_is_asked_again(api: AirflowApi, state: dict[str, Any]) -> None:
+    state["answers"] = [(429, {"detail": "slowly"}), (200, {})]
+    assert api.knows("rain.data")
+
+
+def test_a_page_in_place_of_an_answer_is_a_message() -> None:
+    class Proxy(Quiet):
+        def do_POST(self) -> None:
+            self.take()
+            self.send_response(200)
+            self.send_header("Content-Length", "6")
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+    with answering(Proxy) as proxy:
+        api = AirflowApi(address_of(proxy), "admin", "secret", patience=0.1)
+        with api, pytest.raises(ServiceError, match="200, but what it answers is no JSON"):
+            api.knows("rain.data")
+
+
 def test_a_server_that_starts_again_is_waited_for_and_it_is_said(
     server: ThreadingHTTPServer, state: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

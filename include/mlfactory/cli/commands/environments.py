@@ -66,13 +66,17 @@ def rehearse(
     """Train the product as it is here on another environment's rows, and compare with its champion.
 
     That environment is read and never written; this one must be an empty place, such as
-    MLFACTORY_HOME=$(mktemp -d). Nobody is promoted.
+    MLFACTORY_HOME=$(mktemp -d). Nobody is promoted. Exits with 0 also where the gates would not
+    promote it: what is worse may be meant; with 1 where there is nothing to compare.
     """
     from mlfactory.cli.output import say
     from mlfactory.product.loader import load_product
     from mlfactory.rehearse import rehearse as try_out
     from mlfactory.settings import Settings, settings
 
+    if out is not None:
+        # before the hours that a training may take
+        _make_folder_of(out)
     other, console = Settings(env=against, environments=settings().environments), Console()
     found = try_out(
         load_product(product),
@@ -82,9 +86,9 @@ def rehearse(
         seconds=seconds,
         say=lambda line: say(console, line),
     )
+    say(console, found.markdown)
     if out is not None:
         out.write_text(found.markdown, encoding="utf-8")
-    say(console, found.markdown)
 
 
 @commands.command()
@@ -99,3 +103,14 @@ def doctor() -> None:
 
     if not examine(settings(), Console()):
         raise typer.Exit(1)
+
+
+def _make_folder_of(file: Path) -> None:
+    from mlfactory.product.errors import UsageError
+
+    try:
+        file.absolute().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(
+            f"{file} cannot be written: {error.strerror}", remedy="name a file elsewhere"
+        ) from None

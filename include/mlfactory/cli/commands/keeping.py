@@ -93,9 +93,9 @@ def take_lake(
 
     name = stack_name(settings())
     former = owner_of_lake()
-    if former and former["stack"] != name and not yes:
+    if former and former.get("stack") != name and not yes:
         lake, had = settings().lake_uri, described(former)
         typer.confirm(f"{lake} is that of {had}. Is that one stopped for good?", abort=True)
     former = take_lake(name)
-    had = f"; it was that of {described(former)}" if former and former["stack"] != name else ""
+    had = f"; it was that of {described(former)}" if former and former.get("stack") != name else ""
     say(Console(), f"the lake {settings().lake_uri} is that of {name}{had}")

@@ -24,8 +24,8 @@ def server_environment(settings: Settings) -> dict[str, str]:
         **airflow_environment(settings),
         "AIRFLOW__CORE__AUTH_MANAGER": _FAB,
         "AIRFLOW__CORE__EXECUTOR": settings.executor,
-        # how many tasks run at once, the workers' slots say
-        "AIRFLOW__CORE__PARALLELISM": "64",
+        # how many of them run, the workers' slots say
+        "AIRFLOW__CORE__PARALLELISM": str(settings.tasks_at_once),
         "AIRFLOW__CORE__FERNET_KEY": shared["fernet_key"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{settings.airflow_url}/execution/",
         "AIRFLOW__API_AUTH__JWT_SECRET": shared["jwt_secret"],
@@ -43,6 +43,10 @@ def server_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT": "120",
         "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT_CHECK_INTERVAL": "15",
         "AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES": "1000000",
+        # in a rolling update a worker may not have a new product yet: it is asked again for half an
+        # hour. Counted with it are the times that a task was handed back: see same_code.py
+        "AIRFLOW__WORKERS__MISSING_DAG_RETRIES": "60",
+        "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "30",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
         # a worker that is killed says nothing: its task is given to another after this many seconds
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",

@@ -40,7 +40,7 @@ def is_well(part: str, api: str) -> bool:
     """
     if part == "worker":
         socket.create_connection(("127.0.0.1", _LOGS_OF_A_WORKER), _SECONDS).close()
-        return True
+        return _lives(int(json.loads(PART_FILE.read_text(encoding="utf-8"))["process"]))
     if part in _SAY_IT_BY_THEIR_CODE:
         _answer(_SAY_IT_BY_THEIR_CODE[part])
         return True
@@ -49,6 +49,15 @@ def is_well(part: str, api: str) -> bool:
     else:
         health = _answer(f"{api}/api/v2/monitor/health")[part.replace("-", "_")]
     return isinstance(health, dict) and health.get("status") == "healthy"
+
+
+def _lives(process: int) -> bool:
+    """Tell whether Celery runs: the log server beside it outlives it."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return state.rpartition(")")[2].split()[0] != "Z"
 
 
 def _this_one() -> tuple[str, str]:

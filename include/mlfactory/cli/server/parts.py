@@ -51,8 +51,10 @@ def become(part: str, settings: Settings, say: Say) -> None:
         raise UsageError(
             f"there is no part '{part}'", remedy=f"name one of them: {', '.join(PARTS)}"
         )
+    # the number stays: this process is replaced
+    told = {"part": part, "api": settings.airflow_url, "process": os.getpid()}
     with suppress(OSError):  # who looks may be told the part instead
-        PART_FILE.write_text(json.dumps({"part": part, "api": settings.airflow_url}), "utf-8")
+        PART_FILE.write_text(json.dumps(told), "utf-8")
     if part == "mlflow":
         environment, command = _mlflow_let_in(settings), _mlflow(settings)
     else:
