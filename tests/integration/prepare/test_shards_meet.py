@@ -12,14 +12,21 @@ from tests.integration.prepare.conftest import SPEC, Killed, orders, through
 from tests.integration.prepare.test_shards import BY_ITEM, DAYS, cut, validated
 
 from mlfactory import prepare
-from mlfactory.lake.catalog import STAGING
+from mlfactory.lake.catalog import RESTORE, STAGING
+from mlfactory.lake.holding import take
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.store import FolderStore, as_json, product_store
+from mlfactory.lake.store import FolderStore, as_json, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
 from mlfactory.prepare.cutting import load_shard
-from mlfactory.product.errors import BuildError, ContractError, IntegrityError, UsageError
+from mlfactory.product.errors import (
+    BuildError,
+    ContractError,
+    IntegrityError,
+    UsageError,
+)
 from mlfactory.product.loader import Product
+from mlfactory.settings import settings
 from mlfactory.upkeep.staging import keep_staging
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -217,3 +224,12 @@ def test_rows_are_not_cut_by_places_that_validation_did_not_count(make_product: 
     )
     with pytest.raises(IntegrityError, match="19 rows were accepted, and 20 came"):
         prepare.build_shard(product, product.calendar.parse(DAYS[0]), 0, "mine")
+
+
+def test_no_shard_is_built_where_a_restore_was_cut_off(four: Product) -> None:
+    day, lake = four.calendar.parse(DAYS[0]), store_at(settings().lake_uri)
+    take(lake, RESTORE, "a restore", {"backup": "/srv/backup"}).let_go()
+    with pytest.raises(UsageError, match="a restore of it was cut off"):
+        prepare.build_shard(four, day, 0, "mine")
+    lake.delete(RESTORE)
+    assert prepare.build_shard(four, day, 0, "mine").shard == 0

@@ -94,3 +94,16 @@ def test_a_snapshot_of_which_every_row_was_fitted_is_seen(shelf: Product) -> Non
     assert made == score.ScoreResult(0, None, None, "seen")
     assert Lake("shelf").read("predictions").empty
     assert monitor.run(shelf, shelf.calendar.parse("snapshot")).states
+
+
+def test_where_the_champion_has_seen_every_row_no_challenger_is_asked(
+    shelf: Product, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried = {"version": "2", "challenger": True}
+    ledger.record("shelf", ledger.Entry("rejected", "snapshot", "no better", "x", details=tried))
+    standing = ledger.standing(ledger.entries("shelf", *ledger.DECISIONS))
+    assert standing.challenger and standing.challenger.version == "2"
+    known = bottles(0, 800)
+    made = again(shelf, known[~known["id"].isin(held_out_ids())])
+    assert made == score.ScoreResult(0, None, None, "seen")
+    assert "going on without challenger" not in caplog.text
