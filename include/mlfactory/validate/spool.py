@@ -54,7 +54,9 @@ class Spool:
         """
         if not len(places):
             return
-        parts = row_hashes(rows, self.columns) >> np.uint64(64 - _BITS)
+        # lists and structs have no hash: where there is nothing else, all rows are of one part
+        hashed = [each for each in self.columns if not pa.types.is_nested(rows.field(each).type)]
+        parts = row_hashes(rows, hashed) >> np.uint64(64 - _BITS)
         order = np.argsort(parts, kind="stable")
         ends = np.searchsorted(parts[order], np.arange(2**_BITS + 1, dtype=np.uint64))
         spooled = rows.select(self.columns).append_column(PLACE, pa.array(places)).take(order)

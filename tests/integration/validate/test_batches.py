@@ -251,3 +251,14 @@ def test_what_cannot_be_hashed_is_said_of_as_in_one_frame(
     for name, values in places.items():
         rows = rows.append_column(name, values)
     assert said(product, rows, 17) == said(product, rows, ROWS)
+
+
+def test_a_key_that_cannot_be_hashed_is_looked_for_as_in_one_frame(
+    product_of: Callable[..., Product],
+) -> None:
+    product = product_of([], key=["place"])
+    place = pa.array([{"row": n % 17} for n in range(ROWS)])
+    rows = orders(0).append_column("place", place)
+    found = said(product, rows, 17)
+    assert found == said(product, rows, ROWS)
+    assert found["count"].repeated > 0
