@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from mlfactory import predict
 from mlfactory.backup import databases, lakes, saving
 from mlfactory.backup.saving import save
+from mlfactory.cli.local_files import write_text
 from mlfactory.cli.main import app
 from mlfactory.lake.at_work import at_work, under_way
 from mlfactory.lake.ledger import Entry, champion_for, entries, record
@@ -23,6 +24,7 @@ from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
+from mlfactory.scheduler.login import airflow_home
 from mlfactory.settings import settings
 
 
@@ -74,6 +76,9 @@ def test_an_empty_home_finds_the_same_champion_and_predict_answers_the_same(
     assert "champion v1 since" in command("status", "bakery").output
     again = command("restore", backup)
     assert again.exit_code == 1 and "this home has something already" in again.output
+    nobodys = command("restore", backup, "--replace")
+    assert nobodys.exit_code == 1 and "and this home has none" in nobodys.output.replace("\n", " ")
+    write_text(airflow_home(settings()) / "stack", "the second\n")
     assert command("restore", backup, "--replace").exit_code == 0
     claim_lake("the second")
     pd.testing.assert_frame_equal(answers(bakery, new), before)
