@@ -15,7 +15,7 @@ from mlfactory import prepare
 from mlfactory.lake.catalog import RESTORE, STAGING
 from mlfactory.lake.holding import take
 from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.store import FolderStore, as_json, product_store, store_at
+from mlfactory.lake.store import Store, as_json, product_store, store_at
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
 from mlfactory.prepare.cutting import load_shard
@@ -147,13 +147,13 @@ def test_a_gathering_that_was_killed_when_it_was_done_is_begun_again(
     day = four.calendar.parse(DAYS[0])
     built(four)
 
-    def killed(store: FolderStore, prefix: str = "") -> None:
+    def killed(store: Store, prefix: str = "") -> None:
         for name in sorted(store.list(prefix))[:3]:
             store.delete(name)
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(FolderStore, "delete_all", killed)
+        patch.setattr(type(product_store("shop")), "delete_all", killed)
         prepare.gather(four, day, "mine")
     before = read_manifest("shop", "prepare", DAYS[0])
     again = prepare.gather(four, day, "mine")
