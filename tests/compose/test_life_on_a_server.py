@@ -7,7 +7,8 @@ import subprocess
 import threading
 import time
 
-from mlfactory.scheduler.api import AirflowApi, DagRun
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.runs import DagRun
 from tests.compose.conftest import Server
 
 PRODUCT = "flight_delay"

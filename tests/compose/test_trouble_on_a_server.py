@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mlfactory.scheduler.api import DagRun
+from mlfactory.scheduler.runs import DagRun
 from tests.compose.conftest import Server
 from tests.compose.watching import KEYS, PRODUCT, ROWS, data_run, redis, rows_of, states, wait
 

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 
 from mlfactory.product.errors import FactoryError
-from mlfactory.scheduler.api import AirflowApi, DagRun
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.runs import DagRun
 from tests.compose.conftest import Server
 
 PRODUCT = "flight_delay"

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from mlfactory.scheduler.api import AirflowApi, DagRun
+from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.login import airflow_login
+from mlfactory.scheduler.runs import DagRun
 from mlfactory.settings import REPOSITORY, Settings, settings
 
 PRODUCTS = REPOSITORY / "include" / "products"

@@ -11,7 +11,7 @@ import pytest
 from mlfactory.lake import ledger
 from mlfactory.lake.tables import Lake
 from mlfactory.registry.versions import alias_version
-from mlfactory.scheduler.api import DagRun, TaskRun
+from mlfactory.scheduler.runs import DagRun, TaskRun
 from tests.e2e.conftest import Factory
 
 FLIGHTS = [f"flight_delay.{part}" for part in ("data", "score", "monitor", "train")]

@@ -12,7 +12,7 @@ import psutil
 
 from mlfactory.cli.record import running as running_stack
 from mlfactory.lake.tables import Lake
-from mlfactory.scheduler.api import DagRun, TaskRun
+from mlfactory.scheduler.runs import DagRun, TaskRun
 from tests.e2e.conftest import Factory
 
 

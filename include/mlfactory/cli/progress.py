@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mlfactory.cli.output import say
-from mlfactory.scheduler.api import DagRun, TaskRun
+from mlfactory.scheduler.runs import DagRun, TaskRun
 
 _STYLES = {"success": "green", "failed": "bold red", "skipped": "dim", "upstream_failed": "red"}
 _NOW = ("running", "queued", "scheduled", "up_for_retry", "deferred")

@@ -20,7 +20,8 @@ from mlfactory.lake.at_work import at_work
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition, as_utc
-from mlfactory.scheduler.api import AirflowApi, DagRun, TaskRun
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.runs import DagRun, TaskRun
 
 PARTS = ("data", "score", "monitor", "train")
 """The DAGs of a product, in the order in which a key passes through them."""

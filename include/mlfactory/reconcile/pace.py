@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from mlfactory.cycle.job import RECONCILED
-from mlfactory.scheduler.api import DagRun
+from mlfactory.scheduler.runs import DagRun
 
 _FIRST_PAUSE = timedelta(hours=1)
 _LONGEST_PAUSE = timedelta(days=1)

@@ -14,7 +14,8 @@ from mlfactory.reconcile.chain import keys_done
 from mlfactory.reconcile.gaps import DATA, MISSING, PARTS, WAITING, Gap
 from mlfactory.reconcile.lacking import never_landed, not_begun
 from mlfactory.reconcile.pace import hindering, next_try
-from mlfactory.scheduler.api import AirflowApi, DagRun
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.runs import DagRun
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

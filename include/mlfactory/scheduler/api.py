@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -14,8 +12,8 @@ from typing import Any, Self
 import httpx
 
 from mlfactory.product.errors import ServiceError, UsageError
+from mlfactory.scheduler.runs import BrokenFile, DagRun, TaskRun, dag_run, log_lines
 
-_RUN_OVER = ("success", "failed")
 _NEEDED_PARTS = ("metadatabase", "scheduler", "dag_processor")
 _PAGE = 100
 _PATIENCE = 9.0
@@ -27,69 +25,6 @@ _SAID_AFTER = 3.0
 
 _LOG_PAGES = 50
 _REMEDY = "start it with 'mlfactory up', or set MLFACTORY_AIRFLOW_PORT and MLFACTORY_HOST"
-
-
-@dataclass(frozen=True)
-class DagRun:
-    """A run of a DAG; `state` is queued, running, success or failed."""
-
-    dag_id: str
-    run_id: str
-    state: str
-    partition_key: str | None
-    queued_at: datetime | None
-    start: datetime | None
-    end: datetime | None
-
-    @property
-    def is_over(self) -> bool:
-        """Tell whether nothing more happens in it."""
-        return self.state in _RUN_OVER
-
-    @property
-    def seconds(self) -> float:
-        """Return how long it ran, 0 while it has not ended."""
-        if self.start is None or self.end is None:
-            return 0.0
-        return (self.end - self.start).total_seconds()
-
-
-@dataclass(frozen=True)
-class TaskRun:
-    """A task of a run; `map_index` is -1 where the task is not mapped, `label` names that index."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int
-    state: str
-    try_number: int
-    seconds: float
-    label: str | None = None
-
-    @property
-    def name(self) -> str:
-        """Return the task's id, with what it is mapped to where it is mapped."""
-        if self.map_index < 0:
-            return self.task_id
-        return f"{self.task_id}[{self.label or self.map_index}]"
-
-
-@dataclass(frozen=True)
-class BrokenFile:
-    """A DAG file that Airflow could not import."""
-
-    file: str
-    trace: str
-
-    @property
-    def reason(self) -> str:
-        """Return the error without the traceback that led to it."""
-        lines = self.trace.strip().splitlines()
-        for number, line in enumerate(lines):
-            if re.match(r"[\w.]*(Error|Exception)\b", line):
-                return "\n".join(lines[number:])
-        return lines[-1] if lines else ""
 
 
 class AirflowApi:
@@ -193,7 +128,7 @@ class AirflowApi:
         answer = self._ask("POST", f"/dags/{dag_id}/dagRuns", json=body, allowed=(409,))
         if answer.status_code == 409:
             answer = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
-        return _dag_run(answer.json())
+        return dag_run(answer.json())
 
     def runs(self, dag_ids: Sequence[str], partition_key: str | None) -> list[DagRun]:
         """Return the runs of the DAGs for a partition, or those for none, oldest first."""
@@ -208,7 +143,7 @@ class AirflowApi:
         """Return the newest hundred runs of a DAG that failed, the newest first."""
         asked = {"state": ["failed"], "order_by": "-id", "limit": _PAGE}
         rows = self._ask("GET", f"/dags/{dag_id}/dagRuns", params=asked).json()["dag_runs"]
-        return [_dag_run(row) for row in rows]
+        return [dag_run(row) for row in rows]
 
     def tasks(self, run: DagRun) -> list[TaskRun]:
         """Return the tasks of a run, in the order in which they started, those to come last."""
@@ -279,7 +214,7 @@ class AirflowApi:
         # be sent to who asks for those of rain
         asked_here = {**asked, "dag_id_prefix_pattern": "|".join(dag_ids), "order_by": "id"}
         rows = self._pages("/dags/~/dagRuns", "dag_runs", asked_here)
-        return [_dag_run(row) for row in rows if row["dag_id"] in set(dag_ids)]
+        return [dag_run(row) for row in rows if row["dag_id"] in set(dag_ids)]
 
     def _pages(self, path: str, field: str, asked: Mapping[str, Any]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -375,38 +310,6 @@ class AirflowApi:
             return None, f"{answer.status_code}, but what it answers is no JSON"
         self._has_answered = True
         return answer, ""
-
-
-def log_lines(entry: Any) -> list[str]:
-    """Return an entry of a task's log as lines; an error in it as its type and text."""
-    if isinstance(entry, str):
-        return entry.splitlines()
-    event = str(entry.get("event", ""))
-    if event.startswith("::"):
-        return []  # the marks around what the UI folds away
-    level = str(entry.get("level", "")).upper()
-    lines = event.splitlines() or [""]
-    lines[0] = f"{level}: {lines[0]}" if level else lines[0]
-    for problem in entry.get("error_detail") or ():
-        text = f"{problem.get('exc_type', 'error')}: {problem.get('exc_value', '')}"
-        lines += [f"  {line}" for line in text.splitlines()]
-    return lines
-
-
-def _dag_run(row: Mapping[str, Any]) -> DagRun:
-    return DagRun(
-        dag_id=row["dag_id"],
-        run_id=row["dag_run_id"],
-        state=row["state"],
-        partition_key=row["partition_key"],
-        queued_at=_moment(row["queued_at"]),
-        start=_moment(row["start_date"]),
-        end=_moment(row["end_date"]),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
 
 
 def _is_json(answer: httpx.Response) -> bool:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from rich.console import Console
 
 from mlfactory.cli.progress import Progress
-from mlfactory.scheduler.api import DagRun, TaskRun
+from mlfactory.scheduler.runs import DagRun, TaskRun
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 RUN = DagRun("rain.train", "r", "success", "k", START, START, START + timedelta(seconds=12.34))

@@ -14,7 +14,7 @@ from mlfactory.lake.removal import remove_source
 from mlfactory.lake.store import product_store, read_json, write_json
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
-from mlfactory.scheduler.api import DagRun
+from mlfactory.scheduler.runs import DagRun
 
 
 def chain(**states: str) -> dict[str, DagRun]:

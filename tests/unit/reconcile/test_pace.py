@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mlfactory.reconcile.pace import hindering, next_try
-from mlfactory.scheduler.api import DagRun
+from mlfactory.scheduler.runs import DagRun
 
 ENDED = datetime(2026, 3, 10, 6, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from mlfactory.product.loader import Product
 from mlfactory.reconcile import reconcile
 from mlfactory.reconcile.gaps import MISSING, WAITING
 from mlfactory.reconcile.stage import MOST_MENDED
-from mlfactory.scheduler.api import DagRun
+from mlfactory.scheduler.runs import DagRun
 
 ALL = ("ingest", "validate", "prepare", "score", "monitor", "retrain")
 

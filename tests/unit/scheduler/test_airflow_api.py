@@ -10,7 +10,8 @@ from tests.http_server import Quiet, address_of, answering
 
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.scheduler import api as client
-from mlfactory.scheduler.api import AirflowApi, BrokenFile, log_lines
+from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.runs import BrokenFile, log_lines
 
 DAG_RUN = {
     "dag_id": "rain.data",
