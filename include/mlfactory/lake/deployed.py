@@ -1,6 +1,7 @@
 """What runs here, told so that two machines can compare it: every file of code, and the lock.
 
 Not git's commit: an image has none, and a machine whose files were changed by hand has a wrong one.
+Data that lies beside a product's code is no code: it may be large, and may grow meanwhile.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
-from mlfactory.lake.revisions import lock_hash
+from mlfactory.lake.revisions import CODE, lock_hash
 from mlfactory.settings import REPOSITORY, settings
 
 _FOLDERS = ("include/mlfactory", "dags", "plugins")
@@ -33,7 +35,7 @@ class Deployed:
     """What a machine runs.
 
     Attributes:
-        code: a digest of every file that lies beside the code, the factory's and the products'.
+        code: a digest of every file of code, the factory's and the products'.
         lock: a digest of the lock, which names every package and version.
     """
 
@@ -84,7 +86,7 @@ def _digest(folders: Mapping[str, Path]) -> str:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Give every file but caches and what is hidden, also of folders that are links."""
+    """Give every file of code but caches and what is hidden, also of folders that are links."""
     entered: set[str] = set()
     for place, below, names in os.walk(folder, followlinks=True):
         if (real := os.path.realpath(place)) in entered:
@@ -93,6 +95,8 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
             continue
         entered.add(real)
         below[:] = sorted(name for name in below if name != _MADE and not name.startswith("."))
-        for path in (Path(place, name) for name in names if not name.startswith(".")):
-            if path.is_file():
+        for name in names:
+            path = Path(place, name)
+            code = not name.startswith(".") and any(fnmatch(name, kind) for kind in CODE)
+            if code and path.is_file():
                 yield path.relative_to(folder).as_posix(), path

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mlfactory.settings import REPOSITORY
 
-_CODE = ("*.py", "*.j2", "*.yaml", "*.yml", "*.toml", "requirements.txt")
+CODE = ("*.py", "*.j2", "*.yaml", "*.yml", "*.toml", "requirements.txt")
 """The files whose change can change what a run does."""
 
 
@@ -27,9 +27,9 @@ def revision_of(repository: Path) -> str:
     """Return the revision of the code in a folder, see `code_revision`."""
     try:
         commit = _git(repository, "rev-parse", "--short=12", "HEAD").decode().strip()
-        changes = _git(repository, "diff", "HEAD", "--no-ext-diff", "--binary", "--", *_CODE)
+        changes = _git(repository, "diff", "HEAD", "--no-ext-diff", "--binary", "--", *CODE)
         new = _git(
-            repository, "ls-files", "--others", "--exclude-standard", "-z", "--", *_CODE
+            repository, "ls-files", "--others", "--exclude-standard", "-z", "--", *CODE
         ).decode()
     except (OSError, subprocess.SubprocessError, UnicodeDecodeError):
         return f"files-{_digest_of_files(repository / 'include' / 'mlfactory')}"

@@ -27,9 +27,20 @@ def test_every_change_of_a_product_is_another_revision_and_its_place_is_not(tmp_
     (two / "flight_delay" / "__pycache__" / "made.py").write_text("")
     (two / "flight_delay" / ".cache").write_text("no code")
     assert of(one) == of(two)
-    (two / "flight_delay" / "holidays.csv").write_text("2013-01-01")
+    (two / "flight_delay" / "holidays.py").write_text("DAYS = ['2013-01-01']")
     assert of(one) != of(two)
     assert of(one).lock == of(two).lock
+
+
+def test_data_beside_a_products_code_is_no_code(tmp_path: Path) -> None:
+    (tmp_path / "loans").mkdir()
+    (tmp_path / "loans" / "product.yaml").write_text("name: loans")
+    before = of(tmp_path)
+    # which grows, or lies on one machine only
+    (tmp_path / "loans" / "loans.csv").write_text("id,amount")
+    assert of(tmp_path) == before
+    (tmp_path / "loans" / "product.yaml").write_text("name: loan")
+    assert of(tmp_path) != before
 
 
 def test_what_the_folder_of_products_is_called_is_no_difference(tmp_path: Path) -> None:
