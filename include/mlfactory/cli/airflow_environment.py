@@ -8,12 +8,9 @@ import socket
 from mlfactory.cli.environment import LOG_IN, own_environment
 from mlfactory.cli.local_files import write_text
 from mlfactory.cli.own_stack import stack_name
+from mlfactory.scheduler import sqlite_waits
 from mlfactory.scheduler.login import airflow_home, password_file, write_password
 from mlfactory.settings import REPOSITORY, Settings
-
-_SECONDS_FOR_A_LOCK = 60
-"""How long a part of Airflow waits while another one writes to SQLite. After Python's own 5 s the
-scheduler ends itself, and with a score of products on a busy machine it did."""
 
 _PREIMPORTS = '''"""Written by `mlfactory`: imports what tasks need once, where they are forked.
 
@@ -39,7 +36,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": _database(settings),
+        **_database(settings),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(settings.airflow_parallelism),
         "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "5",
@@ -80,11 +77,14 @@ def prepare_airflow_home(settings: Settings) -> None:
     write_password(settings)
 
 
-def _database(settings: Settings) -> str:
+def _database(settings: Settings) -> dict[str, str]:
+    key = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
     if settings.airflow_database is not None:
-        return settings.airflow_database.get_secret_value()
-    file = airflow_home(settings) / "airflow.db"
-    return f"sqlite:///{file}?timeout={_SECONDS_FOR_A_LOCK}"
+        return {key: settings.airflow_database.get_secret_value()}
+    return {
+        key: f"sqlite:///{airflow_home(settings) / 'airflow.db'}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": f"{sqlite_waits.__name__}.CONNECT_ARGS",
+    }
 
 
 def _free_port() -> int:

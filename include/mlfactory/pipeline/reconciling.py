@@ -8,12 +8,10 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import DAG
 
-from mlfactory.pipeline.same_code import WithSchedulersCode
-from mlfactory.product.errors import FactoryError
-from mlfactory.product.loader import load_products
+from mlfactory.pipeline.all_products import AllProductsOperator, house_dag
+from mlfactory.product.loader import Product, load_products
 from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.login import airflow_login
 from mlfactory.settings import settings
@@ -35,58 +33,33 @@ warns of what is new. `mlfactory reconcile` tells the same without Airflow.
 
 def reconcile_dag() -> DAG:
     """Return the DAG; it is not paused, and one task looks at all products."""
-    chosen = settings()
-    with DAG(
-        dag_id=RECONCILE,
+    with house_dag(
+        RECONCILE,
+        f"*/{settings().reconcile_minutes} * * * *",
+        minutes=20,
+        retry_delay=timedelta(seconds=30),
         description="What is missing or stale in every product, and mends it",
-        schedule=CronTriggerTimetable(f"*/{chosen.reconcile_minutes} * * * *", timezone="UTC"),
-        catchup=False,
-        max_active_runs=1,
-        dagrun_timeout=timedelta(minutes=30),
-        is_paused_upon_creation=False,
-        default_args={
-            "owner": "mlfactory",
-            "retries": 1,
-            "retry_delay": timedelta(seconds=30),
-            "execution_timeout": timedelta(minutes=20),
-            "email_on_failure": False,
-            "email_on_retry": False,
-        },
-        tags=["mlfactory"],
         doc_md=_DOC,
     ) as dag:
         ReconcileOperator(task_id="reconcile")
     return dag
 
 
-class ReconcileOperator(WithSchedulersCode):
-    """Looks at every product; one that cannot be looked at takes no other down."""
-
-    ui_color = "#e8f1f5"
+class ReconcileOperator(AllProductsOperator):
+    """Looks at every product, and mends what is safe."""
 
     def execute(self, context: Any) -> dict[str, list[str]]:
         """Return the gaps of each product in words, those without any left out."""
-        from mlfactory.reconcile import reconcile
-        from mlfactory.reconcile.page import in_words
-
-        found: dict[str, list[str]] = {}
-        problems = []
         with _airflow() as api:
-            for product in load_products()[0]:
-                try:
-                    gaps = reconcile(product, api=api, mend=settings().reconcile_mends)
-                except FactoryError as error:
-                    problems.append(f"{product.name}: {error}")
-                    continue
-                except Exception as error:
-                    self.log.exception("%s", product.name)
-                    problems.append(f"{product.name}: {type(error).__name__}: {error}")
-                    continue
-                if gaps:
-                    found[product.name] = [in_words(product, gap) for gap in gaps]
-        if problems:
-            raise AirflowFailException("\n".join(problems))
-        return found
+            return self.tell_each((each.name, _gaps(each, api)) for each in load_products()[0])
+
+
+def _gaps(product: Product, api: AirflowApi) -> Iterator[str]:
+    from mlfactory.reconcile import reconcile
+    from mlfactory.reconcile.page import in_words
+
+    for gap in reconcile(product, api=api, mend=settings().reconcile_mends):
+        yield in_words(product, gap)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
 import psutil
 import pytest
@@ -327,7 +328,9 @@ def test_airflow_waits_for_a_database_that_another_part_of_it_writes_to(tmp_path
     """After Python's five seconds its scheduler ends itself: twenty products were enough."""
     ours = airflow_environment(Settings(home=tmp_path))
     (tmp_path / "airflow").mkdir(exist_ok=True)
-    engine = create_engine(ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
+    # by the name that Airflow imports
+    arguments = resolve_name(ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS"])
+    engine = create_engine(ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"], connect_args=arguments)
     with engine.connect() as connection:
         waits = connection.execute(text("PRAGMA busy_timeout")).scalar_one()
         (_, _, file), *_ = connection.execute(text("PRAGMA database_list"))
@@ -337,6 +340,8 @@ def test_airflow_waits_for_a_database_that_another_part_of_it_writes_to(tmp_path
 
 def test_another_database_is_chosen_by_our_own_setting(tmp_path: Path) -> None:
     chosen = Settings(home=tmp_path, airflow_database="postgresql://ours/airflow")
-    found = airflow_environment(chosen)["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    ours = airflow_environment(chosen)
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS" not in ours
+    found = ours["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
     assert found == "postgresql://ours/airflow"
     assert "ours" not in repr(chosen)
