@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mlfactory.doctor.finding import Finding
+from mlfactory.product.errors import FactoryError
 from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.login import airflow_login
 from mlfactory.settings import Settings, without_login
@@ -146,7 +147,7 @@ def _apart(date: Callable[[], str]) -> float | None:
     try:
         # a server behind another may answer with two dates; each has this length, and is in UTC
         theirs = parsedate_to_datetime(date()[:_LENGTH_OF_A_DATE]).replace(tzinfo=UTC)
-    except Exception:
+    except (httpx.HTTPError, httpx.InvalidURL, FactoryError, OSError, ValueError):
         return None
     # its answer was made between asking and now, and tells whole seconds
     middle = before + (datetime.now(UTC) - before) / 2

@@ -240,16 +240,18 @@ def reached_by_others() -> dict[str, str]:
 
 
 def dated(bucket: str) -> str:
-    """Return the `Date` of the server's answer to a request, nothing if it says none.
+    """Return the `Date` of the server's answer to a request, nothing if it says or answers none.
 
     One that refuses us, perhaps since our clock is wrong, says it as well.
     """
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         answer = client().list_objects_v2(Bucket=bucket, MaxKeys=1)
     except ClientError as error:
         answer = error.response
+    except BotoCoreError:
+        return ""
     return str(answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""))
 
 
