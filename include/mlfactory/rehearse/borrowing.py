@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import PurePosixPath
-from typing import Any
 
 import pyarrow as pa
 
 from mlfactory.lake import ledger
+from mlfactory.lake.batches import Stream
 from mlfactory.lake.catalog import MANIFESTS, PARTITION, manifest_file, raw
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.store import product_store, write_json
@@ -17,14 +17,6 @@ from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.settings import Settings, settings, settings_of
-
-
-@dataclass(frozen=True, eq=False)
-class Landing:
-    """The rows of a partition: of each source as its table has them, with what says so."""
-
-    manifest: Mapping[str, Any]
-    rows: Mapping[str, pa.Table]
 
 
 def newest_landed(product: Product, last: int) -> list[str]:
@@ -51,12 +43,16 @@ def borrow(product: Product, keys: Sequence[str], other: Settings) -> None:
     lake = Lake(product.name)
     for key in keys:
         with settings_of(other):
-            found = _read(product, key)
-        if found is None:
+            manifest = read_manifests(product.name, "ingest", [key]).get(key)
+        if manifest is None:
+            # removed meanwhile
             continue
-        for source, rows in found.rows.items():
-            lake.replace(raw(source), rows.drop_columns([PARTITION]), key)
-        write_json(product_store(product.name), manifest_file("ingest", key), found.manifest)
+        for source in product.spec.sources:
+            rows = _rows(product, source, key, other)
+            first = next(rows, None)
+            if first is not None:
+                lake.replace(raw(source), Stream(first.schema, chain([first], rows)), key)
+        write_json(product_store(product.name), manifest_file("ingest", key), manifest)
 
 
 def refuse_own_life(product: Product) -> None:
@@ -100,11 +96,13 @@ def _landed(product: Product) -> list[str]:
     return sorted(PurePosixPath(name).stem for name in names)
 
 
-def _read(product: Product, key: str) -> Landing | None:
-    """Return what stands in the lake of this process's settings; None if it is gone meanwhile."""
-    manifest = read_manifests(product.name, "ingest", [key]).get(key)
-    if manifest is None:
-        return None
-    lake = Lake(product.name)
-    tables = {name: lake.arrow(raw(name), [key]) for name in product.spec.sources}
-    return Landing(manifest, {name: rows for name, rows in tables.items() if rows is not None})
+def _rows(product: Product, source: str, key: str, other: Settings) -> Iterator[pa.Table]:
+    """Yield what landed there, a batch at a time; in between, the settings are ours."""
+    with settings_of(other):
+        batches = Lake(product.name).batches(raw(source), [key])
+    while True:
+        with settings_of(other):
+            batch = next(batches, None)
+        if batch is None:
+            return
+        yield batch.drop_columns([PARTITION])

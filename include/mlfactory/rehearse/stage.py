@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from mlfactory import prepare, promote, train, validate
 from mlfactory.cycle.training_ids import new_training_id
+from mlfactory.lake import ledger
 from mlfactory.lake.at_work import at_work
-from mlfactory.product.errors import ContractError, UsageError
+from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.promote.evidence import GateResult
 from mlfactory.promote.judging import gather, read_trained
@@ -79,13 +80,10 @@ def rehearse(
 def _champion(product: Product, other: Settings) -> Released | None:
     """Bring the other environment's champion here; None if nobody serves there."""
     here = settings()
-    try:
-        with settings_of(other):
-            return release(product, None, here, force=True)
-    except UsageError as error:
-        if "has no champion" not in error.problem:
-            raise
-        return None
+    with settings_of(other):
+        if ledger.standing(ledger.entries(product.name, *ledger.DECISIONS)).champion is None:
+            return None
+        return release(product, None, here, force=True)
 
 
 def _make_tables(product: Product, keys: list[str], say: Say) -> list[str]:
