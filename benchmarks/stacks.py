@@ -83,7 +83,6 @@ def composed(workers: int, products: Path | None = None) -> Iterator[Factory]:
             "COMPOSE_FILE": f"{REPOSITORY / 'docker-compose.yaml'}{os.pathsep}{override}",
             "COMPOSE_PROJECT_NAME": f"mlfactory-bench-{os.getpid()}",
             "COMPOSE_ENV_FILES": os.devnull,
-            "MLFACTORY_ENV_FILE": os.devnull,
             "MLFACTORY_AIRFLOW_PORT": str(port),
             "MLFACTORY_MLFLOW_PORT": str(free_port()),
         }

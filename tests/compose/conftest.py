@@ -42,7 +42,7 @@ class Server:
         return done.stdout
 
     def compose(self, *arguments: str, ends_with: int | None = 0) -> str:
-        return self.docker("compose", "--env-file", os.devnull, *arguments, ends_with=ends_with)
+        return self.docker("compose", *arguments, ends_with=ends_with)
 
     def mlfactory(self, *arguments: str, ends_with: int | None = 0) -> str:
         """Run the command line beside the API, as the deployment page says."""
@@ -69,7 +69,7 @@ def server() -> Iterator[Server]:
         "MLFACTORY_MLFLOW_PORT": str(_free_port()),
         "WORKER_GRACE": "20s",
         # a `.env` of whoever runs the tests is none of theirs
-        "MLFACTORY_ENV_FILE": os.devnull,
+        "COMPOSE_ENV_FILES": os.devnull,
     }
     found = Server({**os.environ, **own})
     try:

@@ -55,5 +55,5 @@ def test_the_address_that_is_published_is_none_of_a_container() -> None:
 def test_who_brings_it_up_says_which_file_of_settings_is_read() -> None:
     for name in OURS:
         assert SERVICES[name]["env_file"] == [
-            {"path": "${MLFACTORY_ENV_FILE:-.env}", "required": False}
+            {"path": "${COMPOSE_ENV_FILES:-.env}", "required": False}
         ]
