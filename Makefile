@@ -81,7 +81,7 @@ chance: $(READY) ## Simulate what gates and monitor do by chance; writes docs/ch
 	@$(BIN)/python benchmarks/chance
 
 bench: $(READY) ## Measure; prints one table for each question
-	@for script in $(filter-out benchmarks/support.py benchmarks/stacks.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(shell grep -l __main__ benchmarks/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean: ## Stop the stack and remove all state of runs; keeps the environment
 	@test ! -x $(BIN)/mlfactory || $(BIN)/mlfactory down

@@ -16,6 +16,8 @@ from pathlib import Path
 import psutil
 from support import REPOSITORY, free_port, fresh_environment, members, mlfactory
 
+from mlfactory.settings import settings
+
 PASSWORD = "of-a-benchmark"  # noqa: S105 of a factory that lives for minutes
 PRODUCTS = REPOSITORY / "include" / "products"
 UP_SECONDS = 900
@@ -31,6 +33,7 @@ class Factory:
         megabytes: returns the memory of all its parts together, in MiB.
         database_megabytes: returns the size of Airflow's database, in MiB.
         command: runs a command of `mlfactory` there and returns its wall seconds.
+        places: how many tasks it gives out at once; None where it gives out what is ready.
     """
 
     url: str
@@ -38,6 +41,7 @@ class Factory:
     megabytes: Callable[[], float]
     database_megabytes: Callable[[], float]
     command: Callable[[Sequence[str]], float]
+    places: int | None = None
 
 
 @contextmanager
@@ -115,6 +119,7 @@ def composed(workers: int, products: Path | None = None) -> Iterator[Factory]:
                 lambda: _of_containers(compose("ps", "--quiet").split()),
                 lambda: int(compose(*_SIZE_IN_POSTGRESQL)) / 2**20,
                 command,
+                settings().tasks_at_once,
             )
         finally:
             compose("down", "--volumes", "--timeout", "5")
