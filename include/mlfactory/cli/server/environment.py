@@ -47,6 +47,9 @@ def server_environment(settings: Settings) -> dict[str, str]:
         # hour. Counted with it are the times that a task was handed back: see same_code.py
         "AIRFLOW__WORKERS__MISSING_DAG_RETRIES": "60",
         "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "30",
+        # files change with the image, and then this part starts anew; a hundred products that are
+        # read and written every half minute take half a core
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "True",
         # a worker that is killed says nothing: its task is given to another after this many seconds
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60",
