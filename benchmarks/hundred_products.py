@@ -199,6 +199,8 @@ def measure(airflow: Airflow, names: list[str], longest: float) -> None:
     tasks, failed = tasks_of(airflow, names)
     slots = {pool["name"]: pool["slots"] for pool in airflow.pages("/pools", "pools")}
     scheduler = waits_for_scheduler(tasks, slots, factory.places)
+    for wait, task in sorted(zip(scheduler, tasks, strict=True), key=lambda each: -each[0])[:5]:
+        print(f"waited {wait:.1f} s for the scheduler: {task}", file=sys.stderr)
     place = [task.begun - task.ready - wait for task, wait in zip(tasks, scheduler, strict=True)]
     after = factory.database_megabytes()
     status = factory.command(["status", names[0]])

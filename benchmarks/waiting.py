@@ -14,6 +14,7 @@ from typing import Any
 class Task:
     """When a task was ready, given out, begun and over, in seconds, and the pool it was in."""
 
+    name: str
     pool: str
     ready: float
     queued: float
@@ -26,7 +27,8 @@ def task_of(told: Mapping[str, Any]) -> Task | None:
     moments = [told[at] for at in ("scheduled_when", "queued_when", "start_date", "end_date")]
     if not all(moments):
         return None
-    return Task(told["pool"], *(datetime.fromisoformat(at).timestamp() for at in moments))
+    name = f"{told['dag_id']} {told['task_id']} {told['try_number']}"
+    return Task(name, told["pool"], *(datetime.fromisoformat(at).timestamp() for at in moments))
 
 
 def waits_for_scheduler(

@@ -209,7 +209,7 @@ class Settings(BaseSettings):
         4, ge=2, description="Tasks that the local Airflow runs at once, beside its scheduler"
     )
     tasks_at_once: int = Field(
-        64, ge=2, description="Tasks given out at once, to all workers together"
+        32, ge=2, description="Tasks given out at once, to all workers together"
     )
     worker_slots: int = Field(
         2, ge=1, description="Tasks that one worker runs at once, where tasks run on workers"
