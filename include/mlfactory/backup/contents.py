@@ -21,6 +21,9 @@ LAKE, ARTIFACTS, DATABASE, AIRFLOW = "lake", "artifacts", "mlflow", "airflow.jso
 
 SQLITE_FILE, POSTGRES_FILE = f"{DATABASE}/mlflow.db", f"{DATABASE}/mlflow.dump"
 
+_ALONE = (AIRFLOW, SQLITE_FILE, POSTGRES_FILE)
+"""What is in none of the folders, or alone in one."""
+
 _AT_ONCE = 16
 _BYTES_AT_ONCE = 64 << 20
 """What is held in memory; a larger file is held alone."""
@@ -70,12 +73,27 @@ def read_index(place: Store) -> Index:
             remedy=f"make it again: mlfactory backup {place.address()}" if cut_off else "",
         )
     try:
-        return Index(**found)
-    except TypeError as error:
+        index = Index(**found)
+        _refuse_unknown(index)
+    except (TypeError, ValueError) as error:
         raise IntegrityError(
             f"{place.address(INDEX)} is no index that this revision can read: {error}",
             remedy="use the revision that wrote it",
         ) from error
+    return index
+
+
+def _refuse_unknown(index: Index) -> None:
+    """Make sure that there is a place for all that an index names, before anything is removed.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not isinstance(index.files, dict) or not isinstance(index.products, list):
+        raise ValueError("its 'files' or 'products' are of another kind")
+    for name in index.files:
+        if name not in _ALONE and name.partition("/")[0] not in (LAKE, ARTIFACTS):
+            raise ValueError(f"it has '{name}', and where that belongs is not known")
 
 
 def emptied(store: Store, *, but: Collection[str]) -> None:

@@ -22,11 +22,20 @@ from mlfactory.backup.contents import (
 from mlfactory.backup.databases import database, discard, has_anything, is_file, put_back
 from mlfactory.backup.lakes import products_of_lake
 from mlfactory.backup.places import refuse_within
-from mlfactory.lake.at_work import under_way
-from mlfactory.lake.catalog import CLAIMS, LEDGER, MANIFESTS, RESTORE, TRAININGS
+from mlfactory.lake.at_work import notes_under_way
+from mlfactory.lake.catalog import (
+    AT_WORK,
+    CLAIMS,
+    LEDGER,
+    MANIFESTS,
+    RESTORE,
+    STACK,
+    TRAININGS,
+)
 from mlfactory.lake.holding import Held, Holding, refuse_held, take
 from mlfactory.lake.old_versions import LOG
-from mlfactory.lake.stack import MARK, described, owner_of_lake, refuse_another_stack
+from mlfactory.lake.processes import described as process_described
+from mlfactory.lake.stack import described, owner_of_lake, refuse_another_stack
 from mlfactory.lake.store import Store, parsed, product_store, store_at
 from mlfactory.product.errors import UsageError
 from mlfactory.settings import settings
@@ -47,7 +56,14 @@ class _Home:
     url: URL
 
 
-def restore(address: str, say: Say, *, replace: bool = False, stack: str | None = None) -> Index:
+def restore(
+    address: str,
+    say: Say,
+    *,
+    replace: bool = False,
+    force: bool = False,
+    stack: str | None = None,
+) -> Index:
     """Make this factory what it was when a backup was made; killed, it goes on when done again.
 
     All of the backup is held against its digests before anything is written. What points to other
@@ -56,6 +72,7 @@ def restore(address: str, say: Say, *, replace: bool = False, stack: str | None 
 
     Args:
         replace: remove what is here first.
+        force: do it although a product is being worked on; that is refused at its end.
         stack: the name of the stack of this home, None if it was never started.
 
     Raises:
@@ -64,7 +81,8 @@ def restore(address: str, say: Say, *, replace: bool = False, stack: str | None 
         IntegrityError: the backup is damaged.
     """
     place, now = store_at(address), settings()
-    _refuse_another_stack(stack or now.stack_name, replace=replace)
+    stack = stack or now.stack_name
+    refuse_another_stack(stack)
     home = _Home(store_at(now.lake_uri), store_at(now.artifacts_uri), database())
     refuse_within(place, home.url)
     index = read_index(place)
@@ -72,13 +90,20 @@ def restore(address: str, say: Say, *, replace: bool = False, stack: str | None 
     about = {"backup": place.address(), "begun": index.begun}
     cut_off = refuse_held(home.lake, RESTORE, _A_RESTORE)
     empties = replace or (_is_same(cut_off, about) and bool(cut_off and cut_off.about["empties"]))
-    _refuse_beneath_work()
+    # also where one that was cut off had begun to: no less goes then
+    if empties and stack is None:
+        _refuse_to_empty_a_stacks()
+    if not force:
+        _refuse_beneath_work()
     if not replace and not _is_same(cut_off, about):
         _refuse_taken(home, cut_off)
     for _ in read_back(place, index.files, index):
         pass
     say(f"{len(index.files)} files are what was put there on {index.begun}")
-    with _held(home.lake, {**about, "empties": empties}, again=cut_off is not None) as holding:
+    note, again = {**about, "empties": empties}, cut_off is not None
+    with _held(home.lake, note, again=again, force=force) as holding:
+        if force:
+            _turn_away_work()
         if empties:
             _empty(home, has_dump=has_dump)
             holding.tell({**about, "empties": False})
@@ -112,16 +137,15 @@ def _empty(home: _Home, *, has_dump: bool) -> None:
         for product in products:
             product_store(product).delete_all(folder)
     # whose the lake is, is no part of a backup
-    emptied(home.lake, but=[RESTORE, MARK])
+    emptied(home.lake, but=[RESTORE, STACK])
     home.artifacts.delete_all()
     if not has_dump:
         discard(home.url)
 
 
-def _refuse_another_stack(stack: str | None, *, replace: bool) -> None:
-    refuse_another_stack(stack)
-    # one who is no stack may work in a lake that has one, and may not take all of it away
-    if stack is None and replace and (owner := owner_of_lake()) is not None:
+def _refuse_to_empty_a_stacks() -> None:
+    """Let nobody take all away who is no stack: that one may only work in a lake that has one."""
+    if (owner := owner_of_lake()) is not None:
         raise UsageError(
             f"the lake {settings().lake_uri} is that of a stack, {described(owner)}, and this home "
             "has none",
@@ -159,7 +183,7 @@ def _refuse_taken(home: _Home, cut_off: Held | None) -> None:
             remedy="do that again, or --replace what is here",
         )
     for what, is_there in (
-        (home.lake.address(), bool({*home.lake.list(), *products_of_lake()} - {MARK})),
+        (home.lake.address(), bool({*home.lake.list(), *products_of_lake()} - {STACK})),
         (home.artifacts.address(), bool(home.artifacts.list())),
         ("MLflow's database", has_anything(home.url)),
     ):
@@ -172,18 +196,29 @@ def _refuse_taken(home: _Home, cut_off: Held | None) -> None:
 
 def _refuse_beneath_work() -> None:
     for product in products_of_lake():
-        if works := under_way(product):
-            raise UsageError(f"{product} is being worked on: {works[0].what}", remedy="let it end")
+        for note, work in notes_under_way(product).items():
+            raise UsageError(
+                f"{product} is being worked on: {work.what}, {process_described(work.process)}, "
+                f"says {note}",
+                remedy="let it end; --force does it at once, and the work is refused at its end",
+            )
+
+
+def _turn_away_work() -> None:
+    """Let work that ends from now on find that what it stands on was replaced."""
+    for product in products_of_lake():
+        product_store(product).delete_all(AT_WORK)
 
 
 @contextmanager
-def _held(lake: Store, about: Mapping[str, Any], *, again: bool) -> Iterator[Holding]:
+def _held(lake: Store, about: Mapping[str, Any], *, again: bool, force: bool) -> Iterator[Holding]:
     """Let nobody work in the lake or restore into it, until this has ended well."""
     holding = take(lake, RESTORE, _A_RESTORE, about)
     try:
         try:
             # whatever begins from now on finds the note, and whatever began before left its own
-            _refuse_beneath_work()
+            if not force:
+                _refuse_beneath_work()
         except UsageError:
             if not again:
                 holding.end()

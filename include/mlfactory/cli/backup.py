@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 import httpx
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
@@ -29,8 +27,11 @@ def back_up(address: str, console: Console) -> None:
     save(_absolute(address), lambda line: say(console, line), airflow=_of_airflow(console))
 
 
-def put_back(address: str, console: Console, *, replace: bool) -> None:
+def put_back(address: str, console: Console, *, replace: bool, force: bool = False) -> None:
     """Make this factory what it was when a backup was made, and say what is left to do.
+
+    Args:
+        replace: see `backup.restore`, likewise `force`.
 
     Raises:
         UsageError: the stack of this home is up, or the Airflow that the settings name.
@@ -43,6 +44,7 @@ def put_back(address: str, console: Console, *, replace: bool) -> None:
         _absolute(address),
         lambda line: say(console, line),
         replace=replace,
+        force=force,
         stack=known_stack(settings()),
     )
 
@@ -52,12 +54,19 @@ def _refuse_beneath_airflow() -> None:
     url = settings().airflow_address
     if url is None:
         return
-    with suppress(httpx.HTTPError):
+    try:
         httpx.get(f"{url}/api/v2/monitor/health", timeout=_SECONDS)
+    except httpx.HTTPError:
+        return
+    except httpx.InvalidURL as error:
         raise UsageError(
-            f"Airflow is up at {without_login(url)}, and would run tasks on what is restored",
-            remedy="stop all of it but the databases and the store, such as by docker compose stop",
-        )
+            f"whether Airflow is up cannot be asked at {without_login(url)}: {error}",
+            remedy="correct MLFACTORY_AIRFLOW_ADDRESS, or unset it",
+        ) from None
+    raise UsageError(
+        f"Airflow is up at {without_login(url)}, and would run tasks on what is restored",
+        remedy="stop all of it but the databases and the store, such as by docker compose stop",
+    )
 
 
 def _of_airflow(console: Console) -> dict[str, list[str]]:

@@ -90,10 +90,15 @@ def under_way(product: str) -> list[Work]:
     Raises:
         IntegrityError: if a note is none.
     """
+    return list(notes_under_way(product).values())
+
+
+def notes_under_way(product: str) -> dict[str, Work]:
+    """Return the same, each by the address of its note."""
     store = product_store(product)
     found = store.read_many(store.list(AT_WORK))
-    works = [_work(content, store.address(file)) for file, content in found.items()]
-    return [work for work in works if goes_on(work.process, work.until)]
+    works = {store.address(file): _work(found[file], store.address(file)) for file in found}
+    return {note: work for note, work in works.items() if goes_on(work.process, work.until)}
 
 
 def goes_on(process: Process, until: str) -> bool:
@@ -134,7 +139,7 @@ def refuse_removed(product: str, name: str, what: str) -> None:
     """
     if product_store(product).find(work_file(name)) is None:
         raise UsageError(
-            f"{product}: what {what} read or wrote was removed by a reset while it was at work",
+            f"{product}: what {what} read or wrote was removed by a reset or a restore while it was at work",
             remedy="run it again, from the first stage on",
         )
 

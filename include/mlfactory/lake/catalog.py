@@ -45,6 +45,12 @@ REMOVAL = "removal.json"
 RESTORE = "_restore.json"
 """In the lake itself while a backup is put back into it, and which; no product has this name."""
 
+STACK = "_stack.json"
+"""In the lake itself: which stack it belongs to; no product has this name."""
+
+TAKING = "_stack.taking.json"
+"""In the lake itself while another stack takes it."""
+
 AT_WORK = "at_work"
 """A note for each thing that is being done to a product, while it is."""
 

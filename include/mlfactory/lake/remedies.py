@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from mlfactory.lake.catalog import AT_WORK, MANIFESTS, REMOVAL, source_of
+from mlfactory.lake.catalog import AT_WORK, MANIFESTS, REMOVAL, STACK, TAKING, source_of
 
 _MANIFEST = re.compile(rf"/([^/]+)/{MANIFESTS}/([^/]+)/([^/]+)\.json$")
 _NOTE = re.compile(rf"/(?:{AT_WORK}/[^/]+|{re.escape(REMOVAL)})$")
@@ -32,4 +32,8 @@ def instead_of_file(address: str) -> str:
     if _NOTE.search(address):
         # a reset would stop at it as well
         return "delete it if nobody is at work on the product, and no reset of it under way"
+    if address.endswith(f"/{STACK}"):
+        return "if no other stack is at work on this lake: mlfactory take-lake"
+    if address.endswith(f"/{TAKING}"):
+        return "delete it if no mlfactory take-lake is under way"
     return "let the product that it belongs to start over: mlfactory reset <product>"

@@ -9,12 +9,13 @@ from __future__ import annotations
 import platform
 from datetime import UTC, datetime
 
-from mlfactory.lake.store import as_json, find_json, store_at, write_json
-from mlfactory.product.errors import UsageError
+from mlfactory.lake.catalog import STACK, TAKING
+from mlfactory.lake.holding import take
+from mlfactory.lake.store import as_json, find_json, parsed, store_at, write_json
+from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.settings import settings
 
-MARK = "_stack.json"
-"""In the lake; no product has this name."""
+_TAKING = "the taking of the lake"
 
 
 def claim_lake(stack: str) -> None:
@@ -24,7 +25,7 @@ def claim_lake(stack: str) -> None:
         UsageError: if it is another's.
     """
     lake = store_at(settings().lake_uri)
-    if not lake.create(MARK, as_json(_mark(stack))):
+    if not lake.create(STACK, as_json(_mark(stack))):
         refuse_another_stack(stack)
 
 
@@ -49,21 +50,56 @@ def refuse_another_stack(stack: str | None) -> None:
 
 def owner_of_lake() -> dict[str, str] | None:
     """Return the mark of the stack that the lake belongs to, None if it is nobody's."""
-    found = find_json(store_at(settings().lake_uri), MARK)
+    found = find_json(store_at(settings().lake_uri), STACK)
     return None if found is None else {name: str(value) for name, value in found.items()}
 
 
-def take_lake(stack: str) -> dict[str, str] | None:
-    """Make the lake this stack's, whoever had it; return the mark of that one."""
-    former = owner_of_lake()
-    write_json(store_at(settings().lake_uri), MARK, _mark(stack))
-    return former
+def mark_of_lake() -> bytes | None:
+    """Return the mark of the stack that the lake belongs to, whatever it says; None if nobody's."""
+    return store_at(settings().lake_uri).find(STACK)
+
+
+def named(mark: bytes) -> dict[str, str]:
+    """Return what a mark says, nothing if it was damaged."""
+    try:
+        return {name: str(value) for name, value in parsed(mark, STACK).items()}
+    except IntegrityError:
+        return {}
+
+
+def take_lake(stack: str, *, instead_of: bytes | None) -> None:
+    """Make the lake this stack's, whoever had it.
+
+    Args:
+        instead_of: the mark that the lake has, as it was asked about; None if it was nobody's.
+
+    Raises:
+        UsageError: it has another one by now; nothing is changed then.
+    """
+    lake = store_at(settings().lake_uri)
+    # of those who take it at once only one may compare and write
+    holding = take(lake, TAKING, _TAKING, {"stack": stack})
+    try:
+        if instead_of is None:
+            taken = lake.create(STACK, as_json(_mark(stack)))
+        elif taken := lake.find(STACK) == instead_of:
+            holding.refuse_lost()
+            write_json(lake, STACK, _mark(stack))
+    except BaseException:
+        holding.let_go()
+        raise
+    holding.end()
+    if not taken:
+        raise UsageError(
+            f"the lake {settings().lake_uri} was taken by another stack meanwhile",
+            remedy="see whose it is now, by the same command",
+        )
 
 
 def described(owner: dict[str, str]) -> str:
     """Return a stack as people say it."""
     if "stack" not in owner:
-        return f"one that {MARK} does not name"
+        return f"one that {STACK} does not name"
     return f"{owner['stack']} on {owner.get('machine')}, since {owner.get('since')}"
 
 

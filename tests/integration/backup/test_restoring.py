@@ -179,6 +179,36 @@ def test_going_on_beneath_work_is_refused(
 
 
 @pytest.mark.usefixtures("factory")
+def test_work_that_is_not_known_to_have_ended_is_named_and_turned_away_by_force(
+    tmp_path: Path,
+) -> None:
+    before = mark()
+    saved(tmp_path / "backup")
+    sell(9)
+    with at_work("bakery", "training of 2026-01-03", name="0123") as go_on:
+        note = product_store("bakery").address("at_work/0123.json")
+        with pytest.raises(UsageError, match=f"training of 2026-01-03, process .* says {note}"):
+            restore(str(tmp_path / "backup"), quiet, replace=True)
+        restore(str(tmp_path / "backup"), quiet, replace=True, force=True)
+        with pytest.raises(UsageError, match="or a restore while it was at work"):
+            go_on()
+    assert mark() == before
+
+
+@pytest.mark.usefixtures("factory")
+def test_a_restore_goes_on_by_force_and_turns_work_away(
+    tmp_path: Path, another_home: GoOn, monkeypatch: pytest.MonkeyPatch, killed: Kill
+) -> None:
+    saved(tmp_path / "backup")
+    another_home("other")
+    cut_off(tmp_path / "backup", killed, monkeypatch, at=FIRST)
+    with at_work("bakery", "training of 2026-01-03") as go_on:
+        restore(str(tmp_path / "backup"), quiet, force=True)
+        with pytest.raises(UsageError, match="or a restore while it was at work"):
+            go_on()
+
+
+@pytest.mark.usefixtures("factory")
 def test_of_two_restores_at_once_one_is_refused(
     tmp_path: Path, another_home: GoOn, monkeypatch: pytest.MonkeyPatch
 ) -> None:

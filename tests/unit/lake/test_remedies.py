@@ -25,6 +25,8 @@ from mlfactory.product.errors import DiskFullError, IntegrityError
         ("shop/ledger/000001.json", "mlfactory reset"),
         # at which a reset would stop, too
         ("shop/at_work/0123.json", "delete it if nobody is at work"),
+        ("_stack.json", "mlfactory take-lake"),
+        ("_stack.taking.json", "delete it if no mlfactory take-lake is under way"),
         ("shop/removal.json", "delete it if nobody is at work"),
     ],
 )

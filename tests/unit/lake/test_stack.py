@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from mlfactory.lake.catalog import STACK
 from mlfactory.lake.stack import (
-    MARK,
     claim_lake,
+    mark_of_lake,
     owner_of_lake,
     refuse_another_stack,
     take_lake,
 )
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.settings import Settings, settings_of
 
 
@@ -44,10 +45,21 @@ def test_whoever_is_no_stack_is_let_in() -> None:
 
 def test_a_mark_that_names_nobody_lets_nobody_in_and_can_be_taken(lake: Path) -> None:
     lake.mkdir()
-    (lake / MARK).write_text("{}")
-    with pytest.raises(UsageError, match=f"another stack: one that {MARK} does not name"):
+    (lake / STACK).write_text("{}")
+    with pytest.raises(UsageError, match=f"another stack: one that {STACK} does not name"):
         refuse_another_stack("one")
-    take_lake("one")
+    take_lake("one", instead_of=b"{}")
+    refuse_another_stack("one")
+
+
+def test_a_damaged_mark_lets_nobody_in_and_names_the_command_that_mends_it(lake: Path) -> None:
+    lake.mkdir()
+    (lake / STACK).write_bytes(b"{")
+    for start in (claim_lake, refuse_another_stack):
+        with pytest.raises(IntegrityError, match="was damaged") as caught:
+            start("one")
+        assert "mlfactory take-lake" in caught.value.remedy and "reset" not in str(caught.value)
+    take_lake("one", instead_of=mark_of_lake())
     refuse_another_stack("one")
 
 
@@ -72,9 +84,34 @@ def test_of_many_that_start_at_once_one_has_it() -> None:
 
 
 def test_a_lake_that_was_taken_is_the_other_ones_no_more(lake: Path) -> None:
-    assert take_lake("one") is None
-    former = take_lake("two")
-    assert former is not None and former["stack"] == "one"
-    assert json.loads((lake / MARK).read_text())["stack"] == "two"
+    take_lake("one", instead_of=None)
+    take_lake("two", instead_of=mark_of_lake())
+    assert json.loads((lake / STACK).read_text())["stack"] == "two"
+    assert [path.name for path in lake.iterdir()] == [STACK]
     with pytest.raises(UsageError, match="another stack: two"):
         refuse_another_stack("one")
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_many_that_take_the_same_ones_lake_at_once_one_has_it(first: bool) -> None:
+    if not first:
+        claim_lake("former")
+    mark, refused = mark_of_lake(), []
+    ready = threading.Barrier(8)
+
+    def take(name: str) -> None:
+        ready.wait()
+        try:
+            take_lake(name, instead_of=mark)
+        except UsageError:
+            refused.append(name)
+
+    names = [f"stack{number}" for number in range(8)]
+    threads = [threading.Thread(target=take, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    owner = owner_of_lake()
+    assert owner is not None
+    assert sorted([*refused, owner["stack"]]) == names

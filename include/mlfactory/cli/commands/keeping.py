@@ -71,11 +71,12 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Remove first what this home has.")
     ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Although it is being worked on.")] = False,
 ) -> None:
     """Make this factory what it was when a backup was made, in a home that has nothing."""
     from mlfactory.cli.backup import put_back
 
-    put_back(place, Console(), replace=replace)
+    put_back(place, Console(), replace=replace, force=force)
 
 
 @commands.command("take-lake")
@@ -88,14 +89,14 @@ def take_lake(
     """
     from mlfactory.cli.output import say
     from mlfactory.cli.own_stack import stack_name
-    from mlfactory.lake.stack import described, owner_of_lake, take_lake
+    from mlfactory.lake.stack import described, mark_of_lake, named, take_lake
     from mlfactory.settings import settings
 
-    name = stack_name(settings())
-    former = owner_of_lake()
-    if former and former.get("stack") != name and not yes:
-        lake, had = settings().lake_uri, described(former)
-        typer.confirm(f"{lake} is that of {had}. Is that one stopped for good?", abort=True)
-    former = take_lake(name)
-    had = f"; it was that of {described(former)}" if former and former.get("stack") != name else ""
-    say(Console(), f"the lake {settings().lake_uri} is that of {name}{had}")
+    name, lake = stack_name(settings()), settings().lake_uri
+    mark = mark_of_lake()
+    former = None if mark is None or named(mark).get("stack") == name else described(named(mark))
+    if former is not None and not yes:
+        typer.confirm(f"{lake} is that of {former}. Is that one stopped for good?", abort=True)
+    take_lake(name, instead_of=mark)
+    had = "" if former is None else f"; it was that of {former}"
+    say(Console(), f"the lake {lake} is that of {name}{had}")
