@@ -112,6 +112,14 @@ def test_every_variable_is_a_setting_of_ours_or_one_of_few_others() -> None:
     assert set(variables()) - others <= ours
 
 
+def test_mlflow_lets_itself_be_asked_by_the_name_that_people_are_sent_to() -> None:
+    of_parts = {one["name"]: one.get("value") for one in VALUES["env"]}
+    (mlflow,) = [each for each in containers(MANIFESTS) if each["args"][-1] == "mlflow"]
+    told = {one["name"]: one["value"] for one in mlflow["env"]}
+    assert told["MLFACTORY_MLFLOW_UI"] == of_parts["MLFACTORY_MLFLOW_UI"]
+    assert "MLFLOW_SERVER_ALLOWED_HOSTS" in told  # to which its host is added
+
+
 def test_all_run_as_the_user_of_the_dockerfile_and_change_nothing_of_the_image() -> None:
     dockerfile = (REPOSITORY / "Dockerfile").read_text()
     uid = int(re.search(r"useradd --uid (\d+)", dockerfile)[1])  # type: ignore[index]

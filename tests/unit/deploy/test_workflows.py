@@ -5,8 +5,11 @@ actionlint looks at them too where it can be had: the job "workflows" of factory
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -99,3 +102,66 @@ def test_the_chart_is_the_one_that_the_values_are_for() -> None:
     (pinned,) = re.findall(r"--version (1[.\d]+)", FILES[0].read_text())
     told = (REPOSITORY / "deploy" / "kubernetes" / "values.yaml").read_text()
     assert f"--version {pinned} " in told
+
+
+COMMENT = WORKFLOWS["product.yml"]["jobs"]["comment"]
+GH = """#!/bin/sh
+echo "$*" >> "$CALLS"
+case "$*" in *--paginate*) cat "$LISTED"; exit "$LISTING_ENDS" ;; esac
+"""
+
+
+def commented(folder: Path, listed: list[dict[str, Any]], *, ends: int = 0) -> tuple[int, str]:
+    """Run the step that comments, with these comments of the change; return what it asked for."""
+    program = folder / "bin" / "gh"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(GH)
+    program.chmod(0o755)
+    (folder / "listed.json").write_text(json.dumps(listed))
+    calls = folder / "calls"
+    calls.write_text("")
+    (step,) = COMMENT["steps"]
+    environment = {
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+        "CALLS": str(calls),
+        "LISTED": str(folder / "listed.json"),
+        "LISTING_ENDS": str(ends),
+        "GITHUB_REPOSITORY": "owner/products",
+        "NUMBER": "7",
+        "PRODUCT": "flight_delay",
+        "PAGE": "### as good",
+    }
+    done = subprocess.run(
+        ["bash", "-e", "-c", step["run"]], env=environment, cwd=folder, capture_output=True
+    )
+    return done.returncode, calls.read_text()
+
+
+def by_bot(number: int, product: str) -> dict[str, Any]:
+    body = f"<!-- mlfactory rehearse {product} -->\n### worse"
+    return {"id": number, "user": {"type": "Bot"}, "body": body}
+
+
+def test_a_change_has_one_comment_for_each_product(tmp_path: Path) -> None:
+    others = [by_bot(3, "flight_air_time"), {**by_bot(4, "flight_delay"), "user": {"type": "User"}}]
+    ended, asked = commented(tmp_path, others)
+    assert ended == 0 and "--method POST repos/owner/products/issues/7/comments" in asked
+    assert "PATCH" not in asked
+    said = (tmp_path / "change.md").read_text()
+    assert said == "<!-- mlfactory rehearse flight_delay -->\n### as good\n"
+    ended, asked = commented(tmp_path, [by_bot(5, "flight_delay"), *others])
+    assert ended == 0 and "--method PATCH repos/owner/products/issues/comments/5" in asked
+    assert "POST" not in asked
+
+
+def test_where_comments_cannot_be_listed_none_is_made(tmp_path: Path) -> None:
+    ended, asked = commented(tmp_path, [], ends=1)
+    assert ended != 0 and "--method" not in asked
+
+
+def test_a_forks_change_is_told_of_in_the_summary_alone() -> None:
+    head, base = (f"github.event.pull_request.{end}.repo.full_name" for end in ("head", "base"))
+    assert f"{head} == {base}" in COMMENT["if"]
+    steps = WORKFLOWS["product.yml"]["jobs"]["rehearse"]["steps"]
+    (run,) = [step["run"] for step in steps if step.get("id") == "rehearse"]
+    assert 'cat change.md >> "$GITHUB_STEP_SUMMARY"' in run
