@@ -24,7 +24,9 @@ def set_first_user(name: str, password: str) -> None:
         user = manager.find_user(name)
         if user is None:
             role = manager.find_role("Admin")
-            done = manager.add_user(name, "ML", "Factory", "admin@localhost", role, password)
+            # of one address there is one user, and this may be the second whom the settings name
+            email = f"{name}@localhost"
+            done = manager.add_user(name, "ML", "Factory", email, role, password)
         else:
             has_it = check_password_hash(user.password, password)
             done = has_it or manager.reset_password(user.id, password)

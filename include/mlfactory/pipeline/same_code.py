@@ -86,15 +86,19 @@ def go_on_telling(ended: threading.Event, pause: float = _PAUSE.total_seconds())
     """Say it again and again, for another scheduler may have said something else meanwhile."""
     # the pause is first: Airflow forks as it starts, and a fork amid a request would share it
     while not ended.wait(pause):
-        try:
-            tell()
-        except Exception:  # whatever it is: a scheduler that says nothing stops every worker
-            _LOG.exception("what the scheduler runs cannot be told now")
+        _tell_if_it_can()
+
+
+def _tell_if_it_can() -> None:
+    try:
+        tell()
+    except Exception:  # whatever it is: a scheduler that says nothing stops every worker
+        _LOG.exception("what the scheduler runs cannot be told now")
 
 
 @hookimpl
 def on_starting(component: Any) -> None:
     """Say it as the scheduler starts, and for as long as it lives."""
     if is_scheduler() and run_apart():
-        tell()
+        _tell_if_it_can()
         threading.Thread(target=go_on_telling, args=(threading.Event(),), daemon=True).start()

@@ -16,21 +16,26 @@ def test_a_password_that_changed_in_the_settings_is_that_of_the_first_user(tmp_p
     secrets, file = tmp_path / "secrets", tmp_path / "airflow.db"
     list(make_secrets(secrets, "postgres:5432", "redis:6379"))
 
-    def start(password: str) -> str:
+    def start(password: str, name: str = "admin") -> str:
         make_tables(
             Settings(
                 _env_file=None,
                 _secrets_dir=secrets,
                 home=tmp_path / "home",
                 airflow_database=f"sqlite:///{file}",
+                airflow_user=name,
                 airflow_password=password,
             )
         )
         with sqlite3.connect(file) as database:
-            (user,) = database.execute("SELECT username, password FROM ab_user").fetchall()
-        assert user[0] == "admin" and check_password_hash(user[1], password)
-        return str(user[1])
+            users = dict(database.execute("SELECT username, password FROM ab_user").fetchall())
+        assert check_password_hash(users[name], password)
+        assert {*users} == {"admin", name}
+        return str(users[name])
 
     first = start("one of the first start")
     assert start("one of the first start") == first
     assert start("another") != first
+    # another name is another user, and the first one stays
+    start("of the second", "operator")
+    start("of the second", "operator")

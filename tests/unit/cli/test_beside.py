@@ -102,6 +102,14 @@ def test_a_key_that_is_not_the_schedulers_is_told(database: Engine) -> None:
         scheduler_runs(other)
 
 
+def test_what_was_written_with_a_former_key_is_read_while_a_new_one_comes_in(
+    database: Engine,
+) -> None:
+    tell(database, deployed().as_text())
+    keys = f"{Fernet.generate_key().decode()},{KEY.decode()}"
+    assert scheduler_runs(of(database, fernet_key=keys)) == deployed()
+
+
 @pytest.mark.parametrize(("minutes", "word"), [(-3, "behind"), (3, "ahead of")])
 def test_a_part_whose_clock_is_minutes_off_does_not_start(
     database: Engine, minutes: int, word: str

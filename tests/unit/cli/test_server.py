@@ -122,6 +122,31 @@ def test_a_secret_that_cannot_be_changed_any_more_is_refused(
     assert before == {path.name: path.read_text() for path in secrets.iterdir()}
 
 
+@pytest.mark.parametrize("given", ["my secret key", "a" * 44, "", "{key},", "{key},my secret key"])
+def test_a_key_that_airflow_could_not_encrypt_with_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    monkeypatch.setenv("MLFACTORY_FERNET_KEY", given.format(key=MADE["mlfactory_fernet_key"]()))
+    making = make_secrets(tmp_path, "postgres:5432", "redis:6379")
+    if not given:
+        assert "mlfactory_fernet_key" in list(making)
+        return
+    with pytest.raises(UsageError, match="MLFACTORY_FERNET_KEY is no key of Fernet") as caught:
+        list(making)
+    assert list(tmp_path.iterdir()) == [] and "my secret" not in str(caught.value)
+
+
+def test_a_new_key_is_taken_with_the_former_behind_it(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    former = (secrets / "mlfactory_fernet_key").read_text()
+    monkeypatch.setenv("MLFACTORY_FERNET_KEY", f"{MADE['mlfactory_fernet_key']()},{former}")
+    assert list(make_secrets(secrets, "postgres:5432", "redis:6379")) == ["mlfactory_fernet_key"]
+    monkeypatch.setenv("POSTGRES_PASSWORD", f"x,{(secrets / 'postgres_password').read_text()}")
+    with pytest.raises(UsageError, match="POSTGRES_PASSWORD is another than at the first start"):
+        list(make_secrets(secrets, "postgres:5432", "redis:6379"))
+
+
 def test_without_a_password_of_postgresql_its_databases_are_somebody_elses(tmp_path: Path) -> None:
     assert list(make_databases("nowhere:1", tmp_path)) == []
 

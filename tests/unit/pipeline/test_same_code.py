@@ -136,6 +136,21 @@ def test_the_scheduler_goes_on_saying_it_whatever_went_wrong_once(
     assert "a file was replaced meanwhile" in caplog.text
 
 
+def test_the_scheduler_says_it_later_where_it_cannot_as_it_starts(
+    apart: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def wrong() -> None:
+        raise OSError("the database is away")
+
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    monkeypatch.setattr(same_code, "tell", wrong)
+    monkeypatch.setattr(same_code, "go_on_telling", lambda _: goes_on.set())
+    same_code.on_starting(component=object())
+    assert goes_on.wait(10)
+
+
 def test_the_scheduler_says_it_without_ending_what_it_is_at_work_in(
     apart: None, variables: None
 ) -> None:

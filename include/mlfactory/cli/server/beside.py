@@ -112,11 +112,13 @@ def scheduler_runs(settings: Settings) -> Deployed | None:
 
 
 def _plain(value: str, settings: Settings) -> str:
-    from cryptography.fernet import Fernet, InvalidToken
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
     try:
-        key = settings.fernet_key.get_secret_value() if settings.fernet_key else ""
-        return Fernet(key).decrypt(value.encode()).decode()
+        keys = settings.fernet_key.get_secret_value() if settings.fernet_key else ""
+        # as Airflow reads it: the new one and former ones, for as long as these are in use
+        ways = MultiFernet([Fernet(key) for key in keys.split(",")])
+        return ways.decrypt(value.encode()).decode()
     except (InvalidToken, ValueError):
         raise UsageError(
             "what the scheduler wrote cannot be read with this MLFACTORY_FERNET_KEY",

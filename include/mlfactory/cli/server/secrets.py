@@ -23,8 +23,10 @@ def _fernet_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
+_FERNET_KEY = "mlfactory_fernet_key"
+
 MADE: Mapping[str, Callable[[], str]] = {
-    "mlfactory_fernet_key": _fernet_key,
+    _FERNET_KEY: _fernet_key,
     # as long as the hash that signs with it (RFC 7518, 3.2)
     "mlfactory_jwt_secret": lambda: secrets.token_hex(32),
     "mlfactory_session_secret": _password,
@@ -39,7 +41,7 @@ MADE: Mapping[str, Callable[[], str]] = {
 
 
 _FOR_GOOD: Mapping[str, str] = {
-    "mlfactory_fernet_key": "what Airflow has encrypted with that one could not be read any more",
+    _FERNET_KEY: "what Airflow has encrypted with that one could not be read any more",
     "postgres_password": "PostgreSQL keeps the one that it was made with",
 }
 """What a start after the first cannot change, and why."""
@@ -60,11 +62,13 @@ def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
         The name of each file that was written.
 
     Raises:
-        UsageError: if one that cannot be changed from here is given, and is another than before.
+        UsageError: if one that cannot be changed from here is given, and is another than before, or
+            is none.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FOR_GOOD:
         _refuse_another(folder / name, os.environ.get(name.upper()))
+    _refuse_no_key(os.environ.get(_FERNET_KEY.upper()))
     for name, made in MADE.items():
         given = os.environ.get(name.upper())
         absent = not (folder / name).exists()
@@ -90,8 +94,31 @@ def make_secrets(folder: Path, postgres: str, redis: str) -> Iterator[str]:
             yield name
 
 
+def _refuse_no_key(given: str | None) -> None:
+    """Make sure that Airflow can encrypt with a key; what it is when it is first used, it stays.
+
+    It may be several with commas between, the newest first: so one is exchanged for another.
+    """
+    from cryptography.fernet import Fernet
+
+    try:
+        for key in given.split(",") if given else ():
+            Fernet(key)
+    except ValueError:
+        raise UsageError(
+            "MLFACTORY_FERNET_KEY is no key of Fernet: that is 32 bytes in URL-safe base64",
+            remedy="give none, and one is made; or one of: python -c 'from cryptography.fernet "
+            "import Fernet; print(Fernet.generate_key().decode())'",
+        ) from None
+
+
 def _refuse_another(path: Path, given: str | None) -> None:
-    if given and path.exists() and path.read_text(encoding="utf-8") != given:
+    if not given or not path.exists():
+        return
+    former = path.read_text(encoding="utf-8")
+    # with the former key behind the new one what was encrypted can be read
+    keeps = path.name == _FERNET_KEY and given.endswith(f",{former}")
+    if given != former and not keeps:
         raise UsageError(
             f"{path.name.upper()} is another than at the first start, and {_FOR_GOOD[path.name]}",
             remedy=f"give the former one, or none: {path} has it",
