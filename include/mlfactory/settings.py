@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationInfo, field_validator
@@ -29,7 +30,15 @@ from mlfactory.environment_file import is_readable, mistakes
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-Absolute = Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())]
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{path.parts[0]} is the home of no user that there is") from None
+
+
+Absolute = Annotated[Path, AfterValidator(_absolute)]
 """A path that means the same in every process, wherever that was started."""
 
 
@@ -37,7 +46,7 @@ def _address(given: str) -> str:
     """Return `s3://bucket/prefix` as it is, and anything else as the absolute path of a folder."""
     scheme, mark, rest = given.partition("://")
     if not mark:
-        return str(Path(given).expanduser().absolute())
+        return str(_absolute(Path(given)))
     if scheme == "file" and rest.startswith("/"):
         return str(Path(url2pathname(rest)))
     if scheme == "s3" and rest.strip("/"):
@@ -55,6 +64,23 @@ def _plain_scheme(given: str) -> str:
     """Return an address with its scheme as all who look at it expect it, in small letters."""
     scheme, mark, rest = given.partition("://")
     return f"{scheme.lower()}{mark}{rest}" if mark else given
+
+
+def _web_address(given: str) -> str:
+    """Return an address, once it is known that its host and port can be read where it has them."""
+    if not given.lower().startswith(("http://", "https://")):
+        return given
+    try:
+        parts = urlsplit(given)
+        if parts.hostname and parts.port != 0:
+            return given
+    except ValueError:
+        # what it says may have a part of a password in it
+        pass
+    raise ValueError("it is no address like http://host:8080")
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 _WITH_PATHS = frozenset({"http", "https", "s3"})
@@ -144,7 +170,7 @@ class Settings(BaseSettings):
         description="MLflow tracking and registry, a server or a database; the SQLite file below "
         "<home> by default",
     )
-    mlflow_ui: str | None = Field(
+    mlflow_ui: WebAddress | None = Field(
         None,
         description="Address of the MLflow UI for people's links, and for nothing else; "
         "mlflow_uri by default",
@@ -162,10 +188,10 @@ class Settings(BaseSettings):
     mlflow_database: SecretStr | None = Field(
         None, description="SQLAlchemy address of the MLflow server's database, where it is ours"
     )
-    airflow_address: str | None = Field(
+    airflow_address: WebAddress | None = Field(
         None, description="Where Airflow answers, if it is not the local one"
     )
-    airflow_ui: str | None = Field(
+    airflow_ui: WebAddress | None = Field(
         None, description="Address at which people open Airflow; airflow_address by default"
     )
     executor: Literal["LocalExecutor", "CeleryExecutor"] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -13,6 +14,7 @@ from mlfactory.cli.output import say
 from mlfactory.cli.server import examined
 from mlfactory.doctor import machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side, without_secrets
+from mlfactory.product.errors import FactoryError
 from mlfactory.settings import Settings
 
 _SECONDS_OF_PRODUCTS = 40.0
@@ -33,7 +35,6 @@ def examine(settings: Settings, console: Console) -> bool:
 
 
 def _checks(settings: Settings) -> list[Check]:
-    url = _airflow_url(settings)
     lake, artifacts = settings.lake_uri, settings.artifacts
     checks = [
         Check("environment", lambda: machine.environment(settings)),
@@ -44,9 +45,10 @@ def _checks(settings: Settings) -> list[Check]:
         checks.append(Check("artifacts", lambda: places.place("artifacts", artifacts, setting)))
     checks += [
         Check("MLflow", lambda: services.mlflow(settings)),
-        Check("Airflow", lambda: services.airflow(settings, url)),
+        # a record that cannot be read is told of there, once
+        Check("Airflow", lambda: services.airflow(settings, _airflow_url(settings))),
         *(_database(name, settings) for name in _DATABASES if getattr(settings, name, None)),
-        Check("clock", lambda: services.clock(settings, url)),
+        Check("clock", lambda: services.clock(settings, _readable_airflow_url(settings))),
         *examined.checks(settings),
         Check("versions", machine.versions),
         Check("free space", lambda: places.space(settings)),
@@ -62,11 +64,21 @@ def _database(name: str, settings: Settings) -> Check:
 
 
 def _airflow_url(settings: Settings) -> str | None:
-    """Return where Airflow is, None if nobody started or named one."""
+    """Return where Airflow is, None if nobody started or named one.
+
+    Raises:
+        UsageError: if the record of the stack cannot be read.
+    """
     started = record.recorded(settings)
     if started is not None:
         return started.airflow_url
     return settings.airflow_url if settings.model_fields_set & _NAME_AIRFLOW else None
+
+
+def _readable_airflow_url(settings: Settings) -> str | None:
+    with suppress(FactoryError, OSError):
+        return _airflow_url(settings)
+    return None
 
 
 def _show(findings: Sequence[Finding], console: Console) -> None:

@@ -18,29 +18,19 @@ from mlfactory.cli.server.commands import server
 
 
 class _Group(TyperGroup):
-    """Commands whose `FactoryError` is a message for the user, not a traceback."""
+    """Commands whose errors are messages for the user, not tracebacks."""
 
     def invoke(self, ctx: Any) -> Any:
-        from pydantic import ValidationError
-
         from mlfactory.cli.output import say
-        from mlfactory.product.errors import FactoryError
-        from mlfactory.settings import without_login
+        from mlfactory.cli.told import told
 
         try:
             return super().invoke(ctx)
-        except ValidationError as error:
-            if ctx.params.get("debug") or error.title != "Settings":
+        except Exception as error:
+            message = None if ctx.params.get("debug") else told(error)
+            if message is None:
                 raise
-            for mistake in error.errors():
-                variable = f"MLFACTORY_{str(mistake['loc'][0]).upper()}"
-                told = f"{variable}: {mistake['msg']}, got '{without_login(str(mistake['input']))}'"
-                say(Console(stderr=True), told, "red")
-            raise typer.Exit(1) from None
-        except FactoryError as error:
-            if ctx.params.get("debug"):
-                raise
-            say(Console(stderr=True), str(error), "red")
+            say(Console(stderr=True), message, "red")
             raise typer.Exit(1) from None
 
 

@@ -139,7 +139,8 @@ def refuse_removed(product: str, name: str, what: str) -> None:
     """
     if product_store(product).find(work_file(name)) is None:
         raise UsageError(
-            f"{product}: what {what} read or wrote was removed by a reset or a restore while it was at work",
+            f"{product}: what {what} read or wrote was removed by a reset or a restore while it "
+            "was at work",
             remedy="run it again, from the first stage on",
         )
 

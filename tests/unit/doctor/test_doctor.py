@@ -20,6 +20,7 @@ import pytest
 from tests.http_server import Quiet, answering
 from typer.testing import CliRunner
 
+from mlfactory.cli import doctor
 from mlfactory.cli.main import app
 from mlfactory.doctor import finding, machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side
@@ -239,6 +240,16 @@ def test_the_command_shows_every_line_no_secret_and_no_traceback_and_exits_with_
         assert " WRONG " in lines[what], done.output
     assert " - " in lines["lake"] and " ok " in lines["free space"], done.output
     assert "sesame" not in done.output and "Traceback" not in done.output
+
+
+def test_a_damaged_record_of_the_stack_is_one_wrong_line_among_the_others(home: Path) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "stack.json").write_text("{")
+    asked = [check for check in doctor._checks(settings()) if check.what in ("Airflow", "clock")]
+    airflow, clock = side_by_side(asked)
+    assert airflow.state == "wrong" and f"{home / 'stack.json'} does not tell" in airflow.told
+    assert "then remove" in airflow.remedy
+    assert clock.state == "absent"
 
 
 def test_the_command_begins_without_what_takes_long_to_import() -> None:

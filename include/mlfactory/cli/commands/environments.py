@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -76,7 +77,7 @@ def rehearse(
 
     if out is not None:
         # before the hours that a training may take
-        _make_folder_of(out)
+        _refuse_unwritable(out)
     other, console = Settings(env=against, environments=settings().environments), Console()
     found = try_out(
         load_product(product),
@@ -105,12 +106,17 @@ def doctor() -> None:
         raise typer.Exit(1)
 
 
-def _make_folder_of(file: Path) -> None:
+def _refuse_unwritable(file: Path) -> None:
+    """Make sure that a file can be written, and make its folder; the file is as it was."""
     from mlfactory.product.errors import UsageError
 
     try:
-        file.absolute().parent.mkdir(parents=True, exist_ok=True)
+        folder = file.absolute().parent
+        folder.mkdir(parents=True, exist_ok=True)
+        reason = "it is a folder" if file.is_dir() else ""
+        if not reason and not os.access(file if file.exists() else folder, os.W_OK):
+            reason = "this user may not"
     except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written: {error.strerror}", remedy="name a file elsewhere"
-        ) from None
+        reason = str(error.strerror)
+    if reason:
+        raise UsageError(f"{file} cannot be written: {reason}", remedy="name a file elsewhere")
