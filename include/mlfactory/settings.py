@@ -170,7 +170,7 @@ class Settings(BaseSettings):
         description="MLflow tracking and registry, a server or a database; the SQLite file below "
         "<home> by default",
     )
-    mlflow_ui: WebAddress | None = Field(
+    mlflow_ui: str | None = Field(
         None,
         description="Address of the MLflow UI for people's links, and for nothing else; "
         "mlflow_uri by default",
