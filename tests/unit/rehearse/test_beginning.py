@@ -42,6 +42,8 @@ def test_only_an_environment_without_a_champion_has_none(
 ) -> None:
     there = Settings(_env_file=None, home=tmp_path / "there")
     assert stage._champion(product, there) is None
+    with settings_of(there):
+        decided(product, training_id="2013-01-01-a", digest="0" * 64)
     for wrong in (UsageError("its version 1 is gone"), ServiceError("MLflow does not answer")):
 
         def fails(*_: object, error: Exception = wrong, **__: object) -> None:
