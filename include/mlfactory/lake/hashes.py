@@ -27,14 +27,15 @@ _WHOLE = 2.0**63
 """Whole floats below this are hashed as the integers they are."""
 
 
-def row_hashes(rows: pa.Table, columns: Sequence[str]) -> Hashes:
+def row_hashes(rows: pa.Table, columns: Sequence[str], salt: int = 0) -> Hashes:
     """Return (rows,) a hash of the values of some columns, of all 64 bits alike.
 
     Args:
         rows: a table that has them.
         columns: their names; another order is another hash.
+        salt: 64 bits; that a row's hash is low with one says nothing of its hash with another.
     """
-    found = np.zeros(rows.num_rows, dtype=np.uint64)
+    found = np.full(rows.num_rows, salt, dtype=np.uint64)
     for name in columns:
         chunks = [_of_values(chunk) for chunk in rows.column(name).chunks]
         values = np.concatenate(chunks) if chunks else found

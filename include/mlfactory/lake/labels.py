@@ -55,7 +55,7 @@ def known_labels(
     if version is None:
         found = vouched_rows(product.name, LABELS, landings, columns=columns)
     else:
-        found = _of_version(product, landings, columns, as_of, version, sample or Sample(1.0, ()))
+        found = _of_version(product, landings, columns, as_of, version, sample)
     return known_among(product, found, keys, as_of)
 
 
@@ -106,19 +106,17 @@ def _of_version(
     columns: Sequence[str],
     as_of: datetime,
     version: int,
-    sample: Sample,
+    sample: Sample | None,
 ) -> pd.DataFrame:
-    lake = Lake(product.name)
-    if sample.whole and fits(lake, LABELS, landings, version):
+    lake, whole = Lake(product.name), sample is None or sample.whole
+    if whole and fits(lake, LABELS, landings, version):
         return lake.read(LABELS, landings, columns=columns, version=version)
-    return read_those(
-        lake,
-        LABELS,
-        landings,
-        columns,
-        version,
-        lambda batch: sample.of(told_among(product, batch, as_of)),
-    )
+
+    def chosen(batch: pa.Table) -> pa.Table:
+        told = told_among(product, batch, as_of)
+        return told if sample is None else sample.of(told)
+
+    return read_those(lake, LABELS, landings, columns, version, chosen)
 
 
 def event_partitions(calendar: Calendar, times: pd.Series) -> pd.Series:

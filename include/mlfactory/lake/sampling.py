@@ -3,13 +3,17 @@
 The same event is in the sample whoever reads it and in whatever order, and a smaller share is a
 part of a larger one. Every row has the same chance, so that means, rates and their ratios need no
 weights. Labels are chosen so; features and predictions follow the labels that were.
+
+Who fits and who judges look at samples that have nothing to do with one another. By one hash for
+both, the rows of a snapshot that are judged would be those that were fitted, which are left out of
+what is predicted: almost only held-out ones would remain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
 
     from mlfactory.lake.tables import Lake
 
+_SALTS = {"training": 0, "monitor": 0x3C6EF372FE94F82B}
+
 _ALL = 2.0**64
 
 
@@ -34,10 +40,13 @@ class Sample:
     Attributes:
         share: of the rows, greater than 0; all of them where it is 1.
         key: columns that name an event in every table.
+        reader: who looks at it: of the rows in the sample of one, that of the other has its share
+            as of any rows.
     """
 
     share: float
     key: tuple[str, ...]
+    reader: Literal["training", "monitor"]
 
     @property
     def whole(self) -> bool:
@@ -48,7 +57,7 @@ class Sample:
         """Return the rows of a table that are in the sample."""
         if self.whole:
             return rows
-        low = row_hashes(rows, self.key) < np.uint64(self.share * _ALL)
+        low = row_hashes(rows, self.key, _SALTS[self.reader]) < np.uint64(self.share * _ALL)
         return rows.filter(pa.array(low))
 
 

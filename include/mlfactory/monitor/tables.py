@@ -122,7 +122,7 @@ class Tables:
         if self.whole(slots):
             rows = self._rows(LABELS, landings, columns)
             return known_among(self._product, rows, keys, as_of)
-        sample = Sample(self.share(slots, as_of), self._event)
+        sample = Sample(self.share(slots, as_of), self._event, "monitor")
         batches = self._batches(LABELS, landings, columns)
         rows = _together([sample.of(told_among(self._product, one, as_of)) for one in batches])
         return known_among(self._product, rows, keys, as_of)
@@ -216,7 +216,7 @@ class Tables:
         known, rows = self._drawn.get(table, (None, None))
         if known == asked and rows is not None:
             return rows
-        sample = Sample(share_of(self.rows(slots), DRAWN), self._event)
+        sample = Sample(share_of(self.rows(slots), DRAWN), self._event, "monitor")
         self._drawn[table] = asked, self._those(table, slots, columns, sample.of)
         return self._drawn[table][1]
 

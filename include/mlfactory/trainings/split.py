@@ -137,7 +137,7 @@ def labelled_rows(
         cutoff.end,
         versions.labels_version,
         left_out=versions.left_out,
-        sample=Sample(versions.share, event_key(features.key, features.event_time)),
+        sample=Sample(versions.share, event_key(features.key, features.event_time), "training"),
     )
     on = [PARTITION, *features.key]
     group = [features.group] if features.group and features.group not in features.key else []

@@ -14,6 +14,8 @@ from mlfactory.cli.cycle import run_partitions
 from mlfactory.cycle.job import Budget
 from mlfactory.lake import batches, ledger
 from mlfactory.lake.tables import Lake
+from mlfactory.monitor import tables
+from mlfactory.monitor.judged import Answered
 from mlfactory.product.loader import Product
 from mlfactory.trainings.heldout import load_held_out
 
@@ -94,6 +96,37 @@ def test_a_snapshot_of_which_every_row_was_fitted_is_seen(shelf: Product) -> Non
     assert made == score.ScoreResult(0, None, None, "seen")
     assert Lake("shelf").read("predictions").empty
     assert monitor.run(shelf, shelf.calendar.parse("snapshot")).states
+
+
+def test_a_sample_of_a_snapshot_judges_new_rows_by_their_share(
+    mlflow_file: Path, make_product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Training and monitor looked at the same rows of old, which are left out where they were
+    fitted: half of what was judged was held out, and an area of 0.66 was told as 0.46."""
+    spec = SPEC.replace("trials: 1}}", "trials: 1}, max_rows: 1500}")
+    old, new = bottles(0, 6000), bottles(6000, 2000)
+    product = make_product(spec, FEATURES, {"bottles.csv": old.to_csv(index=False)})
+    snapshot = product.calendar.parse("snapshot")
+    run_partitions(product, [snapshot], [], Budget(), Console(quiet=True))
+    again(product, pd.concat([old, new.assign(sold=1 - new["sold"])]))
+    monitor.run(product, snapshot)
+    whole = judged_by(product, "roc_auc")
+    monkeypatch.setattr(tables, "MOST", 1500)
+    monkeypatch.setattr(batches, "BATCH", 700)
+    judged = Answered(product, tables.Tables(product)).over([snapshot], snapshot)["champion"]
+    every = Lake(product.name).read("predictions")
+    assert 1000 < len(judged.rows) < 1500
+    for at, share in (("held_out", every["held_out"]), ("new", every["id"] >= 6000)):
+        ours = judged.rows["held_out"] if at == "held_out" else judged.rows["id"] >= 6000
+        assert ours.mean() == pytest.approx(share.mean(), abs=0.04)
+    monitor.run(product, snapshot)
+    assert whole == pytest.approx(0.66, abs=0.02)
+    assert judged_by(product, "roc_auc") == pytest.approx(whole, abs=0.06)
+
+
+def judged_by(product: Product, metric: str) -> float:
+    rows = Lake(product.name).read("metrics")
+    return float(rows[(rows["metric"] == metric) & (rows["slice"] == "")].iloc[0]["value"])
 
 
 def test_where_the_champion_has_seen_every_row_no_challenger_is_asked(

@@ -38,6 +38,7 @@ def test_a_hash_is_what_it_was_in_every_release_and_on_every_machine() -> None:
     assert of([1]) == [17405687883870564846]
     assert of(["customer-12"]) == [17598640689699571711]
     assert of([NOON]) == [3222997547220159039]
+    assert row_hashes(pa.table({"a": [1]}), ["a"], salt=7).tolist() == [7505259859698541696]
     rows = pa.table({"a": [1], "b": ["x"]})
     assert row_hashes(rows, ["a", "b"]).tolist() == [6400723653677296016]
 

@@ -27,7 +27,7 @@ def events(rows: int = 20_000, people: int = 2_000) -> pa.Table:
 
 
 def test_about_the_share_is_chosen_and_the_same_of_every_table() -> None:
-    rows, sample = events(), Sample(0.1, KEY)
+    rows, sample = events(), Sample(0.1, KEY, "monitor")
     found = sample.of(rows)
     assert found.num_rows == pytest.approx(2_000, abs=150)
     answers = rows.select(["at", "id"]).take(np.random.default_rng(1).permutation(20_000))
@@ -35,7 +35,7 @@ def test_about_the_share_is_chosen_and_the_same_of_every_table() -> None:
 
 
 def test_rows_are_chosen_alike_in_any_batches() -> None:
-    rows, sample = events(), Sample(0.3, KEY)
+    rows, sample = events(), Sample(0.3, KEY, "monitor")
     whole = sample.of(rows)
     parts = [sample.of(rows.slice(at, 7_001)) for at in range(0, rows.num_rows, 7_001)]
     assert pa.concat_tables(parts).combine_chunks() == whole.combine_chunks()
@@ -43,15 +43,28 @@ def test_rows_are_chosen_alike_in_any_batches() -> None:
 
 def test_a_smaller_sample_is_part_of_a_larger_one() -> None:
     rows = events()
-    small, large = (Sample(share, KEY).of(rows)["id"].to_pylist() for share in (0.1, 0.4))
+    small, large = (
+        Sample(share, KEY, "monitor").of(rows)["id"].to_pylist() for share in (0.1, 0.4)
+    )
     assert set(small) < set(large)
-    thinned = Sample(0.1, KEY).of(Sample(0.4, KEY).of(rows))
+    thinned = Sample(0.1, KEY, "monitor").of(Sample(0.4, KEY, "monitor").of(rows))
     assert thinned["id"].to_pylist() == small
+
+
+def test_samples_of_two_readers_have_nothing_to_do_with_one_another() -> None:
+    """By one hash for both, the monitor of a snapshot looked at the rows that were fitted."""
+    rows = events()
+    one, other = Sample(0.1, KEY, "training"), Sample(0.1, KEY, "monitor")
+    assert other.of(one.of(rows)).num_rows == pytest.approx(200, abs=45)
+    assert other.of(rows).num_rows == pytest.approx(2_000, abs=150)
+    by_one = pa.table({"n": range(20_000)})
+    fitted = Sample(0.3, ("n",), "training").of(by_one)
+    assert Sample(0.3, ("n",), "monitor").of(fitted).num_rows == pytest.approx(1_800, abs=120)
 
 
 def test_other_tables_follow_the_rows_that_were_chosen() -> None:
     rows = events()
-    labels = Sample(0.2, KEY).of(rows).select(["at", "id"]).to_pandas()
+    labels = Sample(0.2, KEY, "monitor").of(rows).select(["at", "id"]).to_pandas()
     following = Among(labels, ["id"])
     parts = [following.of(rows.slice(at, 7_001)) for at in range(0, rows.num_rows, 7_001)]
     found = pa.concat_tables(parts)["id"].to_pylist()
@@ -79,7 +92,7 @@ def test_keys_are_found_again_though_pandas_held_them(
 
 def test_the_whole_is_given_back_as_it_is() -> None:
     rows = events(100)
-    assert Sample(1.0, KEY).of(rows) is rows
+    assert Sample(1.0, KEY, "monitor").of(rows) is rows
     assert share_of(100, 100) == 1.0
     assert share_of(400, 100) == 0.25
 
