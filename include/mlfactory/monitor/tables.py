@@ -124,7 +124,8 @@ class Tables:
             return known_among(self._product, rows, keys, as_of)
         sample = Sample(self.share(slots, as_of), self._event, "monitor")
         batches = self._batches(LABELS, landings, columns)
-        rows = _together([sample.of(told_among(self._product, one, as_of)) for one in batches])
+        chosen = [sample.of(told_among(self._product, one, as_of)) for one in batches]
+        rows = self._together(LABELS, columns, chosen)
         return known_among(self._product, rows, keys, as_of)
 
     def share(self, slots: Sequence[Partition], as_of: datetime) -> float:
@@ -229,8 +230,18 @@ class Tables:
     ) -> pd.DataFrame:
         """Return some rows of every batch, partition after partition."""
         keys = [slot.key for slot in slots]
-        found = _together([of(batch) for batch in self._batches(table, keys, columns)])
+        chosen = [of(batch) for batch in self._batches(table, keys, columns)]
+        found = self._together(table, columns, chosen)
         return found.sort_values(PARTITION, kind="stable", ignore_index=True)
+
+    def _together(
+        self, table: str, columns: list[str] | None, parts: Sequence[pa.Table]
+    ) -> pd.DataFrame:
+        """Return the rows of batches; a table that nobody has written yet has none."""
+        if not parts:
+            return vouched_rows(self._product.name, table, [], columns=columns)
+        found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
+        return found
 
     def _batches(
         self, table: str, keys: Sequence[str], columns: list[str] | None
@@ -268,9 +279,3 @@ class Tables:
         if table == LABELS:
             whole = whole.union(landings_of(self._product, sorted(whole)))
         return set(keys) - whole
-
-
-def _together(parts: Sequence[pa.Table]) -> pd.DataFrame:
-    """Return the rows of batches, of which there is at least one."""
-    found: pd.DataFrame = pa.concat_tables(parts).to_pandas()
-    return found
