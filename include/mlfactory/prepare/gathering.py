@@ -91,7 +91,7 @@ class Gathered:
             BuildError: if two rows have the same.
         """
         key = list(self.product.spec.features.key)
-        repeated = _repeated(lambda: self._each(FEATURES, columns=key), key)
+        repeated = _repeated(lambda: self._each(FEATURES, columns=key), key, self.rows)
         if len(repeated):
             raise not_unique(repeated, key, where_of(self.product, self.partition), self.rows)
 
@@ -103,8 +103,8 @@ class Gathered:
         Raises:
             BuildError: if two do not.
         """
-        event = self._event
-        repeated = _repeated(self._named, event)
+        event, count = self._event, sum(note.earlier for note in self.notes)
+        repeated = _repeated(self._named, event, count)
         different = repeated.drop_duplicates()
         different = different[different.duplicated(event, keep=False)]
         if len(different):
@@ -112,7 +112,7 @@ class Gathered:
                 different,
                 self.product.spec.features.key,
                 f"{where_of(self.product, self.partition)}, labels of earlier events",
-                sum(note.earlier for note in self.notes),
+                count,
             )
         self._again = repeated[event].drop_duplicates()
 
@@ -218,15 +218,24 @@ def _among(rows: pd.DataFrame, others: pd.DataFrame) -> npt.NDArray[np.bool_]:
     return pd.MultiIndex.from_frame(rows).isin(pd.MultiIndex.from_frame(others))
 
 
-def _repeated(tables: Callable[[], Iterator[pa.Table]], columns: Sequence[str]) -> pd.DataFrame:
+def _repeated(
+    tables: Callable[[], Iterator[pa.Table]], columns: Sequence[str], count: int
+) -> pd.DataFrame:
     """Return all rows that share the values of some columns with another row.
 
     A hash of 8 bytes a row finds those that may; whether they do is told by their values.
+
+    Args:
+        count: of the rows, all of whose hashes are held at once: they have their place before they
+            come, for a list of them would be held again as it is joined.
     """
-    names = list(columns)
-    hashes = [row_hashes(rows, names) for rows in tables()]
-    found = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
-    del hashes
+    names, place = list(columns), 0
+    found = np.zeros(count, np.uint64)
+    for rows in tables():
+        found[place : place + rows.num_rows] = row_hashes(rows, names)
+        place += rows.num_rows
+    # where a file lacks rows that its note tells of, what was kept for them is no hash
+    found = found[:place]
     found.sort()
     twice = np.unique(found[1:][found[1:] == found[:-1]])
     del found
