@@ -32,7 +32,7 @@ def load_shard(
 
     Raises:
         ContractError: if a source with event times lacks a column of `partition.by`, two hold one
-            in different types, or it holds lists or the like.
+            in types whose values never meet, or it holds lists or the like.
         IntegrityError: if other rows come than validation counted, where their places tell.
     """
     cut = cut_sources(product)
@@ -77,13 +77,26 @@ def cut_sources(product: Product) -> set[str]:
             if pa.types.is_null(kinds[column]):
                 continue
             kind, other = types.setdefault(column, (kinds[column], name))
-            if pa.types.is_string(kind) != pa.types.is_string(kinds[column]):
+            if _values_of(kind) != _values_of(kinds[column]):
                 raise ContractError(
                     f"{product.name}.{name}: '{column}', by which partition.by cuts, is "
                     f"{kinds[column]}, and in {other} it is {kind}: no row would meet its own",
                     remedy="declare it with one type in both (sources.<name>.types)",
                 )
     return found
+
+
+def _values_of(kind: pa.DataType) -> str:
+    """Return what the values of a type are, of which equal ones have one hash, see `row_hashes`."""
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return "text"
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        return "times"
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+        return "numbers"
+    if pa.types.is_decimal(kind):
+        return f"decimals of {kind.scale} places"
+    return str(kind)
 
 
 def _load(

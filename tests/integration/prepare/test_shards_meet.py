@@ -25,7 +25,7 @@ from mlfactory.product.errors import (
     IntegrityError,
     UsageError,
 )
-from mlfactory.product.loader import Product
+from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import settings
 from mlfactory.upkeep.staging import keep_staging
 
@@ -50,6 +50,8 @@ def build(sources):
     return pd.concat([today, told]).assign(seen_before=1.0)
 """
 PLAIN = "def build(sources):\n    return sources['orders'].assign(seen_before=1.0, colour='x')\n"
+
+HOW_MANY_ITEMS = PLAIN.replace("seen_before=1.0", "seen_before=float(len(sources['items']))")
 
 Make = Callable[..., Product]
 
@@ -181,6 +183,43 @@ def test_what_was_gathered_and_is_built_or_validated_anew_is_not_taken_for_done(
     validated(four)
     with pytest.raises(UsageError, match="there is none of 0, 1, 2, 3"):
         prepare.gather(four, day, "mine")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("features.py", "cumcount()", "cumcount() + 1"),
+        ("product.yaml", "name: shop", "name: shop\ntitle: Other words"),
+    ],
+)
+def test_what_was_gathered_for_other_code_or_another_spec_is_not_taken_for_done(
+    four: Product, file: str, old: str, new: str
+) -> None:
+    day = four.calendar.parse(DAYS[0])
+    built(four)
+    prepare.gather(four, day, "mine")
+    changed = four.folder / file
+    changed.write_text(changed.read_text().replace(old, new))
+    other = load_product("shop", four.folder.parent)
+    assert (other.spec_hash, other.code_hash) != (four.spec_hash, four.code_hash)
+    with pytest.raises(UsageError, match="there is none of 0, 1, 2, 3"):
+        prepare.gather(other, day, "mine")
+
+
+def test_without_by_the_first_source_with_event_times_is_cut_and_all_shards_see_the_others(
+    make_product: Make,
+) -> None:
+    """Which rows belong together nothing tells, so those of another source are not cut beside."""
+    timed = ("path: items.csv, key: [item]", "path: items.csv, event_time: at")
+    items = "".join(f"i{each},2026-01-01T{each:02}:00:00Z\n" for each in range(8))
+    files = {"orders.csv": orders(), "items.csv": "item,at\n" + items}
+    partition = "partition: {every: day, start: 2026-01-01, shards: 4}"
+    no_history = ("  history: 1 day\n", "")
+    product = shop(make_product, partition, HOW_MANY_ITEMS, files, timed, no_history)
+    assert through(product, DAYS[0]).rows == 19
+    rows = Lake(product.name).read("features")
+    assert len(rows) == 19
+    assert rows["seen_before"].unique().tolist() == [8.0]
 
 
 def test_a_source_without_any_value_of_by_yet_meets_every_type(make_product: Make) -> None:

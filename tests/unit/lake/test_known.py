@@ -99,6 +99,26 @@ def test_predictions_with_a_label_are_counted_as_a_join_would(
     assert count_labelled(product, slot, slot.end, lambda: iter(())) == (0, 0)
 
 
+def test_labels_whose_landing_is_left_out_do_not_count(make: Callable[..., Product]) -> None:
+    """A training would have had a share of labels that it does not read."""
+    product = make("2 days", "24 hours")
+    land(product, "2026-01-01", "2026-01-01", 1)
+    events = land(product, "2026-01-02", "2026-01-01", 2)
+    version, moment = Lake("shop").version("labels"), datetime(2026, 1, 9, tzinfo=UTC)
+    assert version is not None and len(events)
+    keys, first, second = ["2026-01-01"], "2026-01-01", "2026-01-02"
+    every = count_known_in(product, keys, moment, version)
+    counts = {
+        one: count_known_in(product, keys, moment, version, left_out=[one])
+        for one in (first, second)
+    }
+    for one, count in counts.items():
+        read = known_labels(product, keys, moment, version, left_out=[one])
+        assert count == len(read) > 0
+    assert every == sum(counts.values())
+    assert count_known_in(product, keys, moment, version, left_out=[first, second]) == 0
+
+
 def test_a_partition_without_labels_has_none_known(make: Callable[..., Product]) -> None:
     product = make()
     slot = product.calendar.parse("2026-01-01")

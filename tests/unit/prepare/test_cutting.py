@@ -9,7 +9,11 @@ import pyarrow as pa
 import pytest
 from tests.integration.prepare.conftest import SPEC
 
-from mlfactory.prepare.cutting import Whole, of_shard
+from mlfactory.lake.catalog import raw
+from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import as_stored
+from mlfactory.prepare.cutting import Whole, cut_sources, of_shard
+from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -30,6 +34,45 @@ def test_rows_without_a_value_are_in_the_first_shard_and_each_row_in_one(eight: 
     assert (shards.sum(axis=0) == 1).all()
     assert shards[0, np.arange(60) % 3 < 2].all()
     assert 0 < shards[1:].sum() <= 20
+
+
+TIMED = "items: {kind: csv, path: items.csv, event_time: at}"
+TIMES = pa.timestamp("us", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "meet"),
+    [
+        (pa.int64(), TIMES, False),
+        (pa.float64(), pa.date32(), False),
+        (pa.bool_(), TIMES, False),
+        (TIMES, pa.string(), False),
+        (pa.bool_(), pa.string(), False),
+        (pa.int64(), pa.decimal128(9, 2), False),
+        (pa.decimal128(9, 2), pa.decimal128(9, 3), False),
+        (pa.decimal128(9, 2), pa.decimal128(20, 2), True),
+        (pa.int64(), pa.float64(), True),
+        (pa.bool_(), pa.int32(), True),
+        (pa.date32(), TIMES, True),
+        (pa.string(), pa.string(), True),
+        (pa.null(), TIMES, True),
+    ],
+)
+def test_values_of_by_that_can_never_meet_are_refused(
+    make_product: Callable[..., Product], one: pa.DataType, other: pa.DataType, meet: bool
+) -> None:
+    """Only text was told from what is none: numbers went by other shards than their times."""
+    spec = SPEC.replace("start: 2026-01-01}", "start: 2026-01-01, shards: 8, by: [shop]}")
+    spec = spec.replace("items: {kind: csv, path: items.csv, key: [item]}", TIMED)
+    product = make_product(spec, "def build(sources): return sources['orders']\n")
+    for name, kind in (("orders", one), ("items", other)):
+        rows = as_stored(pa.table({"shop": pa.nulls(2, kind)}))
+        Lake(product.name).replace(raw(name), rows, "2026-01-01")
+    if meet:
+        assert cut_sources(product) == {"orders", "items"}
+        return
+    with pytest.raises(ContractError, match=r"\.items: 'shop', .* no row would meet its own"):
+        cut_sources(product)
 
 
 @pytest.mark.parametrize(
