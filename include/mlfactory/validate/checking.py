@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -114,7 +113,7 @@ class _Check:
         self._rows = 0
         self._unread: list[Unread] = []
         self._undated, self._unreadable, self._repeated = Marks(), Marks(), Marks()
-        self._outcomes: tuple[Outcome, ...] = ()
+        self._critical: list[tuple[Outcome, Marks]] = []
 
     def checked(self) -> Checked:
         """Return what there is to say of the source."""
@@ -124,10 +123,10 @@ class _Check:
         for rows in self._batches():
             self._look(rows)
         run = self._survey.found()
-        self._outcomes = run.outcomes
+        self._critical = [(one, _marked(one.rows)) for one in run.outcomes if _is_critical(one)]
         bad = self._undated | self._unreadable
-        for outcome in self._critical():
-            bad |= outcome.rows if isinstance(outcome.rows, Marks) else Marks(outcome.rows)
+        for _, marks in self._critical:
+            bad |= marks
         if key:
             self._repeated = keys_repeated(self._spool(key), self._shape, bad)
         bad |= self._repeated
@@ -170,21 +169,14 @@ class _Check:
         """Return some bad rows, which lie at `places`, with every reason."""
         frame, rescued = framed(rows, self._shape), _rescued(rows)
         outcomes = [
-            replace(outcome, rows=np.flatnonzero(_among(outcome.rows, places)).tolist())
-            for outcome in self._critical()
+            replace(outcome, rows=np.flatnonzero(marks.of(places)).tolist())
+            for outcome, marks in self._critical
         ]
         again = np.flatnonzero(self._repeated.of(places)).tolist()
         key, event_time = self._source.key, self._source.event_time
         reasons = reasons_of(frame, rescued, self._kinds, outcomes, key, event_time, again)
         found = bad_rows(self._name, frame, rescued, reasons, key)
         return [replace(each, row=int(places[each.row])) for each in found]
-
-    def _critical(self) -> list[Outcome]:
-        return [
-            outcome
-            for outcome in self._outcomes
-            if outcome.state == "fail" and outcome.rule.severity == "critical"
-        ]
 
     def _spool(self, columns: Sequence[str]) -> Spool:
         """Return the spool of some columns, a new one if there is none."""
@@ -193,8 +185,13 @@ class _Check:
         return self._spools[tuple(columns)]
 
 
-def _among(marked: Collection[int], places: Places) -> npt.NDArray[np.bool_]:
-    return (marked if isinstance(marked, Marks) else Marks(marked)).of(places)
+def _is_critical(outcome: Outcome) -> bool:
+    return outcome.state == "fail" and outcome.rule.severity == "critical"
+
+
+def _marked(rows: Collection[int]) -> Marks:
+    """Return marks of rows: a rule that was asked of the whole source has a list of them."""
+    return rows if isinstance(rows, Marks) else Marks(rows)
 
 
 def _rescued(rows: pa.Table) -> pd.Series:

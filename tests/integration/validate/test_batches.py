@@ -179,6 +179,40 @@ def test_batches_say_what_one_frame_says(
     assert found == whole
 
 
+def test_a_column_reads_as_numbers_only_where_all_batches_say_so(
+    product_of: Callable[..., Product],
+) -> None:
+    """To declare it float, as the advice was then, would lose the cells of the other batch."""
+    product = product_of([], key=["id"])
+    cells = {3: '{"price": "7,5", "count": "7.5"}', 40: '{"price": "7.5", "count": "8.5"}'}
+    rescued = pa.array([cells.get(place) for place in range(ROWS)], pa.string())
+    rows = orders(1)
+    for ordered in (rescued, pa.array(rescued.to_pylist()[::-1], pa.string())):
+        given = rows.set_column(rows.column_names.index("_rescued"), "_rescued", ordered)
+        found = said(product, given, 17)["count"]
+        assert found == said(product, given, ROWS)["count"]
+        readable = {each.column: each.readable_as for each in found.unread}
+        assert readable == {"price": "string", "count": "float"}
+
+
+def test_the_rows_of_a_rule_about_the_whole_source_are_marked_once(
+    product_of: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were marked anew, all of them, for every piece of the bad rows."""
+    monkeypatch.setattr(checking, "PIECE", 2)
+    # nothing tells of a part of the rows whether it holds
+    unlike = rule(
+        "column_value_z_scores_to_be_less_than", column="price", threshold=0.1, double_sided=True
+    )
+    product = product_of([unlike, rule("column_values_to_be_unique", column="id")], key=["id"])
+    rows = orders(1)
+    found = check(product, "orders", lambda **_: iter([rows.slice(0, 31), rows.slice(31)]), {})
+    made: list[object] = []
+    monkeypatch.setattr(checking, "Marks", lambda *given: made.append(given))
+    pieces = [len(piece) for piece in found.bad()]
+    assert len(pieces) > 5 and not made
+
+
 def left() -> dict[str, Any]:
     """Return what a validation has left behind."""
     found = read_manifest("shop", "validate", "2026-01-01")
