@@ -54,9 +54,9 @@ def differences(evidence: Evidence, *, costs: bool) -> list[Difference]:
             return []
         ours, theirs = (measure(one, metric) for one in (evidence.candidate, reference))
         difference = paired_difference(evidence.candidate, reference, metric)
-        reach = difference.noise.reach(beyond)
-        low, high = difference.value - reach, difference.value + reach
-        found.append(Difference(metric, ours, theirs, float(difference.value), low, high))
+        noise, better = difference.noise, float(difference.value)
+        low, high = better - noise.reach(beyond), better + noise.reach_above(beyond)
+        found.append(Difference(metric, ours, theirs, better, low, high))
     return found
 
 

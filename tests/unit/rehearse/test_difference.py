@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from tests.unit.promote.evidences import answers, made
 
@@ -17,6 +18,7 @@ from mlfactory.rehearse.difference import (
     markdown,
 )
 from mlfactory.statistics.comparison import paired_difference
+from mlfactory.statistics.metrics import Outcome
 
 
 def one(metric: str, found: list[Difference]) -> Difference:
@@ -39,6 +41,34 @@ def test_the_other_way_round_it_is_worse_and_against_itself_it_cannot_be_told() 
     assert one("roc_auc", worse).verdict == "worse"
     same = differences(made(answers(0.1), answers(0.1)), costs=True)
     assert {each.verdict for each in same} == {"cannot tell"}
+
+
+def uneven(seed: int) -> tuple[Outcome, Outcome]:
+    """Return the answers of two equal models on days of very different sizes."""
+    random = np.random.default_rng(seed)
+    sizes = np.maximum(random.lognormal(3, 1.2, 30).astype(int), 1)
+    days = np.repeat(np.arange(30), sizes)
+    y, of_day = random.normal(size=len(days)), random.normal(0, 0.3, 30)[days]
+    one = y + np.abs(random.normal(size=len(days)))
+    other = y + np.abs(random.normal(size=len(days))) + of_day
+    first, second = (Outcome("regression", y, each, each, blocks=days) for each in (one, other))
+    return first, second
+
+
+def test_who_is_called_the_champion_turns_every_verdict_round_and_nothing_else() -> None:
+    """Its upper end was as far away as the lower one: `worse` was said twice as often as `better`
+    of models that are equal."""
+    turned = {"better": "worse", "worse": "better", "cannot tell": "cannot tell"}
+    lopsided = 0
+    for seed in range(12):
+        one, other = uneven(seed)
+        ours = differences(made(one, other), costs=False)
+        theirs = differences(made(other, one), costs=False)
+        for here, there in zip(ours, theirs, strict=True):
+            assert here.low == pytest.approx(-there.high)
+            assert here.verdict == turned[there.verdict]
+            lopsided += here.high - here.better > 1.2 * (here.better - here.low)
+    assert lopsided
 
 
 def test_without_a_champion_the_best_constant_takes_its_place() -> None:
