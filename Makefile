@@ -68,7 +68,7 @@ test: check ## Everything CI runs; servers and stacks wait a lot, so two parts r
 	else echo "compose-test is left out: no Docker engine answers here"; fi
 
 integration: $(READY) ## Tests that need files and servers, with the lake in a folder and on S3 (moto)
-	$(BIN)/pytest -q -n 2 --dist worksteal --lake=both tests/integration
+	$(BIN)/pytest -q -n 3 --dist worksteal --lake=both tests/integration
 
 e2e: $(READY) ## The whole stack: trouble and life with the lake in a folder, life on S3 (moto)
 	$(BIN)/pytest -q tests/e2e

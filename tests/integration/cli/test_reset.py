@@ -199,7 +199,7 @@ def test_a_run_that_was_reset_beneath_by_force_leaves_nothing_and_says_so(at_pre
     (settings().products / "shelf" / "go_on").touch()
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert "was removed by a reset while it was at work" in errors.replace("\n", " ")
+    assert "was removed by a reset or a restore while it was at work" in errors.replace("\n", " ")
     assert "Traceback" not in errors
     assert product_store("shelf").list() == []
 

@@ -66,7 +66,9 @@ def test_what_a_reset_by_force_takes_away_beneath_a_release_is_not_promoted(
         end_removal("shop")
 
     monkeypatch.setattr(stage, "_try", meanwhile)
-    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+    with pytest.raises(
+        UsageError, match="was removed by a reset or a restore while it was at work"
+    ):
         release(shop.product, None, production)
     with settings_of(production):
         assert product_store("shop").list() == []

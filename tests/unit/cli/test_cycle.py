@@ -95,7 +95,9 @@ def test_a_run_beneath_which_all_was_removed_begins_no_partition_more(
     stale = [StaleRun("prepare", key, ()) for key in keys]
     monkeypatch.setattr("mlfactory.cli.cycle.stale_runs", lambda product: stale)
     console, span = Console(file=io.StringIO()), [rain.calendar.parse(key) for key in keys]
-    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+    with pytest.raises(
+        UsageError, match="was removed by a reset or a restore while it was at work"
+    ):
         if downstream:
             run_stale(rain, console)
         else:

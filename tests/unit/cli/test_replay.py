@@ -147,7 +147,9 @@ def test_a_replay_beneath_which_all_was_removed_ends_and_begins_no_key_more(
     monkeypatch.setattr(Dead, "runs", lambda *_: [], raising=False)
     monkeypatch.setattr(Dead, "tasks", lambda *_: [], raising=False)
     first, last = (rain.calendar.parse(key) for key in ("2013-01-01", "2013-03-01"))
-    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+    with pytest.raises(
+        UsageError, match="was removed by a reset or a restore while it was at work"
+    ):
         replay(rain, first, last, Dead(), Console(file=io.StringIO()))  # type: ignore[arg-type]
     assert followed == ["2013-01-01"]
     assert product_store("rain").list() == []

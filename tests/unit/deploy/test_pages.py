@@ -37,18 +37,22 @@ def test_postgresql_is_told_its_new_password_and_nobody_else_is(
         (tmp_path / name).chmod(0o755)
     calls, given, secrets = (tmp_path / name for name in ("calls", "given", "secrets"))
     secrets.mkdir()
-    (secrets / "postgres_password").write_text("it's open" if is_there else "")
+    (secrets / "postgres_password").write_text("it's secret" if is_there else "")
     own = {"CALLS": str(calls), "GIVEN": str(given)}
     command = block.replace("/run/mlfactory", str(secrets))
     path = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     subprocess.run(["sh", "-c", command], env={**own, **path}, check=True)
-    assert "open" not in calls.read_text()
+    assert "it's secret" not in calls.read_text()
     # an empty one would be taken away from that user
     assert given.exists() == is_there
     if is_there:
         assert "ON_ERROR_STOP=1" in calls.read_text()
         # psql itself reads the file, and puts quotes around what is in it
-        assert "PASSWORD :'password';" in given.read_text() and "open" not in given.read_text()
+        assert (
+            "PASSWORD :'password';" in given.read_text()
+            and "secret" not in given.read_text().replace(str(secrets), "")
+        )
+        assert "it's" not in given.read_text()
 
 
 @pytest.mark.parametrize("page", PAGES)

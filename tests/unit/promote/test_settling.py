@@ -75,6 +75,8 @@ def test_nothing_is_decided_in_a_product_that_was_reset_meanwhile(
 
     monkeypatch.setattr(stage, "read_trained", lambda *_: trained)
     monkeypatch.setattr(stage, "standing_decision", reset)
-    with pytest.raises(UsageError, match="was removed by a reset while it was at work"):
+    with pytest.raises(
+        UsageError, match="was removed by a reset or a restore while it was at work"
+    ):
         stage.settle(product, training)
     assert product_store(product.name).list() == []
