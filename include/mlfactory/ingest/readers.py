@@ -145,6 +145,10 @@ def _csv_pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterat
             raise
 
 
+_AHEAD = {"batch_readahead": 1, "fragment_readahead": 1}
+"""How much of a dataset is read before it is asked for."""
+
+
 def _from_parquet(request: Request, found: Listing) -> Received:
     source, file = request.source, found.path
     of_one = isinstance(source, ParquetSource) and PER_PARTITION in source.path
@@ -161,8 +165,9 @@ def _from_parquet(request: Request, found: Listing) -> Received:
         if kind is not None and (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
             received = _near_rows(request, rows, of_one)
         else:
-            tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches())
-            received = rows_within(tables, rows.schema, column, request.partition, of_one=of_one)
+            received = rows_within(
+                _tables(rows), rows.schema, column, request.partition, of_one=of_one
+            )
     return _received(request, received, str(file))
 
 
@@ -170,12 +175,32 @@ def _dataset(found: Listing, schema: pa.Schema | None = None) -> Any:
     rows = pyarrow.dataset.dataset(
         [str(file) for file in found.files],
         schema,
-        format="parquet",
+        # by default what is read ahead of a slow reader is kept, in time all of a large file
+        format=pyarrow.dataset.ParquetFileFormat(
+            default_fragment_scan_options=pyarrow.dataset.ParquetFragmentScanOptions(
+                pre_buffer=False
+            )
+        ),
         partitioning="hive" if found.is_folder else None,
         partition_base_dir=str(found.path) if found.is_folder else None,
     )
     plain = plain_schema(rows.schema)
     return rows if plain == rows.schema else _dataset(found, plain)
+
+
+def _tables(
+    rows: Any, wanted: Any = None, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield rows of a dataset in their order, a piece at a time.
+
+    What a scan has filtered it keeps until it is taken, in time all of a large file. So groups of
+    rows are chosen by what the file tells of them, and rows when they are here.
+    """
+    for fragment in rows.get_fragments(filter=wanted):
+        near = fragment if wanted is None else fragment.subset(wanted, rows.schema)
+        for batch in near.to_batches(schema=rows.schema, columns=columns, **_AHEAD):
+            table = pa.Table.from_batches([batch])
+            yield table if wanted is None else table.filter(wanted)
 
 
 def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
@@ -187,10 +212,9 @@ def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
     column, partition = str(request.source.event_time), request.partition
     field, kind = pyarrow.dataset.field(column), rows.schema.field(column).type
     near = _near(request, field, kind)
-    if not rows.count_rows(filter=field.is_null()):
-        tables = (pa.Table.from_batches([batch]) for batch in rows.to_batches(filter=near))
-        return rows_within(tables, rows.schema, column, partition, of_one=of_one)
-    numbered = _numbered(rows.to_batches(columns=[column]), column)
+    if not rows.count_rows(filter=field.is_null(), **_AHEAD):
+        return rows_within(_tables(rows, near), rows.schema, column, partition, of_one=of_one)
+    numbered = _numbered(_tables(rows, columns=[column]), column)
     schema = pa.schema([rows.schema.field(column), (_PLACE, pa.int64())])
     found = rows_within(numbered, schema, column, partition, of_one=of_one)
     # of the rows without a time, and of those with one by their place among them
@@ -202,7 +226,7 @@ def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
     )
     wanted = numbers.combine_chunks()
     kept = Spool(rows.schema)
-    for table in _numbered(rows.to_batches(filter=near | field.is_null()), column):
+    for table in _numbered(_tables(rows, near | field.is_null()), column):
         times = as_times(table[column])
         inside = pc.and_(
             pc.greater_equal(times, pa.scalar(partition.start, UTC_TIME)),
@@ -213,11 +237,10 @@ def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
     return replace(found, rows=kept.changed(lambda table: table, kept.rows))
 
 
-def _numbered(batches: Iterable[pa.RecordBatch], column: str) -> Iterator[pa.Table]:
-    """Give batches as tables in which rows without a time have their number among those."""
+def _numbered(tables: Iterable[pa.Table], column: str) -> Iterator[pa.Table]:
+    """Give tables in which rows without a time have their number among those."""
     so_far = 0
-    for batch in batches:
-        table = pa.Table.from_batches([batch])
+    for table in tables:
         absent = pc.is_null(table[column]).to_numpy()
         places = so_far + absent.cumsum() - 1
         so_far += int(absent.sum())
