@@ -193,14 +193,14 @@ def _tables(
 ) -> Iterator[pa.Table]:
     """Yield rows of a dataset in their order, a piece at a time.
 
-    What a scan has filtered it keeps until it is taken, in time all of a large file. So groups of
-    rows are chosen by what the file tells of them, and rows when they are here.
+    A scan of a whole file keeps what it has read until it is taken, in time most of the file. So
+    groups of rows are chosen by what the file tells of them, and rows when they are here.
     """
     for fragment in rows.get_fragments(filter=wanted):
-        near = fragment if wanted is None else fragment.subset(wanted, rows.schema)
-        for batch in near.to_batches(schema=rows.schema, columns=columns, **_AHEAD):
-            table = pa.Table.from_batches([batch])
-            yield table if wanted is None else table.filter(wanted)
+        for group in fragment.split_by_row_group(wanted, rows.schema):
+            for batch in group.to_batches(schema=rows.schema, columns=columns, **_AHEAD):
+                table = pa.Table.from_batches([batch])
+                yield table if wanted is None else table.filter(wanted)
 
 
 def _near_rows(request: Request, rows: Any, of_one: bool) -> Within:
