@@ -1,6 +1,6 @@
 """A partition of many rows through a product's data stages, beside plain pandas on a million rows.
 
-    python benchmarks/hundred_million.py [--rows 100000000] [--shards 8] [--keep FOLDER]
+    python benchmarks/hundred_million.py [--rows 100000000] [--shards 20] [--keep FOLDER]
 
 The rows are made by this script: a key, a time, three numbers and a label, one Parquet file a
 partition. Two small months teach a model; the third one has the rows. Each stage is a process of
@@ -179,7 +179,7 @@ def main() -> None:
     """Run the benchmark and print its table."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--rows", type=int, default=100_000_000)
-    options.add_argument("--shards", type=int, default=8)
+    options.add_argument("--shards", type=int, default=20)
     options.add_argument("--keep", type=Path, help="work here, and leave everything")
     asked = options.parse_args()
     home = asked.keep or Path(tempfile.mkdtemp(prefix="mlfactory-bench-"))
