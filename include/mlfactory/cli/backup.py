@@ -72,7 +72,9 @@ def _refuse_beneath_airflow() -> None:
 def _of_airflow(console: Console) -> dict[str, list[str]]:
     """Return the names of Airflow's connections and variables, none where it cannot be asked."""
     running = record.running(settings())
-    if running is None or not running.has("airflow"):
+    # on a server it is where the settings say
+    is_here = running.has("airflow") if running else settings().airflow_address is not None
+    if not is_here:
         say(console, "Airflow is not up here: which connections and variables it has is not in it")
         return {}
     try:

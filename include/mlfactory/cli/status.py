@@ -56,7 +56,7 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
     is_whole = len(readable) == len(products)
     running = record.running(settings())
     if running is None:
-        say(console, "stack: down")
+        _tell_of_server(readable, console)
         return is_whole
     say(console, f"stack: Airflow {running.airflow_url}, MLflow {running.mlflow_url}")
     wrong = record.ailments(running)
@@ -65,6 +65,22 @@ def show_status(products: Sequence[Product], console: Console, newest: int | Non
     if not any(ailment.service == "airflow" for ailment in wrong):
         _tell_waiting(readable, console)
     return is_whole
+
+
+def _tell_of_server(products: Sequence[Product], console: Console) -> None:
+    """Tell of the Airflow that the settings name, where no stack was started here."""
+    chosen = settings()
+    if chosen.airflow_address is None:
+        say(console, "stack: down")
+        return
+    say(
+        console,
+        f"stack: Airflow {chosen.airflow_ui or chosen.airflow_url}, MLflow {chosen.mlflow_url}",
+    )
+    try:
+        _tell_waiting(products, console)
+    except FactoryError as error:
+        say(console, str(error), "bold red")
 
 
 def _tell_waiting(products: Sequence[Product], console: Console) -> None:

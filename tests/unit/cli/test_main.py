@@ -15,6 +15,7 @@ from mlfactory.cli.main import app
 from mlfactory.cycle.steps import STAGES
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product, schema_of
+from mlfactory.settings import settings
 
 SNAPSHOT = """\
 apiVersion: mlfactory/v1
@@ -194,6 +195,21 @@ def test_replay_and_status_without_a_stack_are_messages(rain: Product) -> None:
     result = runner.invoke(app, ["status"])
     assert result.exit_code == 0
     assert result.stdout.splitlines() == ["rain: nothing has run yet", "stack: down"]
+
+
+def test_status_on_a_server_is_of_the_airflow_that_is_named(
+    rain: Product, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_ADDRESS", "http://127.0.0.1:1")
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_UI", "https://airflow.example.com")
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "secret")
+    settings.cache_clear()
+    result = runner.invoke(app, ["status"])
+    assert result.exit_code == 0, result.output
+    assert "stack: Airflow https://airflow.example.com, MLflow http" in result.stdout
+    assert "stack: down" not in result.stdout
+    # nobody listens there
+    assert "http://127.0.0.1:1" in result.stdout
 
 
 def test_down_without_a_stack_is_harmless(products: Path) -> None:
