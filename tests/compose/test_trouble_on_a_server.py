@@ -122,6 +122,8 @@ def test_a_backup_is_made_from_within_and_has_the_database_of_mlflow(server: Ser
     )
     assert "mlflow.dump" in told
     assert "backup.json" in told
+    # Airflow is another container
+    assert "Airflow is not up" not in told and "are not in it" not in told
 
 
 def test_a_backup_is_put_back_as_the_page_says(server: Server, tmp_path: Path) -> None:
@@ -149,3 +151,4 @@ def test_a_backup_is_put_back_as_the_page_says(server: Server, tmp_path: Path) -
 def test_the_doctor_finds_nothing_wrong(server: Server) -> None:
     told = server.mlfactory("doctor")
     assert "WRONG" not in told
+    assert "stack: Airflow http://localhost" in server.mlfactory("status")
