@@ -12,6 +12,7 @@ from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
 from mlfactory.cli.own_stack import known_stack
 from mlfactory.lake.addresses import one_spelling
+from mlfactory.lake.deployed import RUNS
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Address, settings, without_login
 
@@ -79,7 +80,9 @@ def _of_airflow(console: Console) -> dict[str, list[str]]:
         return {}
     try:
         with connect() as api:
-            return {"connections": api.connections(), "variables": api.variables()}
+            # the scheduler writes that one as it starts
+            variables = [name for name in api.variables() if name != RUNS]
+            return {"connections": api.connections(), "variables": variables}
     except FactoryError as error:
         say(console, f"Airflow's connections and variables are not in it: {error}", "yellow")
         return {}
