@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 from stacks import Factory, composed, embedded
 from support import show
-from waiting import Task, task_of, waits_for_scheduler
+from waiting import Task, task_of, waits_for_scheduler, waits_to_be_seen
 
 KEYS = ("2026-01-01", "2026-02-01", "2026-03-01")
 PARTS = ("data", "score", "monitor", "train")
@@ -31,6 +31,8 @@ ROWS_A_MONTH = 280
 WORKERS = 2
 POLL_SECONDS = 3.0
 ATTEMPTS = 6
+# Airflow's name of it in its log of events
+STUCK = "stuck in queued reschedule"
 
 SPEC = """\
 apiVersion: mlfactory/v1
@@ -202,6 +204,8 @@ def measure(airflow: Airflow, names: list[str], longest: float) -> None:
     for wait, task in sorted(zip(scheduler, tasks, strict=True), key=lambda each: -each[0])[:5]:
         print(f"waited {wait:.1f} s for the scheduler: {task}", file=sys.stderr)
     place = [task.begun - task.ready - wait for task, wait in zip(tasks, scheduler, strict=True)]
+    seen = waits_to_be_seen(tasks)
+    again = airflow.ask("GET", "/eventLogs", params={"event": STUCK, "limit": 1})["total_entries"]
     after = factory.database_megabytes()
     status = factory.command(["status", names[0]])
     rows: list[tuple[str, object]] = [
@@ -212,12 +216,14 @@ def measure(airflow: Airflow, names: list[str], longest: float) -> None:
         ("tasks a minute", len(tasks) / seconds * 60),
         ("waited for the scheduler, median s", _share(scheduler, 0.5)),
         ("waited for the scheduler, worst s", max(scheduler)),
+        ("not known to be ready after the task before, worst s", max(seen)),
         ("waited for a place in their pool or on a worker, median s", _share(place, 0.5)),
         ("waited for a place, worst s", max(place)),
         ("most memory, all parts together, MiB", megabytes),
         ("Airflow's database before / after, MiB", f"{before:.1f} / {after:.1f}"),
         ("mlfactory status of one product, s", status),
         ("tasks that failed", len(failed)),
+        ("tasks that waited so long on the queue that they were given out again", again),
         ("requests that Airflow was too busy for, and were sent again", airflow.refused),
     ]
     show(f"{len(names)} products, {len(KEYS)} partitions each", ("", ""), rows)

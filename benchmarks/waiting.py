@@ -12,9 +12,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Task:
-    """When a task was ready, given out, begun and over, in seconds, and the pool it was in."""
+    """When a task was ready, given out, begun and over, in seconds, its pool, and its run."""
 
     name: str
+    run: tuple[str, str]
     pool: str
     ready: float
     queued: float
@@ -28,7 +29,25 @@ def task_of(told: Mapping[str, Any]) -> Task | None:
     if not all(moments):
         return None
     name = f"{told['dag_id']} {told['task_id']} {told['try_number']}"
-    return Task(name, told["pool"], *(datetime.fromisoformat(at).timestamp() for at in moments))
+    run = (told["dag_id"], told["dag_run_id"])
+    return Task(
+        name, run, told["pool"], *(datetime.fromisoformat(at).timestamp() for at in moments)
+    )
+
+
+def waits_to_be_seen(tasks: Iterable[Task]) -> list[float]:
+    """Return for how many seconds tasks were not known to be ready after the one before them ended.
+
+    Only tasks count before which another of their run has ended; not the first of a run.
+    """
+    found: list[float] = []
+    for _, of_run in groupby(sorted(tasks, key=lambda task: task.run), lambda task: task.run):
+        same = list(of_run)
+        for task in same:
+            before = [other.ended for other in same if other.ended <= task.ready]
+            if before:
+                found.append(task.ready - max(before))
+    return found
 
 
 def waits_for_scheduler(
