@@ -117,8 +117,9 @@ def switch_on(airflow: Airflow, names: list[str]) -> float:
     start = time.perf_counter()
     wanted = {f"{name}.{part}" for name in names for part in PARTS}
     while True:
-        known = {row["dag_id"] for row in airflow.pages("/dags", "dags")}
-        if wanted <= known:
+        # a DAG is listed before it can be run: until its first version is written
+        versions = airflow.pages("/dags/~/dagVersions", "dag_versions")
+        if wanted <= {row["dag_id"] for row in versions}:
             break
         time.sleep(1)
     seconds = time.perf_counter() - start
