@@ -33,7 +33,7 @@ class Factory:
         megabytes: returns the memory of all its parts together, in MiB.
         database_megabytes: returns the size of Airflow's database, in MiB.
         command: runs a command of `mlfactory` there and returns its wall seconds.
-        places: how many tasks it gives out at once; None where it gives out what is ready.
+        places: how many tasks run at once on all of its workers.
     """
 
     url: str
@@ -41,7 +41,7 @@ class Factory:
     megabytes: Callable[[], float]
     database_megabytes: Callable[[], float]
     command: Callable[[Sequence[str]], float]
-    places: int | None = None
+    places: int
 
 
 @contextmanager
@@ -64,6 +64,7 @@ def embedded(products: Path = PRODUCTS) -> Iterator[Factory]:
                 lambda: _shared_out(leaders),
                 lambda: _size_of(home / "airflow" / "airflow.db"),
                 lambda words: mlfactory(words, environment),
+                settings().airflow_parallelism,
             )
         finally:
             mlfactory(["down"], environment)
@@ -119,7 +120,7 @@ def composed(workers: int, products: Path | None = None) -> Iterator[Factory]:
                 lambda: _of_containers(compose("ps", "--quiet").split()),
                 lambda: int(compose(*_SIZE_IN_POSTGRESQL)) / 2**20,
                 command,
-                settings().tasks_at_once,
+                workers * settings().worker_slots,
             )
         finally:
             compose("down", "--volumes", "--timeout", "5")

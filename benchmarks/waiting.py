@@ -9,6 +9,8 @@ from datetime import datetime
 from itertools import accumulate, groupby
 from typing import Any
 
+Span = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Task:
@@ -51,33 +53,33 @@ def waits_to_be_seen(tasks: Iterable[Task]) -> list[float]:
 
 
 def waits_for_scheduler(
-    tasks: Sequence[Task], slots: Mapping[str, int], places: int | None
+    tasks: Sequence[Task], slots: Mapping[str, int], places: int
 ) -> list[float]:
-    """Return for how many seconds of each task's wait there was a place that it got in the end.
+    """Return of each task the longest time that it was ready, had a place to run, and did not.
+
+    There was none while its pool was full of what was given out, or every worker had as many tasks
+    at work as it takes: which of those that wait is next is then a matter of priority.
 
     Args:
         slots: of each pool.
-        places: tasks that are given out at once; None where there is no such number.
+        places: tasks that all workers run at once.
     """
-    full = [_full(tasks, places)] if places else []
+    busy = _full([(task.begun, task.ended) for task in tasks], places)
     of_pool = {
-        pool: _full([task for task in tasks if task.pool == pool], count)
+        pool: _full([(task.queued, task.ended) for task in tasks if task.pool == pool], count)
         for pool, count in slots.items()
     }
     return [
-        task.queued
-        - max(task.ready, *(_free_since(each, task) for each in (*full, of_pool[task.pool])))
+        max(_longest_gap(task, [*_within(busy, task), *_within(of_pool[task.pool], task)]), 0.0)
         for task in tasks
     ]
 
 
-def _full(tasks: Iterable[Task], places: int) -> list[tuple[float, float]]:
-    """Return from when to when all places were taken, in their order."""
-    edges = sorted(
-        edge for task in tasks for edge in ((task.queued, 1), (max(task.queued, task.ended), -1))
-    )
+def _full(spans: Iterable[Span], places: int) -> list[Span]:
+    """Return from when to when as many spans as there are places were under way, in their order."""
+    edges = sorted(edge for start, end in spans for edge in ((start, 1), (max(start, end), -1)))
     taken = accumulate(step for _, step in edges)
-    found: list[tuple[float, float]] = []
+    found: list[Span] = []
     states = [(at, count >= places) for (at, _), count in zip(edges, taken, strict=True)]
     since: float | None = None
     for at, same in groupby(states, key=lambda state: state[0]):
@@ -91,7 +93,15 @@ def _full(tasks: Iterable[Task], places: int) -> list[tuple[float, float]]:
     return found
 
 
-def _free_since(full: Sequence[tuple[float, float]], task: Task) -> float:
-    """Return since when there was a place as the task was given out."""
-    place = bisect_left(full, (task.queued, task.queued))
-    return min(full[place - 1][1], task.queued) if place else task.ready
+def _within(full: Sequence[Span], task: Task) -> Sequence[Span]:
+    """Return the spans that a task's wait meets."""
+    first = bisect_left(full, task.ready, key=lambda span: span[1])
+    return full[first : bisect_left(full, task.begun, key=lambda span: span[0])]
+
+
+def _longest_gap(task: Task, spans: Iterable[Span]) -> float:
+    """Return the longest time between ready and begun that none of the spans covers."""
+    longest, at = 0.0, task.ready
+    for start, end in sorted(spans):
+        longest, at = max(longest, start - at), max(at, end)
+    return max(longest, task.begun - at)

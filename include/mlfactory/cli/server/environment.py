@@ -47,6 +47,9 @@ def server_environment(settings: Settings) -> dict[str, str]:
         # hour. Counted with it are the times that a task was handed back: see same_code.py
         "AIRFLOW__WORKERS__MISSING_DAG_RETRIES": "60",
         "AIRFLOW__WORKERS__MISSING_DAG_RETRY_DELAY": "30",
+        # what follows a task is found by looking at its run: with the runs of a hundred products at
+        # once, a few at a time, it would take half a minute to come round
+        "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "100",
         # files change with the image, and then this part starts anew; a hundred products that are
         # read and written every half minute take half a core
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
