@@ -55,22 +55,22 @@ def waits_to_be_seen(tasks: Iterable[Task]) -> list[float]:
 def waits_for_scheduler(
     tasks: Sequence[Task], slots: Mapping[str, int], places: int
 ) -> list[float]:
-    """Return of each task the longest time that it was ready, had a place to run, and did not.
+    """Return of each task the longest time that it was ready and was not given out, for no reason.
 
-    There was none while its pool was full of what was given out, or every worker had as many tasks
-    at work as it takes: which of those that wait is next is then a matter of priority.
+    A reason is that its pool is full, or that as many tasks are given out as all workers run at
+    once: then these have enough to do, and which is next is a matter of priority.
 
     Args:
         slots: of each pool.
         places: tasks that all workers run at once.
     """
-    busy = _full([(task.begun, task.ended) for task in tasks], places)
+    busy = _full([(task.queued, task.ended) for task in tasks], places)
     of_pool = {
         pool: _full([(task.queued, task.ended) for task in tasks if task.pool == pool], count)
         for pool, count in slots.items()
     }
     return [
-        max(_longest_gap(task, [*_within(busy, task), *_within(of_pool[task.pool], task)]), 0.0)
+        _longest_gap(task, [*_within(busy, task), *_within(of_pool[task.pool], task)])
         for task in tasks
     ]
 
@@ -96,12 +96,12 @@ def _full(spans: Iterable[Span], places: int) -> list[Span]:
 def _within(full: Sequence[Span], task: Task) -> Sequence[Span]:
     """Return the spans that a task's wait meets."""
     first = bisect_left(full, task.ready, key=lambda span: span[1])
-    return full[first : bisect_left(full, task.begun, key=lambda span: span[0])]
+    return full[first : bisect_left(full, task.queued, key=lambda span: span[0])]
 
 
 def _longest_gap(task: Task, spans: Iterable[Span]) -> float:
-    """Return the longest time between ready and begun that none of the spans covers."""
+    """Return the longest time between ready and given out that none of the spans covers."""
     longest, at = 0.0, task.ready
     for start, end in sorted(spans):
         longest, at = max(longest, start - at), max(at, end)
-    return max(longest, task.begun - at)
+    return max(longest, task.queued - at)
