@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -28,6 +30,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         chosen = metafunc.config.getoption("--lake")
         places = LAKES if chosen == "both" else (chosen,)
         metafunc.parametrize("lake_place", places, indirect=True, scope="session")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """Import all that the tests need without looking for garbage in it, then or ever after.
+
+    Of the million objects that the libraries make none becomes garbage, and going through them
+    again and again takes a quarter of the time of the imports.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +82,7 @@ def make_product(tmp_path: Path) -> MakeProduct:
     def make(
         yaml_text: str, features_py: str = "", files: Mapping[str, str] | None = None
     ) -> Product:
-        name = yaml.safe_load(yaml_text)["name"]
+        name = yaml.load(yaml_text, yaml.CSafeLoader)["name"]
         folder = tmp_path / "products" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "product.yaml").write_text(yaml_text)

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.unit.cli.conftest import add_product, products, rain, start
 
 from mlfactory.cli.airflow_environment import airflow_environment, prepare_airflow_home
 from mlfactory.product.loader import Product, load_folder
 from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.login import airflow_home, airflow_login
 from mlfactory.settings import Settings
+
+__all__ = ["add_product", "products", "rain", "start"]
 
 SPEC = """\
 apiVersion: mlfactory/v1

@@ -12,6 +12,10 @@ import pytest
 from tests.conftest import MakeProduct
 from tests.left_rows import leave_rows
 
+from mlfactory.product.loader import Product
+
+HEAVY = ("pandas", "deltalake", "sklearn", "mlflow", "great_expectations", "matplotlib", "scipy")
+
 SPEC = """
 apiVersion: mlfactory/v1
 name: rain
@@ -43,3 +47,27 @@ def test_status_loads_no_more_than_what_reads_tables(
     assert ("1 old data" in done.stdout) == was_run
     # Arrow brings pandas along
     assert done.stdout.splitlines()[-1] == str(loaded)
+
+
+def test_check_and_help_load_no_heavy_library(products: Path, rain: Product) -> None:
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from mlfactory.cli.main import app\n"
+        "for arguments in (['--help'], ['check']):\n"
+        "    assert CliRunner().invoke(app, arguments).exit_code == 0\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_command_begins_without_what_takes_long_to_import() -> None:
+    program = (
+        "import sys, mlfactory.cli.doctor; print(sorted({'pandas', 'mlflow', 'boto3', "
+        "'sqlalchemy', 'sklearn', 'deltalake'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Engine, create_engine, text
 
-from mlfactory.cli.server import beside
 from mlfactory.cli.server.beside import (
     LEEWAY_SECONDS,
     refuse_another_time,
@@ -131,13 +129,3 @@ def test_an_address_that_cannot_be_read_is_named_without_its_password(address: s
     with pytest.raises(UsageError, match="is no address of a database") as caught:
         refuse_another_time(Settings(_env_file=None, airflow_database=address))
     assert "geheim" not in str(caught.value)
-
-
-def test_a_database_that_swallows_what_is_sent_is_not_waited_for_long(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(beside, "_SECONDS", 2)
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"postgresql+psycopg2://a:b@127.0.0.1:{silent.getsockname()[1]}/airflow"
-        with pytest.raises(ServiceError, match="does not answer"):
-            refuse_another_time(Settings(_env_file=None, airflow_database=address))

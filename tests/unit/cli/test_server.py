@@ -197,7 +197,7 @@ def test_the_api_tells_whether_another_part_is_alive() -> None:
         def log_message(self, *_: object) -> None: ...
 
     with http.server.HTTPServer(("127.0.0.1", 0), Api) as api:
-        threading.Thread(target=api.serve_forever, daemon=True).start()
+        threading.Thread(target=api.serve_forever, args=(0.01,), daemon=True).start()
         url = f"http://127.0.0.1:{api.server_port}"
         assert health.is_well("triggerer", url)
         assert not health.is_well("dag-processor", url)

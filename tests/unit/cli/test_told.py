@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -83,19 +82,6 @@ def test_a_setting_that_cannot_be_is_told_without_a_traceback(
     assert isinstance(done.exception, SystemExit) and done.exit_code == 1
     assert f"MLFACTORY_{variable}: " in done.stderr and why in done.stderr
     assert "word@" not in done.stderr and "'pass" not in done.stderr
-
-
-def test_secrets_that_are_no_folder_are_told(tmp_path: Path) -> None:
-    file = tmp_path / "secrets"
-    file.touch()
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "mlfactory"), "status"],
-        env={**os.environ, "MLFACTORY_SECRETS": str(file)},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "MLFACTORY_SECRETS cannot be read: " in done.stderr and f"'{file}'" in done.stderr
 
 
 def test_an_airflow_whose_address_cannot_be_asked_refuses_a_restore(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -250,12 +248,3 @@ def test_a_damaged_record_of_the_stack_is_one_wrong_line_among_the_others(home: 
     assert airflow.state == "wrong" and f"{home / 'stack.json'} does not tell" in airflow.told
     assert "then remove" in airflow.remedy
     assert clock.state == "absent"
-
-
-def test_the_command_begins_without_what_takes_long_to_import() -> None:
-    program = (
-        "import sys, mlfactory.cli.doctor; print(sorted({'pandas', 'mlflow', 'boto3', "
-        "'sqlalchemy', 'sklearn', 'deltalake'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "[]\n", done.stderr
