@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -67,3 +68,22 @@ def leave_history(product: Product, stage: str, **given: pd.DataFrame) -> None:
         written = {name: int(counts[name].get(key, 0)) for name in given}
         own = {"id": f"{stage} of {key}", "partition": key, "name": key, "written": written}
         write_json(store, manifest_file(stage, key), {**model, **own})
+
+
+def leave_days(product: Product, made: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> None:
+    """Make features and labels those of each partition: the first ones together, which is faster.
+
+    Args:
+        made: features and labels by partition.
+    """
+    if find_table(Lake(product.name).address("features")) is None and len(made) > 1:
+        features, labels = (
+            pd.concat({key: tables[which] for key, tables in made.items()}, names=[PARTITION, None])
+            .reset_index(level=PARTITION)
+            .reset_index(drop=True)
+            for which in (0, 1)
+        )
+        leave_history(product, "prepare", features=features, labels=labels)
+        return
+    for key, (features, labels) in made.items():
+        leave_rows(product, key, features=features, labels=labels)

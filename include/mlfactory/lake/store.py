@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -37,6 +38,9 @@ Names = list[str]
 
 _TEMPORARY = ".~"
 """What the name of a file begins with while it is being written."""
+
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+"""Signs that no name has: those that steer a terminal, and halves of others."""
 
 _TRIES = 10
 """How often a file is written whose folder is removed meanwhile."""
@@ -212,8 +216,8 @@ def checked(name: str) -> str:
     parts = name.split("/")
     if name.startswith("/") or ".." in parts or "\\" in name:
         raise UsageError(f"'{name}' leads out of where it belongs")
-    if any(part in ("", ".") or part.startswith(_TEMPORARY) for part in parts) or any(
-        ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) < 0xE000 for sign in name
+    if _UNFIT.search(name) or any(
+        part in ("", ".") or part.startswith(_TEMPORARY) for part in parts
     ):
         raise UsageError(f"{name!r} is not the name of a file")
     if len(name.encode()) > _LONGEST_NAME or max(len(p.encode()) for p in parts) > _LONGEST_PART:

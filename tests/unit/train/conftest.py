@@ -9,7 +9,7 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from tests.left_rows import leave_rows
+from tests.left_rows import leave_days
 from threadpoolctl import threadpool_limits
 
 from mlfactory.lake.tables import Lake
@@ -59,6 +59,7 @@ class Parcels:
         backwards: bool = False,
     ) -> None:
         """Write a parcel an hour of each day; every second one is late, or as `labels` say."""
+        made = {}
         for number in days:
             slot = self.day(number)
             times = [slot.start + timedelta(hours=hour) for hour in range(hours)]
@@ -78,8 +79,8 @@ class Parcels:
             )
             if backwards:
                 frame, truth = frame[::-1], truth[::-1]
-            rows, labels_of = frame.reset_index(drop=True), truth.reset_index(drop=True)
-            leave_rows(self.product, slot.key, features=rows, labels=labels_of)
+            made[slot.key] = (frame.reset_index(drop=True), truth.reset_index(drop=True))
+        leave_days(self.product, made)
 
 
 @pytest.fixture

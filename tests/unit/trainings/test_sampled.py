@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tests.left_rows import leave_rows
+from tests.left_rows import leave_days
 
 from mlfactory.lake import batches
 from mlfactory.lake.manifests import manifest
@@ -50,8 +50,10 @@ def make(
             text = text.replace(", event_time: at", "").replace("window: 3 partitions, ", "")
         product = make_product(text)
         slots = [product.calendar.parse("snapshot")] if every == "snapshot" else days(product)
-        for number, slot in enumerate(slots):
-            send(product, slot, number, **rows)
+        sent = {
+            slot.key: sent_in(product, slot, number, **rows) for number, slot in enumerate(slots)
+        }
+        leave_days(product, sent)
         return product
 
     return made
@@ -61,7 +63,7 @@ def days(product: Product) -> list[Partition]:
     return [product.calendar.parse(f"2026-01-0{number}") for number in (1, 2, 3, 4)]
 
 
-def send(
+def sent_in(
     product: Product,
     slot: Partition,
     seed: int,
@@ -71,8 +73,8 @@ def send(
     labelled: float = 1.0,
     null: bool = False,
     rate: float = 0.3,
-) -> None:
-    """Land a day, of whose rows some have no label: a null, or no row."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Give a day's features and labels; some rows have no label: a null, or no row."""
     random = np.random.default_rng(seed)
     start = datetime(2026, 1, 1, tzinfo=UTC) if product.calendar.is_snapshot else slot.start
     rows = a_day * (4 if product.calendar.is_snapshot else 1)
@@ -92,7 +94,7 @@ def send(
     )
     known = np.arange(rows) % round(1 / labelled) == 0
     late = late.assign(label=late["label"].where(known)) if null else late[known]
-    leave_rows(product, slot.key, features=frame, labels=late)
+    return frame, late
 
 
 def cutoff(product: Product) -> Partition:
@@ -129,7 +131,7 @@ def test_what_was_pinned_is_read_again_row_by_row(make: Callable[..., Product]) 
     product = make()
     found = plan(product, cutoff(product))
     first = read_split(product, cutoff(product), found)
-    send(product, days(product)[2], 99)
+    leave_days(product, {days(product)[2].key: sent_in(product, days(product)[2], 99)})
     again = read_split(product, cutoff(product), found)
     pd.testing.assert_frame_equal(first.fit.frame, again.fit.frame)
     assert (first.holdout.y == again.holdout.y).all()

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pandas as pd
 import pytest
-from tests.left_rows import leave_history, leave_rows
+from tests.left_rows import leave_days, leave_history, leave_rows
 from tests.unit.train.conftest import Parcels, snapshot_spec
 
 from mlfactory.lake.catalog import manifest_file
@@ -102,10 +102,12 @@ def few_rows(make_product, every: str, slots: int, more: str = "") -> Product:
         "every: day, start: 2026-01-01", f"every: {every}, start: 2025-12-29"
     )
     product = make_product(f"{text}train: {{min_rows: 20, min_holdout: 20}}\n{more}")
+    made = {}
     for slot in product.calendar.span(at(product, 1), at(product, slots)):
         rows = pd.DataFrame({"parcel": range(24), "at": [pd.Timestamp(slot.start)] * 24})
         truth = rows.assign(label=[0.0, 1.0] * 12, available_at=rows["at"])
-        leave_rows(product, slot.key, features=rows.assign(weight=1.0), labels=truth)
+        made[slot.key] = (rows.assign(weight=1.0), truth)
+    leave_days(product, made)
     return product
 
 
