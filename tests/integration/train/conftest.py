@@ -9,10 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from tests.left_rows import leave_rows
+from tests.unit.train.conftest import parcels
 
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+
+__all__ = ["parcels"]
 
 SPEC = """
 apiVersion: mlfactory/v1

@@ -157,20 +157,3 @@ def test_what_is_stale_is_run_while_the_command_is_told_from_the_oldest_of_it_on
         "2013-02-01": "mlfactory run of what is stale from 2013-02-01",
     }
     assert under_way("rain") == []
-
-
-def test_a_training_by_hand_has_a_reason_of_its_own(
-    rain: Product, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reasons = []
-
-    def step(job: Job) -> Done:
-        reasons.append(job.budget.reason)
-        return Done({})
-
-    for name in ("snapshot", "search", "fit"):
-        monkeypatch.setitem(STEPS, name, step)
-    partition = rain.calendar.parse("2013-02-01")
-    run_partitions(rain, [partition], ["train"], Budget(), Console(file=io.StringIO()))
-    assert set(reasons) <= {"asked for by hand"}
-    assert reasons

@@ -128,14 +128,6 @@ def passing_with_customers(runs: int, memory: float, of_days: float, level: floa
     return passed / runs
 
 
-@pytest.mark.parametrize(("memory", "of_days"), [(0.0, 0.5), (0.8, 0.5), (0.0, 0.0)])
-def test_equals_pass_as_often_as_promised_where_customers_have_days(
-    memory: float, of_days: float
-) -> None:
-    """They passed in 1 % of cases: two cosines of days were all the freedom that there was."""
-    assert 0.025 <= passing_with_customers(2 * RUNS, memory, of_days) <= 0.1
-
-
 def test_what_a_few_cosines_found_small_is_not_believed_far_out() -> None:
     """At 0.6 % equals passed in 2.8 % of cases, if customers alone lent their freedom."""
     assert passing_with_customers(600, 0.8, 0.5, level=0.006) <= 0.018
