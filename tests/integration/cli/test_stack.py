@@ -26,6 +26,8 @@ from mlfactory.cli.services import Service
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.settings import Settings, settings
 
+pytestmark = pytest.mark.one_lake
+
 STUBBORN = (
     "import signal, time; [signal.signal(s, signal.SIG_IGN) for s in (2, 15)]; "
     "print('ready', flush=True); time.sleep(60)"

@@ -28,6 +28,8 @@ from mlfactory.statistics.estimate import interval
 from mlfactory.statistics.metrics import Outcome
 from mlfactory.trainings import files
 
+pytestmark = pytest.mark.one_lake
+
 SPEC = """
 apiVersion: mlfactory/v1
 name: load

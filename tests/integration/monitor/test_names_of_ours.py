@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from tests.integration.shops import TRUTH, Shop, spec_of
 from tests.left_rows import leave_rows
 
 from mlfactory import monitor, promote, score
 from mlfactory.lake.tables import Lake
+
+pytestmark = pytest.mark.one_lake
 
 NUMBERS = ["label", "block", "score", "event_time", "available_at", "decision"]
 SENSITIVE = ["role", "model_version", "prediction"]

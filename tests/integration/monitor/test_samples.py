@@ -19,6 +19,8 @@ from mlfactory.monitor.findings import Finding
 from mlfactory.monitor.series import series_name
 from mlfactory.product.loader import Product
 
+pytestmark = pytest.mark.one_lake
+
 MOST = 200
 LABELLED = 337
 """Rides of April whose labels are known at its end: all but those of the last two days."""

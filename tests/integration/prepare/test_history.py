@@ -21,7 +21,7 @@ from mlfactory.product.errors import (
 )
 from mlfactory.product.loader import Product, load_product
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = [pytest.mark.one_lake, pytest.mark.usefixtures("home")]
 
 
 def test_history_is_seen_and_not_written_again(shop: Product) -> None:

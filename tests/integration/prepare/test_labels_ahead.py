@@ -14,7 +14,7 @@ from tests.integration.prepare.conftest import (
 from mlfactory.lake.labels import known_labels
 from mlfactory.product.loader import Product
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = [pytest.mark.one_lake, pytest.mark.usefixtures("home")]
 
 FORECAST = """
 import pandas as pd

@@ -13,6 +13,8 @@ from mlfactory.lake.labels import known_labels
 from mlfactory.product.loader import Product, load_product
 from mlfactory.product.trial import code_mistakes
 
+pytestmark = pytest.mark.one_lake
+
 PAGE = Path(__file__).parents[3] / "docs" / "forecasting.md"
 
 

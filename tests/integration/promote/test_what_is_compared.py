@@ -14,6 +14,8 @@ from mlfactory.registry.artifacts import digest_of, own_store
 from mlfactory.registry.connection import client
 from mlfactory.trainings.heldout import HeldOut, load_held_out, save_held_out
 
+pytestmark = pytest.mark.one_lake
+
 
 def model_files(version: str) -> Store:
     store = own_store(client().get_model_version("shop", version).source)

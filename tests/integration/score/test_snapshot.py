@@ -19,6 +19,8 @@ from mlfactory.monitor.judged import Answered
 from mlfactory.product.loader import Product
 from mlfactory.trainings.heldout import load_held_out
 
+pytestmark = pytest.mark.one_lake
+
 SPEC = """
 apiVersion: mlfactory/v1
 name: shelf

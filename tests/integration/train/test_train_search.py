@@ -6,11 +6,14 @@ import logging
 import time
 from importlib import import_module
 
+import pytest
 from tests.unit.train.conftest import one_thread
 from tests.unit.train.test_train_search import rows_of
 
 from mlfactory.train.search import run_trials
 from mlfactory.trainings.records import Trial
+
+pytestmark = pytest.mark.one_lake
 
 __all__ = ["one_thread"]
 

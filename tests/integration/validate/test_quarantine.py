@@ -16,7 +16,7 @@ from tests.integration.validate.conftest import (
 
 from mlfactory.product.errors import ContractError
 
-pytestmark = pytest.mark.usefixtures("home")
+pytestmark = [pytest.mark.one_lake, pytest.mark.usefixtures("home")]
 
 
 def test_an_unknown_category_is_quarantined_with_column_value_and_rule(judged: Judged) -> None:
