@@ -220,10 +220,6 @@ def measure(airflow: Airflow, names: list[str], longest: float) -> None:
         ("runs that are not over, or not begun", left),
         ("tasks that have run", len(tasks)),
         ("tasks a minute", len(tasks) / seconds * 60),
-        (
-            "waited for the scheduler while workers had too little to do, median s",
-            _share(scheduler, 0.5),
-        ),
         ("not given out though workers had too little to do, median s", _share(scheduler, 0.5)),
         ("not given out though workers had too little to do, worst s", max(scheduler)),
         ("not known to be ready after the task before, worst s", max(seen)),
