@@ -223,6 +223,7 @@ def measure(airflow: Airflow, names: list[str], longest: float) -> None:
         ("not given out though workers had too little to do, median s", _share(scheduler, 0.5)),
         ("not given out though workers had too little to do, worst s", max(scheduler)),
         ("not known to be ready after the task before, worst s", max(seen)),
+        ("both of one task together, worst s", max(map(sum, zip(scheduler, seen, strict=True)))),
         ("waited for a place in their pool or on a worker, median s", _share(place, 0.5)),
         ("waited for a place, worst s", max(place)),
         ("most memory, all parts together, MiB", megabytes),

@@ -37,19 +37,18 @@ def task_of(told: Mapping[str, Any]) -> Task | None:
     )
 
 
-def waits_to_be_seen(tasks: Iterable[Task]) -> list[float]:
-    """Return for how many seconds tasks were not known to be ready after the one before them ended.
+def waits_to_be_seen(tasks: Sequence[Task]) -> list[float]:
+    """Return for how many seconds each task was not known to be ready after one before it ended.
 
-    Only tasks count before which another of their run has ended; not the first of a run.
+    That is the last one of its run that had ended by then; 0 for the first of a run.
     """
-    found: list[float] = []
-    for _, of_run in groupby(sorted(tasks, key=lambda task: task.run), lambda task: task.run):
-        same = list(of_run)
-        for task in same:
-            before = [other.ended for other in same if other.ended <= task.ready]
-            if before:
-                found.append(task.ready - max(before))
-    return found
+    ended: dict[tuple[str, str], list[float]] = {}
+    for task in tasks:
+        ended.setdefault(task.run, []).append(task.ended)
+    return [
+        task.ready - max((end for end in ended[task.run] if end <= task.ready), default=task.ready)
+        for task in tasks
+    ]
 
 
 def waits_for_scheduler(

@@ -57,13 +57,15 @@ def _refuse_beneath_airflow() -> None:
         return
     try:
         httpx.get(f"{url}/api/v2/monitor/health", timeout=_SECONDS)
-    except httpx.HTTPError:
+    except (httpx.ConnectError, httpx.ConnectTimeout):
         return
-    except httpx.InvalidURL as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
         raise UsageError(
             f"whether Airflow is up cannot be asked at {without_login(url)}: {error}",
             remedy="correct MLFACTORY_AIRFLOW_ADDRESS, or unset it",
         ) from None
+    except httpx.HTTPError:
+        pass  # one that is busy, or breaks off, is up
     raise UsageError(
         f"Airflow is up at {without_login(url)}, and would run tasks on what is restored",
         remedy="stop all of it but the databases and the store, such as by docker compose stop",

@@ -16,7 +16,7 @@ from mlfactory.lake.catalog import report_page
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.product.loader import Product
-from mlfactory.settings import settings
+from mlfactory.settings import settings, without_login
 
 _WIDTH_OF_A_FILE = 120
 """Columns of a table that is written to a file or a pipe, which have no width of their own."""
@@ -75,7 +75,8 @@ def _tell_of_server(products: Sequence[Product], console: Console) -> None:
         return
     say(
         console,
-        f"stack: Airflow {chosen.airflow_ui or chosen.airflow_url}, MLflow {chosen.mlflow_url}",
+        f"stack: Airflow {without_login(chosen.airflow_ui or chosen.airflow_url)}, "
+        f"MLflow {without_login(chosen.mlflow_url)}",
     )
     try:
         _tell_waiting(products, console)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 
 from mlfactory.product.errors import DiskFullError, FactoryError, is_disk_full
 from mlfactory.settings import without_login
@@ -52,12 +53,16 @@ def _of_settings(error: Exception) -> str | None:
     return None
 
 
+def _without_logins(words: str) -> str:
+    return re.sub(r"(://)[^/\s@]*@", r"\1", words)
+
+
 def _of_system(error: OSError) -> str:
     files = " and ".join(str(name) for name in (error.filename, error.filename2) if name)
     if is_disk_full(error):
         return str(DiskFullError(files or "a file"))
     # what a library calls one has no number, only words, and maybe a login in them
-    reason = error.strerror or str(error) or type(error).__name__
+    reason = error.strerror or _without_logins(str(error)) or type(error).__name__
     if isinstance(error, PermissionError):
         remedy = f"let user {os.getuid()}, who runs this, read and write it, or {_ELSEWHERE}"
     else:

@@ -19,13 +19,19 @@ class _Healthy(Quiet):
         self.send({})
 
 
+class _Busy(Quiet):
+    def do_GET(self) -> None:
+        self.close_connection = True  # nothing is answered
+
+
 @pytest.mark.usefixtures("factory")
+@pytest.mark.parametrize("kind", [_Healthy, _Busy])
 def test_a_restore_is_refused_while_the_airflow_that_is_named_answers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Quiet]
 ) -> None:
     saved(tmp_path / "backup")
     before = mark()
-    with answering(_Healthy) as server:
+    with answering(kind) as server:
         url = address_of(server)
         monkeypatch.setenv("MLFACTORY_AIRFLOW_ADDRESS", url)
         settings.cache_clear()

@@ -84,11 +84,12 @@ def test_a_setting_that_cannot_be_is_told_without_a_traceback(
     assert "word@" not in done.stderr and "'pass" not in done.stderr
 
 
+@pytest.mark.parametrize("address", ["http://exämple..x", "127.0.0.1:8080"])
 def test_an_airflow_whose_address_cannot_be_asked_refuses_a_restore(
-    monkeypatch: pytest.MonkeyPatch, rain: Product, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, rain: Product, tmp_path: Path, address: str
 ) -> None:
-    # as its form is, it could be one
-    monkeypatch.setenv("MLFACTORY_AIRFLOW_ADDRESS", "http://exämple..x")
+    # as their form is, they could be addresses
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_ADDRESS", address)
     settings.cache_clear()
     done = CliRunner().invoke(app, ["restore", str(tmp_path / "backup")])
     settings.cache_clear()
@@ -110,3 +111,15 @@ def test_a_rehearsal_whose_page_cannot_be_written_does_not_begin(
     page = tmp_path / "new" / "change.md"
     assert "it began" in CliRunner().invoke(app, [*rehearse, str(page)]).stderr
     assert page.parent.is_dir() and not page.exists()
+
+
+def test_no_login_is_shown_in_what_the_system_says_nor_in_the_status(
+    monkeypatch: pytest.MonkeyPatch, rain: Product
+) -> None:
+    said = told(OSError("Generic S3 error: http://AKIA:sesame@minio:9000/x: refused"))
+    assert said is not None and "sesame" not in said and "http://minio:9000/x" in said
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_ADDRESS", "http://who:sesame@127.0.0.1:9")
+    settings.cache_clear()
+    done = CliRunner().invoke(app, ["status"])
+    settings.cache_clear()
+    assert "sesame" not in done.output and "Airflow http://127.0.0.1:9" in done.output
