@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mlfactory.ingest.cells import type_name
 from mlfactory.ingest.landing import land, names_of_rows, settled_types, spellings_of
-from mlfactory.ingest.readers import receive
+from mlfactory.ingest.receiving import receive
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
 from mlfactory.lake.batches import whole

@@ -24,7 +24,6 @@ from mlfactory.ingest.times import UTC_TIME, shortened
 from mlfactory.lake.batches import Batched, pieces_of, whole
 from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
 from mlfactory.product.errors import ContractError
-from mlfactory.product.sources import CsvSource
 
 
 @dataclass
@@ -135,7 +134,7 @@ def _marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
 
 def spellings_of(request: Request) -> Mapping[str, str]:
     """Return how times are written in a source, by column, where that is declared."""
-    return request.source.formats if isinstance(request.source, CsvSource) else {}
+    return request.source.formats
 
 
 def names_of_rows(request: Request) -> list[str]:

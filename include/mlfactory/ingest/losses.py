@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from mlfactory.ingest.places import PER_PARTITION
 from mlfactory.lake.catalog import raw
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-from mlfactory.product.sources import PythonSource
 
 
 def refuse_loss(
@@ -52,7 +50,7 @@ def _landings(
         return [partition.key]
     if name not in anew:
         return []
-    if not isinstance(source, PythonSource) and PER_PARTITION in source.path:
+    if source.per_partition:
         # every partition has a file of its own, which may be longer or shorter
         return [partition.key]
     return sorted({partition.key, *Lake(product.name).partitions(raw(name))[-1:]})

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.origin import Listing, listing_of
+from mlfactory.ingest.origin import Listing
 from mlfactory.ingest.outages import is_absent, is_disk_away
 from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
@@ -21,8 +21,8 @@ _LONGEST_QUOTE = 300
 
 
 @contextmanager
-def unchanged(request: Request, file: Path) -> Iterator[Listing]:
-    """Give what there is of a file or folder, and make sure that it is the same to the end.
+def unchanged(request: Request, found: Listing) -> Iterator[Listing]:
+    """Give what was found of a file or folder, and make sure that it is the same to the end.
 
     What comes into a folder meanwhile is not of it: a folder that is fed all the time could never
     be read. A file that is written on is another one, for what it began with may be as well.
@@ -30,16 +30,14 @@ def unchanged(request: Request, file: Path) -> Iterator[Listing]:
     Raises:
         ServiceError: if it is another one than at first, whatever was found wrong with it.
     """
-    with explained(request, file):
-        found = listing_of(file)
     try:
         yield found
     except ContractError as error:
         if _is_same(request, found):
             raise
-        raise _changed(request, file) from error
+        raise _changed(request, found.path) from error
     if not _is_same(request, found):
-        raise _changed(request, file)
+        raise _changed(request, found.path)
 
 
 def _is_same(request: Request, found: Listing) -> bool:

@@ -107,6 +107,20 @@ def origin_of(found: Listing) -> dict[str, Any]:
     }
 
 
+def fingerprint_of(found: Listing) -> str:
+    """Return what is another one as soon as a file or folder is replaced or written to.
+
+    A clock of a disk has its ticks, in which a file can be written twice: so a part of the content
+    counts too. Which disk it is on does not, as each machine has its own number for it.
+    """
+    told = hashlib.sha256()
+    for file, stat in zip(found.files, found.stats, strict=True):
+        inode = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        digest = _digest(file, stat.st_size, whole=stat.st_size <= 2 * _END)
+        told.update(f"{file}\t{inode}\t{digest}\n".encode())
+    return told.hexdigest()
+
+
 def _identity(file: Path, stat: os.stat_result) -> tuple[str | int, ...]:
     """Return of a file its inode, size, and times of change.
 

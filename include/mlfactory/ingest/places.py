@@ -8,9 +8,7 @@ from pathlib import Path
 from mlfactory.product.errors import ContractError, LateSourceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
-
-PER_PARTITION = "{partition}"
-"""What stands in a source's path for the key of the partition."""
+from mlfactory.product.sources import PER_PARTITION
 
 _PACKAGE = "package://"
 

@@ -19,7 +19,7 @@ from mlfactory.ingest.landing import (
     spellings_of,
 )
 from mlfactory.ingest.losses import refuse_loss
-from mlfactory.ingest.readers import Received, receive
+from mlfactory.ingest.receiving import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
 from mlfactory.lake.batches import Batched, Stream

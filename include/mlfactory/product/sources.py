@@ -13,7 +13,14 @@ from mlfactory.product.quantities import Duration
 ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
 
 
-class _Source(Strict):
+PER_PARTITION = "{partition}"
+"""What stands in a source's path for the key of the partition."""
+
+
+class BaseSource(Strict):
+    """What every kind of source has; `kind` tells which it is."""
+
+    kind: str
     event_time: Name | None = Field(
         None, description="Column with the time of the event; without it the source is a snapshot"
     )
@@ -28,25 +35,40 @@ class _Source(Strict):
         timedelta(hours=12),
         description="How long after a partition's end its data is waited for, where it is late",
     )
+    formats: dict[Name, str] = Field(
+        default_factory=dict,
+        description="How times are written as text, by column, as strptime has it: '%d/%m/%Y'; "
+        "ISO 8601 by default",
+    )
+
+    @property
+    def per_partition(self) -> bool:
+        """Tell whether each partition has a delivery of its own."""
+        return False
 
 
-class CsvSource(_Source):
-    """A CSV file, plain or compressed, read in chunks."""
+class FileSource(BaseSource):
+    """What lies at a path."""
 
-    kind: Literal["csv"]
     path: Name = Field(
         description="File path, relative to the product's folder; `package://<package>/<file>` "
         "reads a file of an installed package; `{partition}` is replaced by the partition's key"
     )
+
+    @property
+    def per_partition(self) -> bool:
+        """Tell whether each partition has a file of its own."""
+        return PER_PARTITION in self.path
+
+
+class CsvSource(FileSource):
+    """A CSV file, plain or compressed, read in chunks."""
+
+    kind: Literal["csv"]
     delimiter: str = ","
     encoding: str = "utf-8"
     header: tuple[Name, ...] | None = Field(
         None, min_length=1, description="Names of the columns of a file that has no header line"
-    )
-    formats: dict[Name, str] = Field(
-        default_factory=dict,
-        description="How times are written, by column, as strptime has it: '%d/%m/%Y'; "
-        "ISO 8601 by default",
     )
     missing: tuple[str, ...] = Field(
         (), description="Words that mean no value, beside the empty cell: ['NA', '-']"
@@ -71,14 +93,13 @@ class CsvSource(_Source):
         return value
 
 
-class ParquetSource(_Source):
+class ParquetSource(FileSource):
     """A Parquet file or a folder of them."""
 
     kind: Literal["parquet"]
-    path: Name = Field(description="As for csv")
 
 
-class PythonSource(_Source):
+class PythonSource(BaseSource):
     """A function of the product that returns a DataFrame: for what has no other kind of source."""
 
     kind: Literal["python"]

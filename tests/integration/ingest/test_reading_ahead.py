@@ -12,8 +12,8 @@ import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
-from mlfactory.ingest import readers
 from mlfactory.ingest.origin import listing_of
+from mlfactory.ingest.readers.parquet import dataset_of, tables_of
 
 GROUPS, ROWS = 40, 50_000
 NEAR = pyarrow.dataset.field("at") >= pa.scalar(
@@ -32,7 +32,7 @@ def test_who_takes_rows_slowly_holds_few(
             writer.write_table(_group(start, number))
     whole = GROUPS * _group(start, 0).nbytes
     before = pa.total_allocated_bytes()
-    tables = readers._tables(readers._dataset(listing_of(file)), wanted)
+    tables = tables_of(dataset_of(listing_of(file)), wanted)
     seen = next(tables).num_rows
     # long enough for a thread that reads ahead to have read all of it
     time.sleep(0.5)

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from tests.unit.ingest.test_readers import CSV, PARQUET, ROWS, SPEC, ids, request
 
-from mlfactory.ingest import readers
+from mlfactory.ingest import near
 from mlfactory.ingest.origin import listing_of
-from mlfactory.ingest.readers import receive
+from mlfactory.ingest.readers import csv, files, parquet
+from mlfactory.ingest.receiving import receive
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
 from mlfactory.product.loader import Product
 
@@ -41,7 +42,8 @@ def when_called(
     monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], object], *, call: int = 1
 ) -> None:
     """Let something happen when the readers call a function of theirs, before it does its work."""
-    function, calls = getattr(readers, name), []
+    rooms = {"opened": csv, "origin_of": files, "dataset_of": parquet, "rows_within": near}
+    function, calls = getattr(rooms[name], name), []
 
     def after_it_happened(*args: Any, **kwargs: Any) -> Any:
         calls.append(name)
@@ -49,7 +51,7 @@ def when_called(
             happens()
         return function(*args, **kwargs)
 
-    monkeypatch.setattr(readers, name, after_it_happened)
+    monkeypatch.setattr(rooms[name], name, after_it_happened)
 
 
 @pytest.mark.parametrize(("name", "call"), [("opened", 1), ("opened", 2), ("origin_of", 1)])
@@ -102,7 +104,7 @@ def order(number: int) -> pd.DataFrame:
     return pd.DataFrame({"id": [number], "at": at, "price": 1.5})
 
 
-@pytest.mark.parametrize("name", ["_dataset", "rows_within", "origin_of"])
+@pytest.mark.parametrize("name", ["dataset_of", "rows_within", "origin_of"])
 def test_what_comes_into_a_folder_while_it_is_read_is_of_the_next_reading(
     folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

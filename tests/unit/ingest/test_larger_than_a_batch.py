@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlfactory import ingest
-from mlfactory.ingest import readers, spool
+from mlfactory.ingest import spool
 from mlfactory.ingest.cells import Seen, infer_type
+from mlfactory.ingest.readers import csv
 from mlfactory.ingest.spool import Spool
 from mlfactory.lake import batches
 from mlfactory.lake.manifests import read_manifest
@@ -100,7 +101,7 @@ def test_a_csv_lands_in_batches_as_it_does_whole(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(readers, "_PIECE", 1_500)
+    monkeypatch.setattr(csv, "_PIECE", 1_500)
     for seed in range(12):
         random = np.random.default_rng(seed)
         rows = orders(random, int(random.integers(20, 120)))

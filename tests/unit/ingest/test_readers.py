@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from mlfactory.ingest import readers
-from mlfactory.ingest.readers import Received, receive
+from mlfactory.ingest import near
+from mlfactory.ingest.readers import csv
+from mlfactory.ingest.receiving import Received, receive
 from mlfactory.ingest.request import Request, request_for
 from mlfactory.ingest.within import rows_within
 from mlfactory.product.errors import BuildError, ContractError, LateSourceError, ServiceError
@@ -193,7 +194,7 @@ def test_in_a_file_a_partition_every_row_is_of_the_partition(ask: Ask) -> None:
 def test_neighbours_are_found_across_the_pieces_of_a_file(
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "_PIECE", 64)
+    monkeypatch.setattr(csv, "_PIECE", 64)
     rows = [f"a{i},2026-01-01T00:{i:02},5" for i in range(9)]
     rows += [f"u{i},?,5" for i in range(9)] + ["b,2026-01-03,5"]
     rows += [f"v{i},?,5" for i in range(9)] + ["c,2026-01-04,5", "w,?,5"]
@@ -318,8 +319,8 @@ def test_parquet_with_a_missing_time_reads_the_other_columns_near_the_partition_
                 scanned.append(table.num_rows)
             yield table
 
-    numbered = readers._numbered
-    monkeypatch.setattr(readers, "_numbered", noted)
+    numbered = near._numbered
+    monkeypatch.setattr(near, "_numbered", noted)
     received = receive(request(product))
     assert ids(received) == [str(number) for number in range(288, 312)]
     assert (received.undated, received.seen) == (1, len(times))

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.ingest.test_readers import PARQUET, PYTHON, SPEC, ids, request
 
 from mlfactory.ingest.landing import land
-from mlfactory.ingest.readers import receive
+from mlfactory.ingest.receiving import receive
 from mlfactory.product.loader import Product
 
 VIEWS = {

@@ -22,11 +22,11 @@ def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
     for name, source in spec.sources.items():
         yield from _columns(name, source)
         times = {source.event_time: f"the event_time of {name}"} if source.event_time else {}
+        for column, spelling in source.formats.items():
+            times.setdefault(column, "a column with a format")
+            if problem := _problem_of_format(spelling):
+                yield ("sources", name, "formats", column), problem
         if isinstance(source, CsvSource):
-            for column, spelling in source.formats.items():
-                times.setdefault(column, "a column with a format")
-                if problem := _problem_of_format(spelling):
-                    yield ("sources", name, "formats", column), problem
             yield from _header(name, source)
         for column, role in times.items():
             declared = source.types.get(column, "datetime")

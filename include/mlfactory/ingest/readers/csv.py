@@ -1,0 +1,96 @@
+"""CSV: text in columns, plain or packed, read a piece at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+
+from mlfactory.ingest.opening import explained, opened
+from mlfactory.ingest.readers.base import Part, Rows
+from mlfactory.ingest.readers.files import FileReader
+from mlfactory.product.errors import ContractError
+from mlfactory.product.sources import CsvSource
+
+_PIECE = 16 << 20
+"""Bytes of a CSV that are held at once, about 170,000 rows of flights."""
+
+
+class CsvReader(FileReader[CsvSource]):
+    """CSV files. Their cells are text here: what type they are is decided when they are landed."""
+
+    @contextmanager
+    def opened(self, part: Part) -> Iterator[Rows]:
+        """Give the rows of a file; see `Reader`."""
+        source, request = self.source, self.request
+        with self.unchanged(part) as found:
+            file = found.path
+            with explained(request, file), opened(request, file) as stream:
+                header = list(source.header) if source.header else _header(stream, source)
+            if not header:
+                raise ContractError(
+                    f"{request.where}: {file} is empty",
+                    remedy="ask for the file again; it needs a header and a row for each event",
+                )
+            names = [name or f"column_{place}" for place, name in enumerate(header)]
+            request.check(names, str(file))
+            schema = pa.schema([(name, pa.string()) for name in names])
+            with explained(request, file), opened(request, file) as stream:
+                pieces = _pieces(stream, source, header)
+                yield Rows(
+                    schema,
+                    (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces),
+                )
+
+    def refuse_empty(self, part: Part) -> None:
+        """Refuse a file without rows, unless it is a timed partition's own.
+
+        Raises:
+            ContractError: it has none.
+        """
+        if self.source.event_time and part.of_one:
+            return
+        has = "has no rows" if self.source.header else "has a header and no rows"
+        raise ContractError(
+            f"{self.request.where}: {part.name} {has}", remedy="ask for the file again"
+        )
+
+
+def _pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    try:
+        # one thread, so that an error can name its row
+        yield from pyarrow.csv.open_csv(
+            stream,
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False,
+                block_size=_PIECE,
+                encoding=source.encoding,
+                column_names=list(header) if source.header else None,
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=source.delimiter, newlines_in_values=True
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                # other words mean no value only where the column turns out to be no text
+                null_values=["", *source.missing],
+                strings_can_be_null=True,
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV file" not in str(error):
+            raise
+
+
+def _header(stream: Any, source: CsvSource) -> list[str]:
+    # Excel puts a byte order mark in front of UTF-8
+    encoding = "utf-8-sig" if source.encoding.lower() in ("utf-8", "utf8") else source.encoding
+    lines = csv.reader(
+        io.TextIOWrapper(stream, encoding=encoding, newline=""), delimiter=source.delimiter
+    )
+    return next((line for line in lines if line), [])
