@@ -11,7 +11,15 @@ import re
 from collections.abc import Collection
 
 from mlfactory.backup.contents import LAKE, Index, copied
-from mlfactory.lake.catalog import AT_WORK, CLAIMS, LEDGER, MANIFESTS, SUMMARIES, TRAININGS
+from mlfactory.lake.catalog import (
+    AT_WORK,
+    CLAIMS,
+    LEDGER,
+    MANIFESTS,
+    RECEIVED,
+    SUMMARIES,
+    TRAININGS,
+)
 from mlfactory.lake.ledger import entries
 from mlfactory.lake.old_versions import LOG
 from mlfactory.lake.store import Store, product_store, store_at
@@ -25,7 +33,7 @@ _OF_LOG = re.compile(rf"[^/]+/{LOG}/\d{{20}}\.(json|checkpoint.*\.parquet)")
 _OF_TRAINING = re.compile(rf"{TRAININGS}/[^/]+/[^/]+\.json")
 """What points to other files of its training, or to MLflow."""
 
-_LEFT_OUT = (AT_WORK, SUMMARIES)
+_LEFT_OUT = (AT_WORK, SUMMARIES, RECEIVED)
 """Notes of those who are at work, and what is made anew where it is absent."""
 
 

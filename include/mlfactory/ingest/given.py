@@ -24,9 +24,10 @@ from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import SNAPSHOT
-from mlfactory.product.sources import CsvSource, ParquetSource, Source
+from mlfactory.product.sources import CsvSource, JsonlSource, ParquetSource, Source
 
 _PARQUET = (".parquet", ".pq")
+_LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,8 @@ def _request(product: Product, name: str, file: Path) -> Request:
     asked: Source
     if file.suffix.lower() in _PARQUET or file.is_dir():
         asked = ParquetSource(kind="parquet", path=path, key=source.key, types=source.types)
+    elif any(suffix.lower() in _LINES for suffix in file.suffixes):
+        asked = JsonlSource(kind="jsonl", path=path, key=source.key, types=source.types)
     elif isinstance(source, CsvSource):
         asked = source
     else:

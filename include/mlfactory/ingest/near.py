@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,33 +10,62 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset
 
+from mlfactory.ingest.index import places_of
 from mlfactory.ingest.readers.base import Part
 from mlfactory.ingest.readers.parquet import ParquetReader, tables_of, without_value
 from mlfactory.ingest.request import Request
+from mlfactory.ingest.rules import moments_of
 from mlfactory.ingest.spool import Spool
 from mlfactory.ingest.times import UTC_TIME, as_times
 from mlfactory.ingest.within import Within, rows_within
 from mlfactory.lake.batches import pieces_of
+from mlfactory.product.partitions import Calendar
 
 _PLACE = "\0place"
 """No column of a file can have this name."""
 
+_SPREAD = 3
+"""Partitions in a group of rows, on average, up to which each partition reads what is near it."""
 
-def has_times(request: Request, schema: pa.Schema) -> bool:
-    """Tell whether the source's event times come as times or dates, and not as text."""
-    if not request.source.event_time:
+
+def is_near(reader: ParquetReader, parts: Sequence[Part]) -> bool:
+    """Tell whether a partition's rows are found by what the files tell of their groups of rows.
+
+    So it is where times have a type, and where a group is of few partitions. Where it is of many,
+    each partition would read most of the files.
+    """
+    column, rows = reader.source.event_time, reader.rows
+    if not column:
         return False
-    kind = schema.field(request.source.event_time).type
-    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+    kind = rows.schema.field(column).type if column in rows.schema.names else pa.null()
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return False
+    return parts[0].of_one or _spread(rows, column, reader.request.product.calendar) <= _SPREAD
 
 
-def near_rows(reader: ParquetReader, part: Part, rows: Any) -> Within:
+def _spread(rows: Any, column: str, calendar: Calendar) -> float:
+    """Return how often the files would be read if each partition read what is near it."""
+    count = read = 0
+    for fragment in rows.get_fragments():
+        for group in fragment.row_groups:
+            told = (group.statistics or {}).get(column)
+            count += group.num_rows
+            if told is None:
+                # no statistics, or no time at all
+                read += group.num_rows * (1 if calendar.is_snapshot else 1 + _SPREAD)
+                continue
+            ends = pa.chunked_array([pa.array([told["min"], told["max"]])])
+            first, last = places_of(calendar, moments_of(as_times(ends))).tolist()
+            read += group.num_rows * (1 + last - first)
+    return read / count if count else 0.0
+
+
+def near_rows(request: Request, rows: Any, *, of_one: bool) -> Within:
     """Return a partition's rows of a dataset that has times, reading no more rows than need be.
 
     Where a time is missing, its neighbours tell of which partitions the row may be: all times are
     read for that, and of the other columns what is near the partition or has no time.
     """
-    request, of_one = reader.request, part.of_one
     column, partition = str(request.source.event_time), request.partition
     field, kind = pyarrow.dataset.field(column), rows.schema.field(column).type
     near = _near(request, field, kind)

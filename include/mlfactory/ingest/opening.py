@@ -7,17 +7,19 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import IO, Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.origin import Listing
+from mlfactory.ingest.origin import File, Listing
 from mlfactory.ingest.outages import is_absent, is_disk_away
 from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
 
 _LONGEST_QUOTE = 300
+
+_PACKINGS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd", "lz4": "lz4"}
+"""How a file is packed, by how its name ends."""
 
 
 @contextmanager
@@ -35,17 +37,17 @@ def unchanged(request: Request, found: Listing) -> Iterator[Listing]:
     except ContractError as error:
         if _is_same(request, found):
             raise
-        raise _changed(request, found.path) from error
+        raise _changed(request, found.place) from error
     if not _is_same(request, found):
-        raise _changed(request, found.path)
+        raise _changed(request, found.place)
 
 
 def _is_same(request: Request, found: Listing) -> bool:
-    with explained(request, found.path):
+    with explained(request, found.place):
         return found.identity_now() == found.identity()
 
 
-def _changed(request: Request, file: Path) -> ServiceError:
+def _changed(request: Request, file: str) -> ServiceError:
     return ServiceError(
         f"{request.where}: {file} changed while it was read; nothing of it was landed",
         remedy="run it again when it is complete; whoever delivers it had best write it under "
@@ -55,26 +57,30 @@ def _changed(request: Request, file: Path) -> ServiceError:
 
 
 @contextmanager
-def opened(request: Request, file: Path) -> Iterator[Any]:
+def opened(request: Request, file: File) -> Iterator[Any]:
     """Give the bytes of a file, unpacked where its name says that it is packed."""
-    if file.suffix.lower() != ".zip":
-        with pa.input_stream(str(file), compression="detect") as stream:
+    if not file.address.lower().endswith(".zip"):
+        with file.stream() as content, pa.input_stream(content, _packing(file)) as stream:
             yield stream
         return
-    with zipfile.ZipFile(file) as archive:
+    with file.stream() as content, zipfile.ZipFile(content) as archive:
         members = [name for name in archive.namelist() if not name.endswith("/")]
         if len(members) != 1:
             raise ContractError(
-                f"{request.where}: {file} holds {len(members)} files: {members[:5]}",
-                remedy="pack one CSV into it",
+                f"{request.where}: {file.address} holds {len(members)} files: {members[:5]}",
+                remedy="pack one file into it",
             )
         member: IO[bytes]
         with archive.open(members[0]) as member:
             yield member
 
 
+def _packing(file: File) -> str | None:
+    return _PACKINGS.get(file.address.lower().rpartition(".")[2])
+
+
 @contextmanager
-def explained(request: Request, file: Path) -> Iterator[None]:
+def explained(request: Request, file: str) -> Iterator[None]:
     """Turn what a parser raises about a file into an error that says which file and what to do."""
     try:
         yield
@@ -88,7 +94,7 @@ def explained(request: Request, file: Path) -> Iterator[None]:
         raise _unreadable(request, file, error) from error
 
 
-def _away(request: Request, file: Path, error: OSError) -> ServiceError:
+def _away(request: Request, file: str, error: OSError) -> ServiceError:
     if is_absent(error):
         return LateSourceError(
             f"{request.where}: {error.filename or file} is not there, or gone while it was read",
@@ -101,7 +107,7 @@ def _away(request: Request, file: Path, error: OSError) -> ServiceError:
 
 
 def _unreadable(
-    request: Request, file: Path, error: Exception, *, decoding: bool = False
+    request: Request, file: str, error: Exception, *, decoding: bool = False
 ) -> ContractError:
     text = str(error).removeprefix("CSV parse error: ").strip()
     if len(text) > _LONGEST_QUOTE:

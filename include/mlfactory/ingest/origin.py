@@ -8,39 +8,119 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 _WHOLE = 64 << 20
 """Bytes up to which a file is digested whole; of a larger one, its two ends and its size."""
 
 _END = 1 << 20
+_SHORT = 1 << 16
 
-_HIDDEN = (".", "_")
+HIDDEN = (".", "_")
 """How the names begin that pyarrow leaves out of a dataset, such as files still being written."""
 
 
 Identity = tuple[tuple[str | int, ...], ...]
 
 
-@dataclass(frozen=True)
-class Listing:
-    """A file or folder as it was found when its reading began.
+class File(Protocol):
+    """A file or object as it was found when its reading began."""
 
-    Attributes:
-        path: of the file or folder.
-        is_folder: whether it is a folder.
-        files: what is read as data: the file itself; of a folder its files, sorted by name.
-        stats: of each of these, as it was then.
-    """
+    @property
+    def address(self) -> str:
+        """Return where it is: a path, or what begins with s3://."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+        ...
+
+    @property
+    def changed_at(self) -> float:
+        """Return when it was written, in seconds since 1970."""
+        ...
+
+    def identity(self) -> tuple[str | int, ...]:
+        """Return what is another one as soon as the file is replaced or written to."""
+        ...
+
+    def now(self) -> File:
+        """Return it as it is now; raises `FileNotFoundError` if it is gone."""
+        ...
+
+    def open(self) -> Any:
+        """Return its bytes, from any place."""
+        ...
+
+    def stream(self) -> Any:
+        """Return its bytes for whoever reads them from end to end."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file of a disk; see `File`."""
 
     path: Path
-    is_folder: bool
-    files: tuple[Path, ...]
-    stats: tuple[os.stat_result, ...]
+    stat: os.stat_result
+
+    @property
+    def address(self) -> str:
+        """Return its path."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Return its bytes."""
+        return self.stat.st_size
+
+    @property
+    def changed_at(self) -> float:
+        """Return when it was written, in seconds since 1970."""
+        return self.stat.st_mtime
+
+    def identity(self) -> tuple[str | int, ...]:
+        """Return its inode, size, and times of change.
+
+        That of its content, and that of the inode, which no copying program sets back.
+        """
+        stat = self.stat
+        return (
+            *(str(self.path), stat.st_dev, stat.st_ino, stat.st_size),
+            *(stat.st_mtime_ns, stat.st_ctime_ns),
+        )
+
+    def now(self) -> LocalFile:
+        """Return it as it is now; raises `FileNotFoundError` if it is gone."""
+        return LocalFile(self.path, self.path.stat())
+
+    def open(self) -> IO[bytes]:
+        """Return its bytes, from any place."""
+        return self.path.open("rb")
+
+    def stream(self) -> IO[bytes]:
+        """Return its bytes for whoever reads them from end to end."""
+        return self.path.open("rb")
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What there is at the path of a source, as it was found when its reading began.
+
+    Attributes:
+        place: the path that was asked for, for messages.
+        files: what is read as data: the file itself; of a folder or pattern its files, sorted.
+        base: the folder whose parts `column=value` are columns; None of a file or pattern.
+    """
+
+    place: str
+    files: tuple[File, ...]
+    base: str | None = None
 
     def identity(self) -> Identity:
         """Return what is another one as soon as one of the files is replaced or written to."""
-        return tuple(map(_identity, self.files, self.stats))
+        return tuple(file.identity() for file in self.files)
 
     def identity_now(self) -> Identity:
         """Return the `identity` of the same files as they are now, whatever came beside them.
@@ -48,7 +128,7 @@ class Listing:
         Raises:
             FileNotFoundError: if one of them is gone.
         """
-        return tuple(_identity(file, file.stat()) for file in self.files)
+        return tuple(file.now().identity() for file in self.files)
 
 
 def listing_of(path: Path) -> Listing:
@@ -62,10 +142,9 @@ def listing_of(path: Path) -> Listing:
             out without a word, its rows would be missed by nobody.
     """
     if not path.is_dir():
-        return Listing(path, is_folder=False, files=(path,), stats=(path.stat(),))
-    files = tuple(sorted(_files_below(path, frozenset()), key=Path.as_posix))
-    stats = tuple(file.stat() for file in files)
-    return Listing(path, is_folder=True, files=files, stats=stats)
+        return Listing(str(path), (LocalFile(path, path.stat()),))
+    files = sorted(_files_below(path, frozenset()), key=Path.as_posix)
+    return Listing(str(path), tuple(LocalFile(file, file.stat()) for file in files), str(path))
 
 
 def _files_below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
@@ -78,7 +157,7 @@ def _files_below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     if here in above:
         return
     with os.scandir(folder) as entries:
-        shown = [entry for entry in entries if not entry.name.startswith(_HIDDEN)]
+        shown = [entry for entry in entries if not entry.name.startswith(HIDDEN)]
     for entry in shown:
         if entry.is_dir():
             yield from _files_below(folder / entry.name, above | {here})
@@ -88,74 +167,66 @@ def _files_below(folder: Path, above: frozenset[str]) -> Iterator[Path]:
             entry.stat()  # raises, where it leads to nothing
 
 
-def origin_of(found: Listing) -> dict[str, Any]:
-    """Return path, bytes, time of change (UTC) and digest (SHA-256) of a file or folder.
+def origin_of(file: File) -> dict[str, Any]:
+    """Return path, bytes, time of change (UTC) and digest of a file.
 
-    `digest_of` says what the digest covers: `content`; `size and ends` (its first and last
-    mebibyte) of a file above 64 MiB; `listing` (names, sizes and times) of a folder.
+    `digest_of` says what the digest covers: `content` (SHA-256); `size and ends` (its first and
+    last mebibyte) of a file above 64 MiB; `etag`, which an S3 server gives.
     """
-    if found.is_folder:
-        return _folder(found)
-    (file,), (stat,) = found.files, found.stats
-    whole = stat.st_size <= _WHOLE
+    told = {"path": file.address, "bytes": file.size, "changed_at": _time(file.changed_at)}
+    if not isinstance(file, LocalFile):
+        return {**told, "digest": str(file.identity()[1]).strip('"'), "digest_of": "etag"}
+    whole = file.size <= _WHOLE
     return {
-        "path": str(file),
-        "bytes": stat.st_size,
-        "changed_at": _time(stat.st_mtime),
-        "digest": _digest(file, stat.st_size, whole=whole),
+        **told,
+        "digest": _digest(file, whole=whole),
         "digest_of": "content" if whole else "size and ends",
     }
 
 
-def fingerprint_of(found: Listing) -> str:
-    """Return what is another one as soon as a file or folder is replaced or written to.
+def origin_of_all(found: Listing) -> dict[str, Any]:
+    """Return what is told of all that was found: of a folder or pattern without reading it.
 
-    A clock of a disk has its ticks, in which a file can be written twice: so a part of the content
-    counts too. Which disk it is on does not, as each machine has its own number for it.
+    Its digest is that of the list of its files (`digest_of` is `listing`): names, sizes and times.
     """
-    told = hashlib.sha256()
-    for file, stat in zip(found.files, found.stats, strict=True):
-        inode = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-        digest = _digest(file, stat.st_size, whole=stat.st_size <= 2 * _END)
-        told.update(f"{file}\t{inode}\t{digest}\n".encode())
-    return told.hexdigest()
-
-
-def _identity(file: Path, stat: os.stat_result) -> tuple[str | int, ...]:
-    """Return of a file its inode, size, and times of change.
-
-    That of its content, and that of the inode, which no copying program sets back.
-    """
-    return (
-        *(str(file), stat.st_dev, stat.st_ino, stat.st_size),
-        *(stat.st_mtime_ns, stat.st_ctime_ns),
-    )
-
-
-def _folder(found: Listing) -> dict[str, Any]:
-    names = [file.relative_to(found.path).as_posix() for file in found.files]
+    if found.base is None and len(found.files) == 1:
+        return origin_of(found.files[0])
+    top = f"{found.place.rstrip('/')}/"
     listing = "\n".join(
-        f"{name}\t{stat.st_size}\t{stat.st_mtime_ns}"
-        for name, stat in zip(names, found.stats, strict=True)
+        f"{file.address.removeprefix(top)}\t{file.size}\t{file.changed_at}" for file in found.files
     )
     return {
-        "path": str(found.path),
-        "files": len(names),
-        "bytes": sum(stat.st_size for stat in found.stats),
-        "changed_at": _time(max((stat.st_mtime for stat in found.stats), default=0.0)),
+        "path": found.place,
+        "files": len(found.files),
+        "bytes": sum(file.size for file in found.files),
+        "changed_at": _time(max((file.changed_at for file in found.files), default=0.0)),
         "digest": hashlib.sha256(listing.encode()).hexdigest(),
         "digest_of": "listing",
     }
 
 
-def _digest(file: Path, size: int, *, whole: bool) -> str:
-    with file.open("rb") as content:
+def fingerprint_of(file: File) -> str:
+    """Return what is another one as soon as a file is replaced or written to.
+
+    A clock of a disk has its ticks, in which a file can be written twice: so its ends count too.
+    Which disk it is on does not, as each machine has its own number for it.
+    """
+    if not isinstance(file, LocalFile):
+        return hashlib.sha256(repr(file.identity()).encode()).hexdigest()
+    stat = file.stat
+    inode = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    digest = _digest(file, whole=stat.st_size <= 2 * _SHORT, end=_SHORT)
+    return hashlib.sha256(f"{file.path}\t{inode}\t{digest}".encode()).hexdigest()
+
+
+def _digest(file: LocalFile, *, whole: bool, end: int = _END) -> str:
+    with file.open() as content:
         if whole:
-            return hashlib.file_digest(content, "sha256").hexdigest()
-        found = hashlib.sha256(str(size).encode())
-        found.update(content.read(_END))
-        content.seek(-_END, 2)
-        found.update(content.read(_END))
+            return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+        found = hashlib.sha256(str(file.size).encode())
+        found.update(content.read(end))
+        content.seek(-end, 2)
+        found.update(content.read(end))
     return found.hexdigest()
 
 

@@ -1,39 +1,136 @@
-"""Where a source's file is: beside the product, in an installed package, one for each partition."""
+"""Where a source's files are: beside the product, in an installed package, in a bucket of S3.
+
+A path may be a pattern (`data/*.csv`, `data/**/*.csv`), and name the partition.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
+from mlfactory.ingest.origin import HIDDEN, Listing, LocalFile, listing_of
+from mlfactory.lake.objects import find_object, objects_below
 from mlfactory.product.errors import ContractError, LateSourceError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import PER_PARTITION
 
 _PACKAGE = "package://"
+_S3 = "s3://"
+_DEEP = "**"
 
 
-def locate(product: Product, path: str, partition: Partition) -> Path:
-    """Return the file or folder that the `path` of a source means for `partition`.
+def locate(product: Product, path: str, partition: Partition) -> Listing:
+    """Return the file, or the files, that the `path` of a source means for `partition`.
 
     The colon of an hour's key becomes a hyphen, as not every file system takes colons.
 
     Raises:
-        ContractError: if it is in a package that is not installed.
+        ContractError: if it is in a package that is not installed, or S3 refuses to show it.
         LateSourceError: if there is no such file; it may still arrive.
+        ServiceError: if S3 does not answer.
+        OSError: if a folder cannot be looked at.
     """
     written = path.replace(PER_PARTITION, partition.key.replace(":", "-"))
-    if written.startswith(_PACKAGE):
-        package, _, inner = written.removeprefix(_PACKAGE).partition("/")
-        found = _package_folder(package) / inner
-    else:
-        found = product.folder / written
-    if not found.exists():
+    is_remote = written.startswith(_S3)
+    found = _in_bucket(written) if is_remote else _on_disk(_local(product, written))
+    if found is None:
+        place = written if is_remote else _local(product, written)
         raise LateSourceError(
-            f"{product.name}, partition {partition}: there is no file {found}",
+            f"{product.name}, partition {partition}: there is no file {place}",
             remedy="run it again when the file has arrived, or correct the path in product.yaml",
         )
     return found
+
+
+def _local(product: Product, written: str) -> Path:
+    if not written.startswith(_PACKAGE):
+        return product.folder / written
+    package, _, inner = written.removeprefix(_PACKAGE).partition("/")
+    return _package_folder(package) / inner
+
+
+def _on_disk(path: Path) -> Listing | None:
+    if path.exists():  # whatever signs its name has
+        return listing_of(path)
+    if not _is_pattern(str(path)):
+        return None
+    parts = path.parts
+    fixed = next(place for place, part in enumerate(parts) if _is_pattern(part))
+    base = Path(*parts[:fixed])
+    if not base.is_dir():
+        return None
+    files = sorted(set(_matching(base, parts[fixed:])), key=Path.as_posix)
+    found = tuple(LocalFile(each, each.stat()) for each in files)
+    return Listing(str(path), found) if found else None
+
+
+def _matching(folder: Path, pattern: Sequence[str]) -> Iterator[Path]:
+    """Yield the files below a folder whose names match, part by part.
+
+    Raises:
+        OSError: a folder cannot be looked at; its files would be missed by nobody.
+    """
+    first, rest = pattern[0], pattern[1:]
+    if first == _DEEP and rest:
+        yield from _matching(folder, rest)
+    with os.scandir(folder) as entries:
+        found = [entry for entry in entries if not entry.name.startswith(".")]
+    for entry in found:
+        path = folder / entry.name
+        if first == _DEEP and entry.is_dir():
+            yield from _matching(path, pattern)
+        elif fnmatchcase(entry.name, first):
+            if rest and entry.is_dir():
+                yield from _matching(path, rest)
+            elif not rest and entry.is_file():
+                yield path
+
+
+def _in_bucket(uri: str) -> Listing | None:
+    bucket, _, key = uri.removeprefix(_S3).partition("/")
+    try:
+        if _is_pattern(key):
+            parts = key.split("/")
+            fixed = next(place for place, part in enumerate(parts) if _is_pattern(part))
+            below = "".join(f"{part}/" for part in parts[:fixed])
+            found = [
+                each
+                for each in objects_below(bucket, below)
+                if _matches(each.key.split("/")[fixed:], parts[fixed:])
+            ]
+            return Listing(uri, tuple(found)) if found else None
+        one = find_object(bucket, key) if key and not key.endswith("/") else None
+        if one is not None:
+            return Listing(uri, (one,))
+        below = f"{key.rstrip('/')}/" if key else ""
+        shown = [
+            each
+            for each in objects_below(bucket, below)
+            if not any(part.startswith(HIDDEN) for part in each.key[len(below) :].split("/"))
+        ]
+    except FileNotFoundError as error:
+        raise LateSourceError(
+            f"there is no bucket '{bucket}', or it is gone",
+            remedy="run it again when it is there, or correct the path in product.yaml",
+        ) from error
+    return Listing(uri, tuple(shown), f"{bucket}/{below}".rstrip("/")) if shown else None
+
+
+def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern or not parts:
+        return not pattern and not parts
+    if pattern[0] == _DEEP and len(pattern) > 1:
+        return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
+    hidden = parts[0].startswith(".")
+    return not hidden and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+
+
+def _is_pattern(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
 
 
 def _package_folder(package: str) -> Path:

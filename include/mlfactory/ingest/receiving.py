@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.near import has_times, near_rows
+from mlfactory.ingest.near import is_near, near_rows
+from mlfactory.ingest.once import received_once
 from mlfactory.ingest.readers import Part, Reader, reader_of
 from mlfactory.ingest.readers.parquet import ParquetReader
 from mlfactory.ingest.request import Request
+from mlfactory.ingest.widening import fitted, widest
 from mlfactory.ingest.within import Within, rows_within
 from mlfactory.lake.batches import Batched
+from mlfactory.lake.store import Store
 from mlfactory.product.errors import ContractError
 
 
@@ -41,8 +44,12 @@ class Received:
     example: str = ""
 
 
-def receive(request: Request) -> Received:
+def receive(request: Request, store: Store | None = None) -> Received:
     """Return the rows that a request asks for.
+
+    Args:
+        store: where files are kept, split by partition, so that each is read once; without one
+            they are read for this request.
 
     Raises:
         ContractError: if the source is not what its contract says.
@@ -50,30 +57,59 @@ def receive(request: Request) -> Received:
         BuildError: if it is a function of the product, and that fails.
     """
     reader = reader_of(request)
-    (part,) = reader.parts()
-    found, origin = _read(reader, part)
-    return _received(request, found, part.name, origin)
+    parts = reader.parts()
+    place = reader.place(parts)
+    if isinstance(reader, ParquetReader) and is_near(reader, parts):
+        with reader.whole() as rows:
+            request.check(rows.schema.names, place)
+            found = near_rows(request, rows, of_one=parts[0].of_one)
+            return _received(request, found, place, reader.origin())
+    if store is not None and all(part.fingerprint and not part.of_one for part in parts):
+        found, origin = received_once(reader, parts, store)
+    else:
+        found, origin = _received_now(reader, parts)
+    return _received(request, found, place, origin)
 
 
-def _read(reader: Reader[Any], part: Part) -> tuple[Within, Mapping[str, Any]]:
-    request = reader.request
-    if isinstance(reader, ParquetReader):
-        with reader.dataset(part) as rows:
-            if has_times(request, rows.schema):
-                return near_rows(reader, part, rows), reader.told(part)
-    source = request.source
-    with reader.opened(part) as given:
-        found = rows_within(
-            given.tables,
-            given.schema,
+def _received_now(reader: Reader[Any], parts: Sequence[Part]) -> tuple[Within, Mapping[str, Any]]:
+    """Read parts for one request, in their order."""
+    request, source = reader.request, reader.source
+    schemas = []
+    for part in parts if len(parts) > 1 else ():
+        with reader.opened(part) as given:
+            schemas.append(given.schema)
+    together = widest(schemas)
+    told: list[Mapping[str, Any]] = []
+
+    def tables() -> Iterator[pa.Table]:
+        for part in parts:
+            with reader.opened(part) as given:
+                for table in given.tables:
+                    yield fitted(table, together)
+                told.append(reader.told(part))
+
+    def within(tables: Iterable[pa.Table], schema: pa.Schema) -> Within:
+        return rows_within(
+            tables,
+            schema,
             source.event_time,
             request.partition,
             spelling=source.formats.get(source.event_time or ""),
-            of_one=part.of_one,
+            of_one=parts[0].of_one,
         )
+
+    if len(parts) == 1:
+        with reader.opened(parts[0]) as given:
+            found = within(given.tables, given.schema)
+            told.append(reader.told(parts[0]))
+            if not found.seen:
+                reader.refuse_empty(parts[0])
+    else:
+        request.check(together.names, reader.place(parts))
+        found = within(tables(), together)
         if not found.seen:
-            reader.refuse_empty(part)
-        return found, reader.told(part)
+            reader.refuse_empty(parts[0])
+    return found, told[0] if len(parts) == 1 else reader.origin()
 
 
 def _received(request: Request, found: Within, place: str, origin: Mapping[str, Any]) -> Received:

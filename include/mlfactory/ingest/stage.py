@@ -25,6 +25,7 @@ from mlfactory.ingest.request import Request, request_for
 from mlfactory.lake.batches import Batched, Stream
 from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
 from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, as_stored, kinds_of
 from mlfactory.product.loader import Product
@@ -161,7 +162,7 @@ def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Lan
 
 
 def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime | None) -> _Landed:
-    received = receive(request)
+    received = receive(request, product_store(request.product.name))
     landing = land(received.rows, types, spellings_of(request), names_of_rows(request))
     _tell_of_empty_columns(request.where, landing.rows)
     facts: dict[str, Any] = {

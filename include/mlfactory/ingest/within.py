@@ -20,32 +20,31 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlfactory.ingest.rules import (
+    CODES,
+    DATED,
+    FIRST,
+    LAST,
+    NEAR,
+    Bounds,
+    Codes,
+    Moments,
+    allowed_codes,
+    are_strays,
+    bounds_of,
+    codes_between,
+    counted,
+    moments_of,
+    usual_rows,
+    zones,
+)
 from mlfactory.ingest.spool import Spool
 from mlfactory.ingest.times import as_times
 from mlfactory.lake.batches import Batched
 from mlfactory.product.partitions import Partition
 
-Moments = npt.NDArray[np.int64]
-"""Microseconds since 1970, in UTC."""
-
-Codes = npt.NDArray[np.uint8]
-"""Of each row that may be of the partition, why: of the following any."""
-
-_ASCENDING, _DESCENDING, _NEAR, _DATED = 1, 2, 4, 8
-"""If the file ascends in time; if it descends; as a neighbour is of the partition; the row is."""
-
-_CODES = 16
 _CODE = "\0code"
 """No column of a file can have this name."""
-
-_FIRST, _LAST = np.iinfo(np.int64).min, np.iinfo(np.int64).max
-
-_WHOLE = 0.5
-"""So many rows without a time, for each row that a partition usually has, are no strays."""
-
-_STRAGGLERS = 0.2
-"""So many steps against the order of time, for each row of a partition, are but rows that came
-late; more, and the file is in no order."""
 
 
 @dataclass(frozen=True)
@@ -90,10 +89,10 @@ def rows_within(
     picker = _Picker(schema, column, partition, spelling, of_one)
     for table in tables:
         picker.take(table)
-    picker.settle(_LAST)
+    picker.settle(LAST)
     allowed, undated = picker.allowed()
     strays = 0
-    if not picker.inside and not of_one and undated < _WHOLE * picker.usual():
+    if not of_one and are_strays(undated, picker.inside, picker.usual()):
         allowed, undated, strays = 0, 0, undated
     rows = picker.chosen(allowed)
     return Within(rows, picker.seen, picker.unreadable, undated, strays, picker.example)
@@ -118,12 +117,12 @@ class _Picker:
     of_one: bool
     kept: Spool = field(init=False)
     waiting: Spool = field(init=False)
-    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(_CODES, np.int64))
-    before: int = _FIRST
+    counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(CODES, np.int64))
+    before: int = FIRST
     zone: int = -1
     steps: tuple[int, int] = (0, 0)
     inside: int = 0
-    ends: tuple[int, int] = (_LAST, _FIRST)
+    ends: tuple[int, int] = (LAST, FIRST)
     seen: int = 0
     unreadable: int = 0
     example: str = ""
@@ -135,13 +134,13 @@ class _Picker:
     def take(self, table: pa.Table) -> None:
         self.seen += table.num_rows
         if self.column is None:
-            self._keep(table, np.full(table.num_rows, _DATED, np.uint8))
+            self._keep(table, np.full(table.num_rows, DATED, np.uint8))
             return
         if not table.num_rows:
             return
         times = as_times(table.column(self.column), self.spelling)
         if not times.null_count:
-            moments = _moments(times)
+            moments = moments_of(times)
             self.settle(int(moments[0]))
             self._keep(table, self._of_dated(moments))
             self._follow(moments)
@@ -159,12 +158,8 @@ class _Picker:
 
     def allowed(self) -> tuple[int, int]:
         """Return the codes of the rows to keep, and how many of those are undated."""
-        between = int(self.counts[1:4].sum())
-        on, back = self.steps
-        allowed = _DATED | _NEAR
-        if min(on, back) <= _STRAGGLERS * (self.inside + between):
-            allowed |= _ASCENDING if on >= back else _DESCENDING
-        return allowed, self._count(allowed & ~_DATED)
+        allowed = allowed_codes(self.counts, self.steps, self.inside)
+        return allowed, counted(self.counts, allowed & ~DATED)
 
     def chosen(self, allowed: int) -> pa.Table | Batched:
         """Return the rows that have one of the codes."""
@@ -175,22 +170,16 @@ class _Picker:
 
         if not allowed:
             return self.schema.empty_table()
-        return self.kept.changed(of_these, self._count(allowed))
-
-    def _count(self, allowed: int) -> int:
-        return int(sum(n for code, n in enumerate(self.counts) if code & allowed))
+        return self.kept.changed(of_these, counted(self.counts, allowed))
 
     def usual(self) -> float:
         """Return how many rows with a time a partition has, on average from first to last."""
-        start, end = self._bounds()
-        first, last = self.ends
-        dated = self.seen - self.unreadable
-        return dated / (1 + (last - first) // (end - start)) if dated else 0.0
+        return usual_rows(self.seen - self.unreadable, self.ends, self._bounds())
 
     def _keep(self, table: pa.Table, codes: Codes) -> None:
         maybe = codes > 0
         if maybe.any():
-            self.counts += np.bincount(codes[maybe], minlength=_CODES)
+            self.counts += np.bincount(codes[maybe], minlength=CODES)
             kept = table.filter(pa.array(maybe))
             self.kept.add(kept.append_column(_CODE, pa.array(codes[maybe], pa.uint8())))
 
@@ -201,7 +190,7 @@ class _Picker:
             self.waiting.add(table)
             return
         moments = np.zeros(len(dated), dtype=np.int64)
-        moments[places] = _moments(times.drop_null())
+        moments[places] = moments_of(times.drop_null())
         first, last = int(places[0]), int(places[-1])
         if first:
             self.waiting.add(table.slice(0, first))
@@ -222,23 +211,14 @@ class _Picker:
         return found
 
     def _of_dated(self, moments: Moments) -> Codes:
-        found: Codes = np.where(self._zones(moments) == 1, _DATED, 0).astype(np.uint8)
+        found: Codes = np.where(self._zones(moments) == 1, DATED, 0).astype(np.uint8)
         return found
 
     def _of_undated(self, earlier: Moments, later: Moments) -> Codes:
         """Return the codes of rows between two times; without a time before or after, its end."""
         if self.of_one:
-            return np.full(len(earlier), _NEAR, np.uint8)
-        start, end = self._bounds()
-        before = np.where(earlier == _FIRST, later, earlier)
-        near = self._zones(before) == 1
-        up = (earlier <= later) & (earlier < end) & (later >= start)
-        # where time goes back, what comes first is newest
-        high = np.where(earlier == _FIRST, _LAST, earlier)
-        low = np.where(later == _LAST, _FIRST, later)
-        down = (low <= high) & (low < end) & (high >= start)
-        found: Codes = (near * _NEAR + up * _ASCENDING + down * _DESCENDING).astype(np.uint8)
-        return found
+            return np.full(len(earlier), NEAR, np.uint8)
+        return codes_between(earlier, later, self._bounds())
 
     def _follow(self, moments: Moments) -> None:
         """Note how the times of a piece went on, and which was the last."""
@@ -251,21 +231,13 @@ class _Picker:
         self.zone, self.before = int(zones[-1]), int(moments[-1])
 
     def _zones(self, moments: Moments) -> npt.NDArray[np.int8]:
-        start, end = self._bounds()
-        return (moments >= start).astype(np.int8) + (moments >= end).astype(np.int8)
+        return zones(moments, self._bounds())
 
-    def _bounds(self) -> tuple[int, int]:
-        both = pa.array([self.partition.start, self.partition.end], pa.timestamp("us", "UTC"))
-        start, end = both.cast(pa.int64()).to_pylist()
-        return start, end
+    def _bounds(self) -> Bounds:
+        return bounds_of(self.partition)
 
     def _note(self, table: pa.Table, times: pa.ChunkedArray) -> None:
         self.unreadable += times.null_count
         if not self.example:
             given = table.column(self.column).filter(pc.is_null(times)).drop_null()
             self.example = str(given[0].as_py()) if len(given) else ""
-
-
-def _moments(times: pa.ChunkedArray) -> Moments:
-    found: Moments = pc.cast(times, pa.int64()).to_numpy()
-    return found

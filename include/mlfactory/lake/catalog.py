@@ -82,6 +82,9 @@ RECONCILED = "reconciled"
 STAGING = "staging"
 """What the shards of a partition leave for their gathering, a folder a run; gone afterwards."""
 
+RECEIVED = "received"
+"""What was read of the sources' files, split by partition; it can be read again from them."""
+
 PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED, ON_DEMAND)
 """The folders that hold pages for people; nothing else is ever served to a browser."""
 
@@ -169,6 +172,11 @@ def staging_folder(run: str) -> str:
 def staging_file(run: str, name: str) -> str:
     """Return a file that a shard of a run leaves."""
     return f"{staging_folder(run)}/{name}"
+
+
+def received_folder(source: str, reading: str = "") -> str:
+    """Return the folder of what was read of a source's files, or of one reading of one file."""
+    return f"{RECEIVED}/{source}/{reading}".rstrip("/")
 
 
 def claim_file(what: str, name: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlfactory.lake.catalog import AT_WORK, LEDGER, MANIFESTS, REMOVAL, raw
+from mlfactory.lake.catalog import AT_WORK, LEDGER, MANIFESTS, REMOVAL, raw, received_folder
 from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import Store, product_store
 
@@ -67,6 +67,7 @@ def remove_source(product: str, source: str, *, force: bool = False) -> None:
     _remove(store, AT_WORK)
     _remove(store, f"{MANIFESTS}/ingest")
     _remove(store, raw(source))
+    _remove(store, received_folder(source))
     store.delete(REMOVAL)
 
 

@@ -75,6 +75,14 @@ class Store(Protocol):
         """Return the content of a file, None if there is no such file."""
         ...
 
+    def part(self, name: str, start: int, length: int) -> bytes:
+        """Return bytes of a file from a place on; fewer where it ends.
+
+        Raises:
+            Absent: there is no such file.
+        """
+        ...
+
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
         """Return the content of those of the files that exist, in the order asked for."""
         ...
@@ -140,6 +148,15 @@ class FolderStore:
             return self._path(checked(name)).read_bytes()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             return None
+
+    def part(self, name: str, start: int, length: int) -> bytes:
+        """See `Store`."""
+        try:
+            with self._path(checked(name)).open("rb") as file:
+                file.seek(start)
+                return file.read(length)
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            return _there(None, self.address(name))
 
     def read_many(self, names: Iterable[str]) -> dict[str, bytes]:
         """See `Store`."""

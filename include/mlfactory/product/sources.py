@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -51,8 +51,10 @@ class FileSource(BaseSource):
     """What lies at a path."""
 
     path: Name = Field(
-        description="File path, relative to the product's folder; `package://<package>/<file>` "
-        "reads a file of an installed package; `{partition}` is replaced by the partition's key"
+        description="File path, relative to the product's folder, or a pattern (`data/*.csv`, "
+        "`data/**/*.csv`), or `s3://<bucket>/<key, prefix or pattern>`; "
+        "`package://<package>/<file>` reads a file of an installed package; `{partition}` is "
+        "replaced by the partition's key"
     )
 
     @property
@@ -93,6 +95,12 @@ class CsvSource(FileSource):
         return value
 
 
+class JsonlSource(FileSource):
+    """A file of JSON lines (NDJSON), plain or compressed: an object a line."""
+
+    kind: Literal["jsonl"]
+
+
 class ParquetSource(FileSource):
     """A Parquet file or a folder of them."""
 
@@ -110,4 +118,22 @@ class PythonSource(BaseSource):
     )
 
 
-Source = Annotated[CsvSource | ParquetSource | PythonSource, Field(discriminator="kind")]
+class OwnSource(BaseSource):
+    """A kind of one's own: a class or generator of the product's folder that gives Arrow tables."""
+
+    kind: Literal["own"]
+    reads: str = Field(
+        alias="class",
+        pattern=r"^[A-Za-z_]\w*:[A-Za-z_]\w*$",
+        description="`module:name` beside product.yaml, decorated with @source of "
+        "mlfactory.product.own",
+    )
+    options: dict[Name, Any] = Field(
+        default_factory=dict, description="What it is called with, by name; free"
+    )
+
+
+Source = Annotated[
+    CsvSource | JsonlSource | OwnSource | ParquetSource | PythonSource,
+    Field(discriminator="kind"),
+]

@@ -18,7 +18,9 @@ from pathlib import Path
 from mlfactory.product.code import product_function
 from mlfactory.product.errors import BuildError, Mistake
 from mlfactory.product.loader import Product, load_folder, mistakes_at
+from mlfactory.product.own import problem_of
 from mlfactory.product.rules.functions import functions_of
+from mlfactory.product.sources import OwnSource
 
 SECONDS = 60
 """Longer than the import of every library that a feature may need, on a busy machine."""
@@ -113,6 +115,11 @@ def _problems(product: Product) -> Iterator[tuple[tuple[str | int, ...], str]]:
             function = product_function(product, reference)
         except BuildError as error:
             yield place, error.problem
+            continue
+        source = product.spec.sources.get(str(place[1]))
+        if isinstance(source, OwnSource):
+            if problem := problem_of(function, source.options):
+                yield place, f"{reference} {problem}"
             continue
         try:
             inspect.signature(function).bind(*[None] * given)

@@ -13,6 +13,7 @@ from pathlib import Path
 from mlfactory.lake.at_work import at_work
 from mlfactory.upkeep.airflow import keep_database, keep_logs
 from mlfactory.upkeep.pages import keep_answers, keep_pages, keep_summaries
+from mlfactory.upkeep.received import keep_received
 from mlfactory.upkeep.runs import keep_runs
 from mlfactory.upkeep.staging import keep_staging
 from mlfactory.upkeep.tables import keep_tables
@@ -47,6 +48,7 @@ def keep_product(product: str, *, dry_run: bool, now: datetime | None = None) ->
         yield from keep_answers(product, moment, dry_run=dry_run)
         yield from keep_summaries(product, dry_run=dry_run)
         yield from keep_staging(product, moment, dry_run=dry_run)
+        yield from keep_received(product, moment, dry_run=dry_run)
 
 
 def keep_factory(logs: Path, *, dry_run: bool, now: datetime | None = None) -> Iterator[str]:

@@ -42,7 +42,13 @@ def when_called(
     monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], object], *, call: int = 1
 ) -> None:
     """Let something happen when the readers call a function of theirs, before it does its work."""
-    rooms = {"opened": csv, "origin_of": files, "dataset_of": parquet, "rows_within": near}
+    rooms = {
+        "opened": csv,
+        "origin_of": files,
+        "origin_of_all": files,
+        "dataset_of": parquet,
+        "rows_within": near,
+    }
     function, calls = getattr(rooms[name], name), []
 
     def after_it_happened(*args: Any, **kwargs: Any) -> Any:
@@ -104,7 +110,7 @@ def order(number: int) -> pd.DataFrame:
     return pd.DataFrame({"id": [number], "at": at, "price": 1.5})
 
 
-@pytest.mark.parametrize("name", ["dataset_of", "rows_within", "origin_of"])
+@pytest.mark.parametrize("name", ["dataset_of", "rows_within", "origin_of_all"])
 def test_what_comes_into_a_folder_while_it_is_read_is_of_the_next_reading(
     folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -121,7 +127,7 @@ def test_a_file_of_a_folder_that_is_replaced_while_it_is_read_is_an_error(
     folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     product = make_product(SPEC.format(source=PARQUET))
-    when_called(monkeypatch, "origin_of", lambda: order(3).to_parquet(folder / "a.parquet"))
+    when_called(monkeypatch, "origin_of_all", lambda: order(3).to_parquet(folder / "a.parquet"))
     with pytest.raises(ServiceError, match="changed while it was read"):
         receive(request(product))
 

@@ -11,6 +11,8 @@ from typing import Any
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.ingest.readers.csv import CsvReader
 from mlfactory.ingest.readers.function import FunctionReader
+from mlfactory.ingest.readers.jsonl import JsonlReader
+from mlfactory.ingest.readers.own import OwnReader
 from mlfactory.ingest.readers.parquet import ParquetReader
 from mlfactory.ingest.request import Request
 
@@ -18,6 +20,8 @@ __all__ = ["Part", "Reader", "Rows", "reader_of"]
 
 _READERS: Mapping[str, type[Reader[Any]]] = {
     "csv": CsvReader,
+    "jsonl": JsonlReader,
+    "own": OwnReader,
     "parquet": ParquetReader,
     "python": FunctionReader,
 }

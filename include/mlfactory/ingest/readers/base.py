@@ -80,5 +80,13 @@ class Reader(ABC, Generic[S]):
         """Return what the manifest says of a part whose rows were taken; asked while it is open."""
         return part.origin
 
+    def place(self, parts: Sequence[Part]) -> str:
+        """Return where all parts are, for messages; by default their names."""
+        return ", ".join(part.name for part in parts[:3]) + (", …" if len(parts) > 3 else "")
+
+    def origin(self) -> Mapping[str, Any]:
+        """Return what the manifest says of all parts together, where there are several."""
+        return {}
+
     def refuse_empty(self, part: Part) -> None:
         """Raise if a part that has no row at all cannot be meant; by default it can."""

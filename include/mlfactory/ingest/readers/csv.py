@@ -13,7 +13,8 @@ import pyarrow.csv
 
 from mlfactory.ingest.opening import explained, opened
 from mlfactory.ingest.readers.base import Part, Rows
-from mlfactory.ingest.readers.files import FileReader
+from mlfactory.ingest.readers.files import TextFileReader
+from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError
 from mlfactory.product.sources import CsvSource
 
@@ -21,44 +22,34 @@ _PIECE = 16 << 20
 """Bytes of a CSV that are held at once, about 170,000 rows of flights."""
 
 
-class CsvReader(FileReader[CsvSource]):
+class CsvReader(TextFileReader[CsvSource]):
     """CSV files. Their cells are text here: what type they are is decided when they are landed."""
+
+    def __init__(self, request: Request) -> None:
+        super().__init__(request)
+        self.no_rows = "has no rows" if self.source.header else "has a header and no rows"
 
     @contextmanager
     def opened(self, part: Part) -> Iterator[Rows]:
         """Give the rows of a file; see `Reader`."""
         source, request = self.source, self.request
-        with self.unchanged(part) as found:
-            file = found.path
-            with explained(request, file), opened(request, file) as stream:
+        with self.unchanged(part) as file:
+            with explained(request, part.name), opened(request, file) as stream:
                 header = list(source.header) if source.header else _header(stream, source)
             if not header:
                 raise ContractError(
-                    f"{request.where}: {file} is empty",
+                    f"{request.where}: {part.name} is empty",
                     remedy="ask for the file again; it needs a header and a row for each event",
                 )
             names = [name or f"column_{place}" for place, name in enumerate(header)]
-            request.check(names, str(file))
+            self.check(names, part)
             schema = pa.schema([(name, pa.string()) for name in names])
-            with explained(request, file), opened(request, file) as stream:
+            with explained(request, part.name), opened(request, file) as stream:
                 pieces = _pieces(stream, source, header)
                 yield Rows(
                     schema,
                     (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces),
                 )
-
-    def refuse_empty(self, part: Part) -> None:
-        """Refuse a file without rows, unless it is a timed partition's own.
-
-        Raises:
-            ContractError: it has none.
-        """
-        if self.source.event_time and part.of_one:
-            return
-        has = "has no rows" if self.source.header else "has a header and no rows"
-        raise ContractError(
-            f"{self.request.where}: {part.name} {has}", remedy="ask for the file again"
-        )
 
 
 def _pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:

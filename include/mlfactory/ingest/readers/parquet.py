@@ -1,4 +1,4 @@
-"""Parquet: a file, or a folder of them, of which no more is read than may be of the partition."""
+"""Parquet: files, folders of them, patterns; on a disk or on S3."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from mlfactory.ingest.kinds import plain_schema
-from mlfactory.ingest.opening import explained
-from mlfactory.ingest.origin import Listing
+from mlfactory.ingest.opening import explained, unchanged
+from mlfactory.ingest.origin import Listing, LocalFile
 from mlfactory.ingest.readers.base import Part, Rows
 from mlfactory.ingest.readers.files import FileReader
-from mlfactory.product.errors import LateSourceError
+from mlfactory.ingest.readers.filesystem import filesystem_of, path_of
+from mlfactory.product.errors import ContractError
 from mlfactory.product.sources import ParquetSource
 
 _AHEAD = {"batch_readahead": 1, "fragment_readahead": 1}
@@ -22,62 +23,99 @@ _AHEAD = {"batch_readahead": 1, "fragment_readahead": 1}
 
 
 class ParquetReader(FileReader[ParquetSource]):
-    """Parquet files."""
+    """Parquet files: together they are one dataset, with the columns that any of them has."""
+
+    rows: Any
+
+    def parts(self) -> Sequence[Part]:
+        """Return the files; see `Reader`. What columns they have together is of each."""
+        found = super().parts()
+        with unchanged(self.request, self.listing), explained(self.request, self.listing.place):
+            self.rows = dataset_of(self.listing)
+            columns = str(self.rows.schema)
+        return [
+            Part(part.name, f"{part.fingerprint} {columns}", of_one=part.of_one) for part in found
+        ]
 
     @contextmanager
     def opened(self, part: Part) -> Iterator[Rows]:
-        """Give the rows of a file or folder; see `Reader`."""
-        with self.dataset(part) as rows:
-            yield Rows(rows.schema, tables_of(rows))
+        """Give the rows of a file; see `Reader`."""
+        schema = self.rows.schema
+        self.check(schema.names, part)
+        with self.unchanged(part) as file, explained(self.request, part.name):
+            mine = [each for each in self.rows.get_fragments() if each.path == path_of(file)]
+            yield Rows(schema, _tables(mine, schema))
 
     @contextmanager
-    def dataset(self, part: Part) -> Iterator[Any]:
-        """Give a file or folder as a dataset of Arrow."""
-        with self.unchanged(part) as found, explained(self.request, found.path):
-            if not found.files:
-                raise LateSourceError(
-                    f"{self.request.where}: the folder {found.path} has no Parquet file",
-                    remedy="run it again when the files have arrived",
-                )
-            rows = dataset_of(found)
-            self.request.check(rows.schema.names, part.name)
-            yield rows
+    def whole(self) -> Iterator[Any]:
+        """Give all files as one dataset, and make sure that they are the same to the end."""
+        with unchanged(self.request, self.listing), explained(self.request, self.listing.place):
+            yield self.rows
 
 
-def dataset_of(found: Listing, schema: pa.Schema | None = None) -> Any:
-    """Return files as one dataset, its columns in types that rows can be picked from."""
+def dataset_of(found: Listing) -> Any:
+    """Return files as one dataset, its columns in types that rows can be picked from.
+
+    Raises:
+        ContractError: two files have a column in types that do not go together.
+    """
+    local = all(isinstance(file, LocalFile) for file in found.files)
     rows = pyarrow.dataset.dataset(
-        [str(file) for file in found.files],
-        schema,
+        [path_of(file) for file in found.files],
         # by default what is read ahead of a slow reader is kept, in time all of a large file
         format=pyarrow.dataset.ParquetFileFormat(
             default_fragment_scan_options=pyarrow.dataset.ParquetFragmentScanOptions(
                 pre_buffer=False
             )
         ),
-        partitioning="hive" if found.is_folder else None,
-        partition_base_dir=str(found.path) if found.is_folder else None,
+        filesystem=None if local else filesystem_of(found.files),
+        partitioning="hive" if found.base else None,
+        partition_base_dir=found.base,
     )
-    plain = plain_schema(rows.schema)
-    return rows if plain == rows.schema else dataset_of(found, plain)
+    schema = plain_schema(_together(rows))
+    return rows if schema == rows.schema else rows.replace_schema(schema)
 
 
 def tables_of(
     rows: Any, wanted: Any = None, columns: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """Yield rows of a dataset in their order, a piece at a time.
-
-    A scan of a whole file keeps what it has read until it is taken, in time most of the file. So
-    groups of rows are chosen by what the file tells of them, and rows when they are here.
-    """
-    for fragment in rows.get_fragments(filter=wanted):
-        for group in fragment.split_by_row_group(wanted, rows.schema):
-            for batch in group.to_batches(schema=rows.schema, columns=columns, **_AHEAD):
-                table = pa.Table.from_batches([batch])
-                yield table if wanted is None else table.filter(wanted)
+    """Yield rows of a dataset in their order, a piece at a time."""
+    yield from _tables(rows.get_fragments(filter=wanted), rows.schema, wanted, columns)
 
 
 def without_value(rows: Any, field: Any) -> int:
     """Return how many rows of a dataset have no value in a field."""
     count: int = rows.count_rows(filter=field.is_null(), **_AHEAD)
     return count
+
+
+def _tables(
+    fragments: Any, schema: pa.Schema, wanted: Any = None, columns: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    """Yield the rows of files.
+
+    A scan of a whole file keeps what it has read until it is taken, in time most of the file. So
+    groups of rows are chosen by what the file tells of them, and rows when they are here.
+    """
+    for fragment in fragments:
+        for group in fragment.split_by_row_group(wanted, schema):
+            for batch in group.to_batches(schema=schema, columns=columns, **_AHEAD):
+                table = pa.Table.from_batches([batch])
+                yield table if wanted is None else table.filter(wanted)
+
+
+def _together(rows: Any) -> pa.Schema:
+    """Return the columns that any of the files has."""
+    schema = rows.schema
+    for fragment in rows.get_fragments():
+        own = fragment.physical_schema
+        if own.names == schema.names and own.equals(schema):
+            continue
+        try:
+            schema = pa.unify_schemas([schema, own], promote_options="permissive")
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            raise ContractError(
+                f"{fragment.path} has other columns than the files before it: {error}",
+                remedy="let a column have one type in all files of a source",
+            ) from error
+    return schema

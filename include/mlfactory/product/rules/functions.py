@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mlfactory.product.mistakes import Found, nearest
-from mlfactory.product.sources import PythonSource
+from mlfactory.product.sources import OwnSource, PythonSource
 from mlfactory.product.spec import ProductSpec
 
 
@@ -22,6 +22,8 @@ def functions_of(spec: ProductSpec) -> dict[tuple[str | int, ...], tuple[str, in
     for name, source in spec.sources.items():
         if isinstance(source, PythonSource):
             wanted["sources", name, "function"] = (source.function, 2)
+        elif isinstance(source, OwnSource):
+            wanted["sources", name, "class"] = (source.reads, 2)
     return wanted
 
 

@@ -1,0 +1,103 @@
+"""Rows whose columns are known only when all of them were seen: kept, and given in one schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mlfactory.ingest.kinds import as_text, plain_schema
+from mlfactory.ingest.readers.base import Rows
+from mlfactory.ingest.spool import Spool
+
+
+def widened(tables: Iterable[pa.Table]) -> Rows:
+    """Take all tables, and give their rows with the columns that any of them has.
+
+    They are kept in memory up to a batch, beyond that on disk. A column has a type that holds all
+    of its values: of whole numbers and fractions these, of values of different kinds text.
+    """
+    spools: list[Spool] = []
+    for table in tables:
+        if not spools or not spools[-1].schema.equals(table.schema):
+            spools.append(Spool(table.schema))
+        spools[-1].add(table)
+    schema = widest([spool.schema for spool in spools])
+    return Rows(schema, _all(spools, schema))
+
+
+def widest(schemas: Sequence[pa.Schema]) -> pa.Schema:
+    """Return the columns that any of the schemas has, in types that hold the values of all."""
+    kinds: dict[str, pa.DataType] = {}
+    for schema in schemas:
+        for field in schema:
+            known = kinds.get(field.name)
+            kinds[field.name] = field.type if known is None else _wider(known, field.type)
+    return plain_schema(pa.schema(kinds.items()))
+
+
+def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a table with the columns of a schema that `widest` made of its own and others."""
+    if table.schema.equals(schema):
+        return table
+    return pa.table(
+        {
+            field.name: _as(table.column(field.name), field.type)
+            if field.name in table.column_names
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        },
+        schema=schema,
+    )
+
+
+def _all(spools: Iterable[Spool], schema: pa.Schema) -> Iterator[pa.Table]:
+    for spool in spools:
+        for table in spool:
+            yield fitted(table, schema)
+
+
+def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    if one.equals(other) or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    if pa.types.is_list(one) and pa.types.is_list(other):
+        inner = _wider(one.value_type, other.value_type)
+        mixed = _is_mixed(inner, one.value_type, other.value_type)
+        return pa.string() if mixed else pa.list_(inner)
+    if pa.types.is_struct(one) and pa.types.is_struct(other):
+        parts = {part.name: part.type for part in one}
+        for part in other:
+            known = parts.setdefault(part.name, part.type)
+            parts[part.name] = _wider(known, part.type)
+            if _is_mixed(parts[part.name], known, part.type):
+                return pa.string()
+        return pa.struct(list(parts.items()))
+    if pa.types.is_primitive(one) and pa.types.is_primitive(other):
+        try:
+            both = [pa.schema([("n", kind)]) for kind in (one, other)]
+            return pa.unify_schemas(both, promote_options="permissive").field("n").type
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass
+    return pa.string()
+
+
+def _is_mixed(both: pa.DataType, *kinds: pa.DataType) -> bool:
+    """Tell whether values became text beside others; within a value none becomes another."""
+    if not pa.types.is_string(both):
+        return False
+    return not all(pa.types.is_string(kind) or pa.types.is_null(kind) for kind in kinds)
+
+
+def _as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if column.type.equals(kind):
+        return column
+    if pa.types.is_null(column.type):
+        return pa.chunked_array([pa.nulls(len(column), kind)])
+    if pa.types.is_string(kind):
+        return as_text(column)
+    if pa.types.is_nested(kind) and not pa.types.is_dictionary(kind):
+        return pa.chunked_array([pa.array(column.to_pylist(), kind)])
+    return pc.cast(column, kind, safe=False)
