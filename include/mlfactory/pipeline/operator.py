@@ -12,11 +12,13 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from mlfactory.connections import looked_up_by
 from mlfactory.cycle.clock import refuse_unfinished
 from mlfactory.cycle.job import BY_HAND, RECONCILED, Budget, Done, Job
 from mlfactory.cycle.pace import heals_in_seconds, look_again
 from mlfactory.cycle.steps import STEPS, validation_pages
 from mlfactory.cycle.training_ids import training_id
+from mlfactory.pipeline.connecting import known_to_airflow
 from mlfactory.pipeline.links import MlflowRunLink, page_url
 from mlfactory.pipeline.retries import TryAgain
 from mlfactory.pipeline.same_code import WithSchedulersCode, run_apart
@@ -75,7 +77,8 @@ class StageOperator(WithSchedulersCode):
             job = self._job(context)
             if self.step == "validate":
                 self._link(context, Done({}, validation_pages(job)))
-            done = STEPS[self.step](job)
+            with looked_up_by(known_to_airflow):
+                done = STEPS[self.step](job)
         except Exception as error:
             raise self._told(error, job, context) from cause_of(error)
         self._link(context, done)

@@ -10,6 +10,7 @@ from mlfactory.product.rules.expectations import expectation_mistakes
 from mlfactory.product.rules.features import feature_mistakes
 from mlfactory.product.rules.functions import function_mistakes
 from mlfactory.product.rules.measures import measure_mistakes
+from mlfactory.product.rules.services import service_mistakes
 from mlfactory.product.rules.shards import shard_mistakes
 from mlfactory.product.rules.sources import source_mistakes
 from mlfactory.product.rules.time import time_mistakes
@@ -23,6 +24,7 @@ def inconsistencies(spec: ProductSpec, folder: Path) -> Iterator[Found]:
         yield ("name",), f"expected the name of its folder, '{folder.name}', got '{spec.name}'"
     yield from time_mistakes(spec)
     yield from source_mistakes(spec)
+    yield from service_mistakes(spec)
     yield from shard_mistakes(spec)
     yield from expectation_mistakes(spec)
     yield from feature_mistakes(spec)

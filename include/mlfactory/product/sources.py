@@ -2,49 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from mlfactory.product.base import Name, Strict
-from mlfactory.product.quantities import Duration
+from mlfactory.product.base import Name
+from mlfactory.product.services import HttpSource, SqlSource
+from mlfactory.product.source import PER_PARTITION, BaseSource, ColumnType
 
-ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
-
-
-PER_PARTITION = "{partition}"
-"""What stands in a source's path for the key of the partition."""
-
-
-class BaseSource(Strict):
-    """What every kind of source has; `kind` tells which it is."""
-
-    kind: str
-    event_time: Name | None = Field(
-        None, description="Column with the time of the event; without it the source is a snapshot"
-    )
-    key: tuple[Name, ...] = Field(
-        (), description="Columns that name a row; a second row of the same key is quarantined"
-    )
-    types: dict[Name, ColumnType] = Field(
-        default_factory=dict,
-        description="Types of columns; those not named keep the type of the first landing",
-    )
-    arrives_within: Duration = Field(
-        timedelta(hours=12),
-        description="How long after a partition's end its data is waited for, where it is late",
-    )
-    formats: dict[Name, str] = Field(
-        default_factory=dict,
-        description="How times are written as text, by column, as strptime has it: '%d/%m/%Y'; "
-        "ISO 8601 by default",
-    )
-
-    @property
-    def per_partition(self) -> bool:
-        """Tell whether each partition has a delivery of its own."""
-        return False
+__all__ = [
+    "PER_PARTITION",
+    "BaseSource",
+    "ColumnType",
+    "CsvSource",
+    "FileSource",
+    "HttpSource",
+    "JsonlSource",
+    "OwnSource",
+    "ParquetSource",
+    "PythonSource",
+    "Source",
+    "SqlSource",
+]
 
 
 class FileSource(BaseSource):
@@ -134,6 +113,12 @@ class OwnSource(BaseSource):
 
 
 Source = Annotated[
-    CsvSource | JsonlSource | OwnSource | ParquetSource | PythonSource,
+    CsvSource
+    | HttpSource
+    | JsonlSource
+    | OwnSource
+    | ParquetSource
+    | PythonSource
+    | SqlSource,
     Field(discriminator="kind"),
 ]

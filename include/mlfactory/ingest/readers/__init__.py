@@ -14,6 +14,7 @@ from mlfactory.ingest.readers.function import FunctionReader
 from mlfactory.ingest.readers.jsonl import JsonlReader
 from mlfactory.ingest.readers.own import OwnReader
 from mlfactory.ingest.readers.parquet import ParquetReader
+from mlfactory.ingest.readers.sql import SqlReader
 from mlfactory.ingest.request import Request
 
 __all__ = ["Part", "Reader", "Rows", "reader_of"]
@@ -24,6 +25,7 @@ _READERS: Mapping[str, type[Reader[Any]]] = {
     "own": OwnReader,
     "parquet": ParquetReader,
     "python": FunctionReader,
+    "sql": SqlReader,
 }
 """By the `kind` of a source. What one kind alone needs is imported where it is used."""
 

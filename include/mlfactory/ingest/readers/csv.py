@@ -35,7 +35,7 @@ class CsvReader(TextFileReader[CsvSource]):
         source, request = self.source, self.request
         with self.unchanged(part) as file:
             with explained(request, part.name), opened(request, file) as stream:
-                header = list(source.header) if source.header else _header(stream, source)
+                header = list(source.header) if source.header else header_of(stream, source)
             if not header:
                 raise ContractError(
                     f"{request.where}: {part.name} is empty",
@@ -45,14 +45,15 @@ class CsvReader(TextFileReader[CsvSource]):
             self.check(names, part)
             schema = pa.schema([(name, pa.string()) for name in names])
             with explained(request, part.name), opened(request, file) as stream:
-                pieces = _pieces(stream, source, header)
+                pieces = pieces_of(stream, source, header)
                 yield Rows(
                     schema,
                     (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces),
                 )
 
 
-def _pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:
+def pieces_of(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of a CSV, all of whose cells are text, a piece at a time."""
     try:
         # one thread, so that an error can name its row
         yield from pyarrow.csv.open_csv(
@@ -78,7 +79,8 @@ def _pieces(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[p
             raise
 
 
-def _header(stream: Any, source: CsvSource) -> list[str]:
+def header_of(stream: Any, source: CsvSource) -> list[str]:
+    """Return the names in the first line of a CSV; none of an empty one."""
     # Excel puts a byte order mark in front of UTF-8
     encoding = "utf-8-sig" if source.encoding.lower() in ("utf-8", "utf8") else source.encoding
     lines = csv.reader(

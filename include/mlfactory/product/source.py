@@ -1,0 +1,46 @@
+"""What every source of a product says, of whatever kind it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import Field
+
+from mlfactory.product.base import Name, Strict
+from mlfactory.product.quantities import Duration
+
+ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
+
+PER_PARTITION = "{partition}"
+"""What stands in a source's path for the key of the partition."""
+
+
+class BaseSource(Strict):
+    """What every kind of source has; `kind` tells which it is."""
+
+    kind: str
+    event_time: Name | None = Field(
+        None, description="Column with the time of the event; without it the source is a snapshot"
+    )
+    key: tuple[Name, ...] = Field(
+        (), description="Columns that name a row; a second row of the same key is quarantined"
+    )
+    types: dict[Name, ColumnType] = Field(
+        default_factory=dict,
+        description="Types of columns; those not named keep the type of the first landing",
+    )
+    arrives_within: Duration = Field(
+        timedelta(hours=12),
+        description="How long after a partition's end its data is waited for, where it is late",
+    )
+    formats: dict[Name, str] = Field(
+        default_factory=dict,
+        description="How times are written as text, by column, as strptime has it: '%d/%m/%Y'; "
+        "ISO 8601 by default",
+    )
+
+    @property
+    def per_partition(self) -> bool:
+        """Tell whether each partition has a delivery of its own."""
+        return False
