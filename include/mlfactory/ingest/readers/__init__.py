@@ -11,6 +11,7 @@ from typing import Any
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.ingest.readers.csv import CsvReader
 from mlfactory.ingest.readers.function import FunctionReader
+from mlfactory.ingest.readers.http import HttpReader
 from mlfactory.ingest.readers.jsonl import JsonlReader
 from mlfactory.ingest.readers.own import OwnReader
 from mlfactory.ingest.readers.parquet import ParquetReader
@@ -21,6 +22,7 @@ __all__ = ["Part", "Reader", "Rows", "reader_of"]
 
 _READERS: Mapping[str, type[Reader[Any]]] = {
     "csv": CsvReader,
+    "http": HttpReader,
     "jsonl": JsonlReader,
     "own": OwnReader,
     "parquet": ParquetReader,

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mlfactory.ingest.readers.base import Part, Reader, Rows
+from mlfactory.product.errors import ContractError
 from mlfactory.product.sources import SqlSource
 
 if TYPE_CHECKING:
@@ -32,6 +33,18 @@ class SqlReader(Reader[SqlSource]):
 
         with answer(self.request, self.source, self._place) as found:
             yield Rows(found.schema, found.tables)
+
+    def refuse_empty(self, part: Part) -> None:
+        """Refuse a register without rows; a partition may well have none.
+
+        Raises:
+            ContractError: it has none.
+        """
+        if self.source.event_time is None:
+            raise ContractError(
+                f"{self.request.where}: {part.name} gives no rows",
+                remedy=f"correct sources.{self.request.name}.query, or fill what it reads",
+            )
 
     @cached_property
     def _place(self) -> Place:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mlfactory.product.mistakes import Found
-from mlfactory.product.services import CursorPaging, HttpSource, LinkPaging, SqlSource
+from mlfactory.product.services import CursorPaging, HttpSource, LinkPaging, OffsetPaging, SqlSource
 from mlfactory.product.spec import ProductSpec
 
 BOUNDS = ("start", "end")
@@ -63,7 +63,12 @@ def _of_http(name: str, source: HttpSource) -> Iterator[Found]:
     if source.rows is not None:
         yield (*place, "rows"), f"is of json, and the format is {source.format}"
     paging = source.paging
-    if isinstance(paging, CursorPaging) or (isinstance(paging, LinkPaging) and paging.field):
+    if isinstance(paging, LinkPaging) and paging.field is not None:
         yield (*place, "paging", "field"), f"is of json, and the format is {source.format}"
+    if isinstance(paging, CursorPaging | OffsetPaging):
+        yield (
+            (*place, "paging", "by"),
+            f"is of json, and the format is {source.format}, whose pages go by link or page",
+        )
     if paging is not None and paging.total is not None:
         yield (*place, "paging", "total"), f"is of json, and the format is {source.format}"
