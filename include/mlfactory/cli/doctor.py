@@ -12,7 +12,7 @@ from rich.text import Text
 from mlfactory.cli import record
 from mlfactory.cli.output import say
 from mlfactory.cli.server import examined
-from mlfactory.doctor import machine, places, services
+from mlfactory.doctor import connections, machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side, without_secrets
 from mlfactory.product.errors import FactoryError
 from mlfactory.settings import Settings
@@ -53,6 +53,10 @@ def _checks(settings: Settings) -> list[Check]:
         Check("versions", machine.versions),
         Check("free space", lambda: places.space(settings)),
         Check("products", lambda: machine.products(_SECONDS_OF_CODE), _SECONDS_OF_PRODUCTS),
+        Check(
+            "connections",
+            lambda: connections.connections(settings, _readable_airflow_url(settings)),
+        ),
     ]
     return checks
 

@@ -113,12 +113,6 @@ class OwnSource(BaseSource):
 
 
 Source = Annotated[
-    CsvSource
-    | HttpSource
-    | JsonlSource
-    | OwnSource
-    | ParquetSource
-    | PythonSource
-    | SqlSource,
+    CsvSource | HttpSource | JsonlSource | OwnSource | ParquetSource | PythonSource | SqlSource,
     Field(discriminator="kind"),
 ]

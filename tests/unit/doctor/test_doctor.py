@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from mlfactory.cli import doctor
 from mlfactory.cli.main import app
-from mlfactory.doctor import finding, machine, places, services
+from mlfactory.doctor import connections, finding, machine, places, services
 from mlfactory.doctor.finding import Check, Finding, side_by_side
 from mlfactory.lake.store import FolderStore
 from mlfactory.settings import Settings, settings
@@ -248,3 +248,31 @@ def test_a_damaged_record_of_the_stack_is_one_wrong_line_among_the_others(home: 
     assert airflow.state == "wrong" and f"{home / 'stack.json'} does not tell" in airflow.told
     assert "then remove" in airflow.remedy
     assert clock.state == "absent"
+
+
+def test_each_connection_that_a_product_names_is_told(
+    home: Path, make_product: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert connections.connections(settings(), None)[0].state == "absent"
+    make_product(
+        """
+apiVersion: mlfactory/v1
+name: shop
+partition: {every: day, start: 2026-01-01}
+sources:
+  orders: {kind: http, url: /orders, connection: shop_api, event_time: at}
+  shops: {kind: sql, connection: warehouse, query: SELECT 1}
+  stock: {kind: sql, connection: broken, query: SELECT 1}
+features: {key: [id], event_time: at, numeric: [size]}
+label: {column: bad, kind: binary}
+"""
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_SHOP_API", "http://:sesame42@api")
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"port": "sesame42"}')
+    broken, shop_api, warehouse = connections.connections(settings(), None)
+    assert (shop_api.state, broken.state, warehouse.state) == ("ok", "wrong", "wrong")
+    assert "named by shop.orders; in AIRFLOW_CONN_SHOP_API" in shop_api.told
+    assert "nobody knows it here" in warehouse.told and "AIRFLOW_CONN_WAREHOUSE" in warehouse.remedy
+    assert "sesame42" not in f"{broken} {shop_api}"
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "vault")
+    assert connections.connections(settings(), None)[2].state == "absent"

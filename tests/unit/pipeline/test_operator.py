@@ -14,6 +14,7 @@ from airflow.sdk.exceptions import (
     AirflowSkipException,
 )
 
+from mlfactory.connections import connection_named
 from mlfactory.cycle import steps
 from mlfactory.cycle.job import Done, Job
 from mlfactory.pipeline.operator import StageOperator
@@ -226,3 +227,41 @@ def test_a_file_that_is_refused_fails_at_once(monkeypatch: pytest.MonkeyPatch) -
         predicting(monkeypatch, {"file": "x.csv"}, refused)
     with pytest.raises(TryAgain):
         predicting(monkeypatch, {"file": "x.csv"}, ServiceError("MLflow is away"))
+
+
+def test_a_task_finds_connections_as_airflow_does_and_says_no_secret(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = []
+
+    def step(job: Job) -> Done:
+        found.append(connection_named("warehouse", "shop.orders"))
+        return Done({"rows": 1})
+
+    monkeypatch.setitem(steps.STEPS, "ingest", step)
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgres://who:sesame42@db/shop?sslmode=prefer")
+    given = context()
+    result = operator().execute(given)
+    (known,) = found
+    assert (known.kind, known.password, known.extra) == (
+        *("postgres", "sesame42"),
+        {"sslmode": "prefer"},
+    )
+    told = f"{result} {given['ti'].pushed} {known!r} {caplog.text}"
+    assert "sesame42" not in told
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", '{"port": "sesame42"}')
+    with pytest.raises(AirflowFailException) as raised:
+        operator().execute(context())
+    assert "warehouse" in str(raised.value) and "sesame42" not in str(raised.value)
+
+
+def test_a_connection_that_airflow_does_not_know_fails_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def step(job: Job) -> Done:
+        connection_named("nobody_knows", "shop.orders")
+        return Done({})
+
+    monkeypatch.setitem(steps.STEPS, "ingest", step)
+    with pytest.raises(AirflowFailException, match="there is no connection 'nobody_knows'"):
+        operator().execute(context())
