@@ -13,6 +13,7 @@ from rich.console import Console
 from typer.core import TyperGroup
 
 from mlfactory.cli.commands import environments, keeping, machine, partitions, products
+from mlfactory.cli.commands.data import data
 from mlfactory.cli.environment import leave_another_mlflow
 from mlfactory.cli.server.commands import server
 
@@ -51,6 +52,7 @@ for commands in (
     machine.commands,
 ):
     app.add_typer(commands)
+app.add_typer(data, name="data")
 app.add_typer(server, name="server")
 
 
