@@ -16,7 +16,8 @@ from mlfactory.lake.difference import Columns, Difference, columns_between, diff
 from mlfactory.lake.history import Change, history, no_table
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
-from mlfactory.upkeep.tables import tables_of, trainings_of
+from mlfactory.trainings.files import trainings_of
+from mlfactory.upkeep.tables import tables_of
 
 if TYPE_CHECKING:
     import pyarrow as pa

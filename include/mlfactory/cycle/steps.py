@@ -100,7 +100,9 @@ def retrain(job: Job) -> Done:
 def snapshot(job: Job) -> Done:
     """Pin the data versions and the held-out partitions of this training."""
     from mlfactory import train as stage
+    from mlfactory.cycle.ahead import refuse_peeks_once
 
+    refuse_peeks_once(job.product, job.partition)
     result = stage.snapshot(
         job.product,
         job.partition,

@@ -143,6 +143,11 @@ class Features(Strict):
     history_required: bool = Field(
         False, description="Refuse a partition whose history was not all ingested, instead of warn"
     )
+    known_at_event: tuple[Name, ...] = Field(
+        (),
+        description="Columns of the sources that the label is made of and that are known when the "
+        "event is: features may look at them",
+    )
     group: Name | None = Field(
         None,
         description="Column of the built frame with the entity (customer, machine) whose rows "

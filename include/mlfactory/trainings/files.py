@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
-from mlfactory.lake.catalog import training_file
+from mlfactory.lake.catalog import TRAININGS, training_file
 from mlfactory.lake.store import Store, as_json, find_json, product_store, write_json
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.product.loader import SPEC_FILE, Product
@@ -55,6 +55,14 @@ def spec_files(product: Product) -> dict[str, bytes]:
 def find_training(product: str, training_id: str) -> Training | None:
     """Return a training that was pinned, None if there is none of this id."""
     return _found(product, training_id, TRAINING, _training)
+
+
+def trainings_of(product: str) -> list[Training]:
+    """Return all trainings of a product that were pinned, by their ids."""
+    names = product_store(product).list(TRAININGS)
+    ids = [name.split("/")[1] for name in names if name.endswith(f"/{TRAINING}")]
+    found = [find_training(product, training_id) for training_id in ids]
+    return [training for training in found if training is not None]
 
 
 def load_training(product: str, training_id: str) -> Training:

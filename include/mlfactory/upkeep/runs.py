@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from mlfactory.registry.abandoned import Ended, LeftRunning, close, left_running
-from mlfactory.trainings.files import find_fitted, search_of
+from mlfactory.trainings.files import find_fitted, search_of, trainings_of
 from mlfactory.trainings.records import Training
-from mlfactory.upkeep.tables import trainings_of
 from mlfactory.upkeep.waiting import in_the_way
 
 _LONGEST = timedelta(hours=36)

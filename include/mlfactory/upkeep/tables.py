@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from mlfactory.lake import ledger, old_versions
-from mlfactory.lake.catalog import FEATURES, LABELS, TRAININGS
+from mlfactory.lake.catalog import FEATURES, LABELS
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.settings import settings
-from mlfactory.trainings.files import TRAINING, find_fitted, find_training
-from mlfactory.trainings.records import Training
+from mlfactory.trainings.files import find_fitted, trainings_of
 
 Pinned = dict[str, set[int]]
 """By table, the versions that must stay readable."""
@@ -78,11 +77,3 @@ def _made_elsewhere(product: str) -> set[str]:
     decided = ledger.entries(product, *ledger.DECISIONS)
     ours = {entry.subject for entry in decided if ledger.RELEASED not in entry.details}
     return {entry.subject for entry in decided} - ours
-
-
-def trainings_of(product: str) -> list[Training]:
-    """Return all trainings of a product that were pinned, by their ids."""
-    names = product_store(product).list(TRAININGS)
-    ids = [name.split("/")[1] for name in names if name.endswith(f"/{TRAINING}")]
-    found = [find_training(product, training_id) for training_id in ids]
-    return [training for training in found if training is not None]

@@ -14,11 +14,26 @@ commands = typer.Typer()
 
 
 @commands.command()
-def check(product: OneOrAll = None) -> None:
+def check(
+    product: OneOrAll = None,
+    leakage: Annotated[
+        bool,
+        typer.Option(
+            "--leakage",
+            help="Also build the newest partition that passed again, without what came later: no "
+            "feature may change.",
+        ),
+    ] = False,
+) -> None:
     """Check the files of one product or of all: OK, or every mistake with its file and line."""
     from mlfactory.cli.check import check_products
 
-    if not check_products(product, Console(), Console(stderr=True)):
+    is_right = check_products(product, Console(), Console(stderr=True))
+    if is_right and leakage:
+        from mlfactory.cli.leakage import check_leakage
+
+        is_right = check_leakage(one_or_all(product)[0], Console())
+    if not is_right:
         raise typer.Exit(1)
 
 
