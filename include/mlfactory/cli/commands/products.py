@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mlfactory.cli.commands.arguments import OneOrAll, one_or_all
+from mlfactory.cli.commands.arguments import OneOrAll, ProductName, one_or_all
 
 commands = typer.Typer()
 
@@ -35,6 +35,24 @@ def check(
         is_right = check_leakage(one_or_all(product)[0], Console())
     if not is_right:
         raise typer.Exit(1)
+
+
+@commands.command()
+def profile(
+    product: ProductName,
+    partitions: Annotated[
+        int, typer.Option(min=1, help="How many partitions to look at, the oldest.")
+    ] = 6,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="File to write; beside product.yaml by default."),
+    ] = None,
+) -> None:
+    """Draft rules that the first partitions keep, each with its evidence, for you to review."""
+    from mlfactory.cli.profile import write_profile
+    from mlfactory.product.loader import load_product
+
+    write_profile(load_product(product), partitions, out, Console())
 
 
 @commands.command()

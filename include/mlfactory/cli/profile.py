@@ -1,0 +1,56 @@
+"""What `mlfactory profile` does: it drafts rules from the partitions that have landed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from mlfactory.cli.local_files import write_text
+from mlfactory.cli.output import say
+from mlfactory.lake.catalog import raw
+from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import UsageError
+from mlfactory.product.loader import Product
+
+FILE = "expect.suggested.yaml"
+
+
+def write_profile(product: Product, partitions: int, out: Path | None, console: Console) -> None:
+    """Write rules that the first partitions keep, each with its evidence, for somebody to review.
+
+    Args:
+        partitions: how many of those that have landed are looked at, the oldest.
+        out: the file; `expect.suggested.yaml` beside product.yaml by default.
+
+    Raises:
+        UsageError: if nothing has landed, or the file cannot be written.
+    """
+    from mlfactory.validate.suggest import as_yaml, suggest
+
+    lake = Lake(product.name)
+    found = {}
+    looked_at: set[str] = set()
+    for name in product.spec.sources:
+        keys = lake.partitions(raw(name))[:partitions]
+        looked_at.update(keys)
+        with console.status(f"{product.name}.{name}: {len(keys)} partitions"):
+            if rules := suggest(product, name, keys) if keys else []:
+                found[name] = rules
+    if not looked_at:
+        raise UsageError(
+            f"{product.name}: nothing has landed yet, so nobody knows what its data is like",
+            remedy=f"mlfactory run {product.name} KEY --stage ingest for a few partitions",
+        )
+    count = sum(map(len, found.values()))
+    if not count:
+        say(console, f"{product.name}: nothing to add to the rules that product.yaml has")
+        return
+    file = out or product.folder / FILE
+    about = (
+        f"Rules that {product.name} kept from {min(looked_at)} to {max(looked_at)}, drafted by",
+        f"`mlfactory profile {product.name}`. Read each, keep what has a reason, and move it into",
+        "the section expect of product.yaml; this file is read by nobody.",
+    )
+    write_text(file, as_yaml(found, about))
+    say(console, f"{product.name}: {count} rules suggested, with their evidence: {file}")
