@@ -204,6 +204,11 @@ class Settings(BaseSettings):
     fernet_key: SecretStr | None = Field(
         None, description="What Airflow encrypts connections with in its database"
     )
+    pii_key: SecretStr | None = Field(
+        None,
+        description="Key with which columns with personal data are hashed; the same for good, on "
+        "all machines of a lake",
+    )
     jwt_secret: SecretStr | None = Field(
         None, description="What Airflow's parts and tasks sign their requests with"
     )

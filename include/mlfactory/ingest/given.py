@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -106,21 +107,27 @@ def _request(product: Product, name: str, file: Path) -> Request:
     # without its event time a source gives all of its rows, of whatever partition
     path = str(file.absolute())
     asked: Source
+    same: dict[str, Any] = {"key": source.key, "types": source.types, "pii": source.pii}
     if file.suffix.lower() in _PARQUET or file.is_dir():
-        asked = ParquetSource(kind="parquet", path=path, key=source.key, types=source.types)
+        asked = ParquetSource(kind="parquet", path=path, **same)
     elif any(suffix.lower() in _LINES for suffix in file.suffixes):
-        asked = JsonlSource(kind="jsonl", path=path, key=source.key, types=source.types)
+        asked = JsonlSource(kind="jsonl", path=path, **same)
     elif isinstance(source, CsvSource):
         asked = source
     else:
-        asked = CsvSource(kind="csv", path=path, key=source.key, types=source.types)
+        asked = CsvSource(kind="csv", path=path, **same)
     needed = {column: "part of its key" for column in source.key}
     if source.event_time:
         needed[source.event_time] = "its event_time"
     calendar = product.calendar
     now = calendar.parse(SNAPSHOT) if calendar.is_snapshot else calendar.containing(_now())
     return _FileRequest(
-        product, name, asked.model_copy(update={"event_time": None, "path": path}), now, needed
+        product,
+        name,
+        asked.model_copy(update={"event_time": None, "path": path, "columns": "any"}),
+        now,
+        needed,
+        guards=False,
     )
 
 

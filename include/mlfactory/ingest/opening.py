@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError, LateSourceError, ServiceError
 
 _LONGEST_QUOTE = 300
+
+_PLACE_OF_ERROR = re.compile(r"(Row #\d+: )?Expected \d+ columns, got \d+|line [\d,]+")
+"""How far what a parser says holds nothing of a row."""
 
 _PACKINGS = {"gz": "gzip", "bz2": "bz2", "zst": "zstd", "lz4": "lz4"}
 """How a file is packed, by how its name ends."""
@@ -94,6 +98,15 @@ def explained(request: Request, file: str) -> Iterator[None]:
         raise _unreadable(request, file, error) from error
 
 
+def without_cells(request: Request, text: str) -> str:
+    """Return what a parser says of rows, and not what is in them where that may be personal."""
+    if not request.source.pii:
+        return text
+    place = _PLACE_OF_ERROR.match(text)
+    said = place[0] if place else "it says more than may be shown"
+    return f"{said} (what stands there is not shown: sources.{request.name}.pii)"
+
+
 def _away(request: Request, file: str, error: OSError) -> ServiceError:
     if is_absent(error):
         return LateSourceError(
@@ -109,7 +122,7 @@ def _away(request: Request, file: str, error: OSError) -> ServiceError:
 def _unreadable(
     request: Request, file: str, error: Exception, *, decoding: bool = False
 ) -> ContractError:
-    text = str(error).removeprefix("CSV parse error: ").strip()
+    text = without_cells(request, str(error).removeprefix("CSV parse error: ").strip())
     if len(text) > _LONGEST_QUOTE:
         text = text[:_LONGEST_QUOTE] + "…"
     kind = request.source.kind

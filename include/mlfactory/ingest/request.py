@@ -25,6 +25,8 @@ class Request:
 
     Attributes:
         needed: the columns that must be there, and what each is needed for.
+        guards: whether every column that `pii` names must be there: under another name it would
+            come in as it is.
     """
 
     product: Product
@@ -32,6 +34,7 @@ class Request:
     source: Source
     partition: Partition
     needed: Mapping[str, str]
+    guards: bool = True
 
     @property
     def where(self) -> str:

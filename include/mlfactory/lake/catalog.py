@@ -48,6 +48,9 @@ RESTORE = "_restore.json"
 STACK = "_stack.json"
 """In the lake itself: which stack it belongs to; no product has this name."""
 
+PII_KEY = "pii_key.json"
+"""Which key a product's personal data was hashed with; the key itself is nowhere."""
+
 TAKING = "_stack.taking.json"
 """In the lake itself while another stack takes it."""
 

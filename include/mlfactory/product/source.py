@@ -12,6 +12,8 @@ from mlfactory.product.quantities import Duration
 
 ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
 
+Guard = Literal["hash", "drop"]
+
 PER_PARTITION = "{partition}"
 """What stands in a source's path for the key of the partition."""
 
@@ -39,6 +41,23 @@ class BaseSource(Strict):
         description="How times are written as text, by column, as strptime has it: '%d/%m/%Y'; "
         "ISO 8601 by default",
     )
+
+    pii: dict[Name, Guard] = Field(
+        default_factory=dict,
+        description="Columns with personal data, which never land as they are: hash (with the key "
+        "MLFACTORY_PII_KEY; equal values stay equal) or drop",
+    )
+    columns: Literal["any", "strict"] = Field(
+        "any",
+        description="strict refuses a source with a column that is declared nowhere: not in key, "
+        "types, formats or pii, and not the event_time",
+    )
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """Return the columns that the source itself says something of."""
+        times = (self.event_time,) if self.event_time else ()
+        return frozenset((*times, *self.key, *self.types, *self.formats, *self.pii))
 
     @property
     def per_partition(self) -> bool:

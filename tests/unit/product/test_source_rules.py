@@ -32,6 +32,12 @@ GAUGE = {"kind": "csv", "path": "gauge.csv", "event_time": "at"}
             "the header given has no 'stations' (did you mean 'station'?)",
         ),
         ({"header": []}, "header", "at least 1 item"),
+        ({"header": ["at", "mail"], "pii": {"email": "hash"}}, "pii.email", "has no 'email'"),
+        ({"pii": {"at": "hash"}}, "pii.at", "is the event_time"),
+        ({"key": ["id"], "pii": {"id": "drop"}}, "pii.id", "is part of the key"),
+        ({"types": {"age": "integer"}, "pii": {"age": "hash"}}, "pii.age", "so that it is text"),
+        ({"types": {"age": "string"}, "pii": {"age": "drop"}}, "pii.age", "has a type or a format"),
+        ({"pii": {"age": "encrypt"}}, "pii.age", "hash"),
         ({"arrives_within": "soon"}, "arrives_within", "expected something like '30 days'"),
     ],
 )
@@ -42,6 +48,22 @@ def test_parts_of_a_source_that_do_not_fit_are_told(
     told = {mistake.key: mistake.message for mistake in found}
     assert f"sources.gauge.{key}" in told
     assert says in told[f"sources.gauge.{key}"]
+
+
+def test_a_rule_about_a_column_that_is_dropped_is_told(
+    mistakes_of: Finder, spec_content: dict[str, Any]
+) -> None:
+    source = {**GAUGE, "pii": {"mail": "drop", "phone": "hash"}}
+    rules = [
+        {"type": "expect_column_values_to_not_be_null", "column": "phone"},
+        {"type": "expect_column_values_to_not_be_null", "column": "mail"},
+    ]
+    content = {**spec_content, "sources": {"gauge": source}, "expect": {"gauge": rules}}
+    (found,) = mistakes_of(content)
+    assert (found.key, "a rule of expect.gauge" in found.message) == (
+        "sources.gauge.pii.mail",
+        True,
+    )
 
 
 def test_a_file_can_be_described_as_it_is(

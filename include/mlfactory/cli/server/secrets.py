@@ -24,12 +24,14 @@ def _fernet_key() -> str:
 
 
 _FERNET_KEY = "mlfactory_fernet_key"
+_PII_KEY = "mlfactory_pii_key"
 
 MADE: Mapping[str, Callable[[], str]] = {
     _FERNET_KEY: _fernet_key,
     # as long as the hash that signs with it (RFC 7518, 3.2)
     "mlfactory_jwt_secret": lambda: secrets.token_hex(32),
     "mlfactory_session_secret": _password,
+    _PII_KEY: lambda: secrets.token_hex(32),
     # no secret, but made once, and the same for all parts
     "mlfactory_stack_name": lambda: f"server-{secrets.token_hex(4)}",
     "mlfactory_airflow_password": lambda: secrets.token_urlsafe(12),
@@ -42,6 +44,7 @@ MADE: Mapping[str, Callable[[], str]] = {
 
 _FOR_GOOD: Mapping[str, str] = {
     _FERNET_KEY: "what Airflow has encrypted with that one could not be read any more",
+    _PII_KEY: "what was hashed with that one would not be known again",
     "postgres_password": "PostgreSQL keeps the one that it was made with",
 }
 """What a start after the first cannot change, and why."""

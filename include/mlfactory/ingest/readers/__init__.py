@@ -10,6 +10,7 @@ from typing import Any
 
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.ingest.readers.csv import CsvReader
+from mlfactory.ingest.readers.door import Guarded
 from mlfactory.ingest.readers.function import FunctionReader
 from mlfactory.ingest.readers.http import HttpReader
 from mlfactory.ingest.readers.jsonl import JsonlReader
@@ -33,5 +34,7 @@ _READERS: Mapping[str, type[Reader[Any]]] = {
 
 
 def reader_of(request: Request) -> Reader[Any]:
-    """Return the reader for a request's source."""
-    return _READERS[request.source.kind](request)
+    """Return the reader for a request's source; personal data does not come through it."""
+    reader = _READERS[request.source.kind](request)
+    is_open = not request.source.pii and request.source.columns == "any"
+    return reader if is_open else Guarded(reader)

@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from mlfactory.ingest.opening import without_cells
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.product.errors import ContractError, ServiceError
 from mlfactory.product.sources import CsvSource, HttpSource
@@ -107,7 +108,8 @@ class HttpReader(Reader[HttpSource]):
         try:
             yield
         except (ValueError, pa.ArrowInvalid) as error:
-            told = str(error).removeprefix("CSV parse error: ").strip()[:300]
+            words = str(error).removeprefix("CSV parse error: ").strip()[:300]
+            told = without_cells(self.request, words)
             raise ContractError(
                 f"{self.request.where}: {part.name} cannot be read as csv: {told}",
                 remedy=f"correct format, delimiter or encoding of sources.{self.request.name}, or "

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.opening import explained, opened
+from mlfactory.ingest.opening import explained, opened, without_cells
 from mlfactory.ingest.readers.base import Part, Rows
 from mlfactory.ingest.readers.files import TextFileReader
 from mlfactory.ingest.widening import widened
@@ -73,10 +73,12 @@ class JsonlReader(TextFileReader[JsonlSource]):
             found, problem = None, str(error)
         if isinstance(found, dict):
             return found
-        quoted = line[:_QUOTED].decode(errors="replace").strip()
+        quoted = line[:_QUOTED].decode(errors="replace").strip() + "…" * (len(line) > _QUOTED)
+        told = without_cells(
+            self.request, f"line {number:,}: is no JSON object: {problem}: {quoted}"
+        )
         raise ContractError(
-            f"{self.request.where}: {part.name}, line {number:,}: is no JSON object: {problem}: "
-            f"{quoted}{'…' if len(line) > _QUOTED else ''}",
+            f"{self.request.where}: {part.name}, {told}",
             remedy='mend the file: every line is one object, as {"id": 1}',
         )
 

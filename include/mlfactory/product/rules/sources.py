@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mlfactory.product.mistakes import Found, nearest
 from mlfactory.product.sources import CsvSource, Source
-from mlfactory.product.spec import Expect, ProductSpec
+from mlfactory.product.spec import Expect, Expectation, ProductSpec
 
 OUR_COLUMNS = ("partition", "_row", "_rescued", "_landing", "_seen_at")
 """What raw tables have beside the source's own columns."""
@@ -21,6 +21,7 @@ def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
     yield from _registers(spec)
     for name, source in spec.sources.items():
         yield from _columns(name, source)
+        yield from _guarded(spec, name, source)
         times = {source.event_time: f"the event_time of {name}"} if source.event_time else {}
         for column, spelling in source.formats.items():
             times.setdefault(column, "a column with a format")
@@ -91,6 +92,29 @@ def _columns(name: str, source: Source) -> Iterator[Found]:
             yield ("sources", name, "key", position), f"'{column}' stands already in the key"
 
 
+def _guarded(spec: ProductSpec, name: str, source: Source) -> Iterator[Found]:
+    """Yield what is asked of a column with personal data that it cannot be, once it is guarded."""
+    about = {str(each) for rule in spec.expect.sources.get(name, ()) for each in _named(rule)}
+    for column, guard in source.pii.items():
+        place = ("sources", name, "pii", column)
+        if column == source.event_time:
+            yield place, "is the event_time, which tells a row's partition and must be readable"
+        elif guard == "drop" and column in source.key:
+            yield place, "is part of the key, which a row is known by: hash it"
+        elif guard == "drop" and column in (*source.types, *source.formats):
+            yield place, "is dropped, and has a type or a format: remove those"
+        elif source.types.get(column, "string") != "string" or column in source.formats:
+            yield place, "is hashed, so that it is text: remove its type and its format"
+        elif guard == "drop" and column in about:
+            yield place, f"is dropped, and a rule of expect.{name} is about it: remove one of them"
+
+
+def _named(rule: Expectation) -> Iterator[object]:
+    """Yield what the arguments of a rule name, columns among it."""
+    for value in rule.arguments.values():
+        yield from value if isinstance(value, list | tuple) else (value,)
+
+
 def _problem_of_format(spelling: str) -> str:
     """Return why times cannot be read by `spelling`, or nothing if they can."""
     try:
@@ -117,6 +141,7 @@ def _header(name: str, source: CsvSource) -> Iterator[Found]:
     }
     wanted |= {("types", column): column for column in source.types}
     wanted |= {("formats", column): column for column in source.formats}
+    wanted |= {("pii", column): column for column in source.pii}
     if source.event_time is not None:
         wanted["event_time",] = source.event_time
     for place, column in wanted.items():
