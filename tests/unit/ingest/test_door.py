@@ -162,7 +162,7 @@ def test_another_key_is_refused_and_the_lake_stays(
     land(shop, "2026-01-02")
 
 
-@pytest.mark.parametrize(("given", "why"), [("", "is not set"), ("short", "fewer than 32")])
+@pytest.mark.parametrize(("given", "why"), [("", "is not set"), ("short", "has fewer than 32")])
 def test_without_a_key_nothing_lands_and_it_is_said_how_to_make_one(
     shop: Product, monkeypatch: pytest.MonkeyPatch, given: str, why: str
 ) -> None:
