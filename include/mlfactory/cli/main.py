@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from mlfactory.cli.commands import environments, keeping, machine, partitions, products
 from mlfactory.cli.commands.data import data
+from mlfactory.cli.commands.quarantine import quarantine
 from mlfactory.cli.environment import leave_another_mlflow
 from mlfactory.cli.server.commands import server
 
@@ -53,6 +54,7 @@ for commands in (
 ):
     app.add_typer(commands)
 app.add_typer(data, name="data")
+app.add_typer(quarantine, name="quarantine")
 app.add_typer(server, name="server")
 
 

@@ -148,7 +148,8 @@ def _refuse_active(name: str) -> None:
         return
     try:
         with AirflowApi(running.airflow_url, *airflow_login(settings())) as airflow:
-            dags = [f"{name}.{part}" for part in ("data", "score", "monitor", "train", "predict")]
+            parts = ("data", "score", "monitor", "train", "predict", "quarantine")
+            dags = [f"{name}.{part}" for part in parts]
             active = airflow.active_runs(dags)
     except ServiceError as error:
         raise UsageError(

@@ -55,7 +55,7 @@ def prepare(job: Job) -> Done:
     """Build features and labels."""
     from mlfactory import prepare as stage
 
-    return Done(asdict(stage.run(job.product, job.partition)))
+    return Done(asdict(stage.run(job.product, job.partition)) | _because(job))
 
 
 def shard(job: Job) -> Done:
@@ -69,7 +69,8 @@ def gather(job: Job) -> Done:
     """Make the shards of the partition one."""
     from mlfactory import prepare as stage
 
-    return Done(asdict(stage.gather(job.product, job.partition, job.training_id)))
+    done = stage.gather(job.product, job.partition, job.training_id)
+    return Done(asdict(done) | _because(job))
 
 
 def score(job: Job) -> Done:
@@ -152,6 +153,15 @@ def promote(job: Job) -> Done:
     address = version_url(job.product.name, result.version)
     stop = "" if result.promoted else result.reason
     return Done(asdict(result), addresses={MODEL_VERSION: address}, stop_here=stop)
+
+
+def _because(job: Job) -> dict[str, list[str]]:
+    """Return what people decided about the partition's rows since it was prepared last, if any."""
+    from mlfactory.lake.manifests import read_manifest
+
+    judged = read_manifest(job.product.name, "validate", job.partition.key)
+    because = judged.get("facts", {}).get("because", [])
+    return {"because": list(because)} if because else {}
 
 
 def _report(job: Job) -> dict[str, str]:

@@ -12,6 +12,7 @@ QUARANTINE = "quarantine"
 METRICS = "metrics"
 
 _RAW = "raw_"
+_CORRECTED = "corrected_"
 
 PARTITION = "partition"
 """Column of every table: the key of the partition that a write replaces."""
@@ -38,6 +39,9 @@ RAW_HELPERS = (PARTITION, ROW, RESCUED, LANDING, SEEN_AT)
 """The columns of raw tables that are ours."""
 
 LEDGER = "ledger"
+ROW_DECISIONS = "row_decisions"
+"""Which rows each decision about rows in quarantine is about, and what they become."""
+
 MANIFESTS = "manifests"
 REMOVAL = "removal.json"
 """There while all that is kept of a product is being removed, and what that takes with it."""
@@ -95,6 +99,11 @@ PAGES = (REPORTS, VALIDATION, DATA_DOCS, MODELS, RECONCILED, ON_DEMAND)
 def raw(source: str) -> str:
     """Return the table of a source's rows as they landed."""
     return f"{_RAW}{source}"
+
+
+def corrected(source: str) -> str:
+    """Return the table of a source's rows that people corrected and validation let through."""
+    return f"{_CORRECTED}{source}"
 
 
 def mark_of(table: str) -> str:
@@ -160,6 +169,11 @@ def owed_file(key: str) -> str:
 def ledger_file(number: int) -> str:
     """Return the file of an entry of the ledger; names sort as numbers do."""
     return f"{LEDGER}/{number:06d}.json"
+
+
+def row_decision_file(key: str, name: str) -> str:
+    """Return the file of the rows that a decision about a partition's quarantine is about."""
+    return f"{ROW_DECISIONS}/{key}/{name}.json"
 
 
 def training_file(training_id: str, name: str) -> str:

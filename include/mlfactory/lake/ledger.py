@@ -1,4 +1,4 @@
-"""The ledger: the append-only record of decisions about a product's models.
+"""The ledger: the append-only record of decisions about a product's models and its bad rows.
 
 One file an entry, numbered, created only if its number is free: two writers can never overwrite
 each other, and nothing is ever changed. A decision about who serves names the one it follows, so
@@ -22,7 +22,9 @@ from mlfactory.product.errors import FactoryError, IntegrityError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
-Event = Literal["promoted", "rejected", "retrain_requested", "retrain_refused"]
+Event = Literal[
+    "promoted", "rejected", "retrain_requested", "retrain_refused", "released", "discarded"
+]
 
 RELEASED = "released"
 """Where a decision's details say from where a version came, and who decided there."""
@@ -32,6 +34,9 @@ DECISIONS: tuple[Event, ...] = ("promoted", "rejected")
 
 REQUESTS: tuple[Event, ...] = ("retrain_requested", "retrain_refused")
 """The events that say whether a training was asked for."""
+
+ABOUT_ROWS: tuple[Event, ...] = ("released", "discarded")
+"""The events that decide about rows in quarantine; see `row_decisions`."""
 
 _NAME = re.compile(rf"{LEDGER}/\d{{6}}\.json")
 

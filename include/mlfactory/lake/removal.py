@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mlfactory.lake.catalog import AT_WORK, LEDGER, MANIFESTS, REMOVAL, raw, received_folder
+from mlfactory.lake.catalog import (
+    AT_WORK,
+    LEDGER,
+    MANIFESTS,
+    REMOVAL,
+    corrected,
+    raw,
+    received_folder,
+)
 from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import Store, product_store
 
@@ -68,6 +76,8 @@ def remove_source(product: str, source: str, *, force: bool = False) -> None:
     _remove(store, f"{MANIFESTS}/ingest")
     _remove(store, raw(source))
     _remove(store, received_folder(source))
+    # they have the types of the rows that landed; validation writes them anew
+    _remove(store, corrected(source))
     store.delete(REMOVAL)
 
 

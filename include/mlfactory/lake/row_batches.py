@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mlfactory.lake.batches import rebatched
 from mlfactory.lake.catalog import LANDING, PARTITION, RAW_HELPERS, ROW, raw
+from mlfactory.lake.corrections import Corrections, corrected_rows, with_corrections
 from mlfactory.lake.rows import (
     Landed,
     Standing,
@@ -79,7 +80,7 @@ def accepted_batches(
 
     Raises:
         ServiceError: if a partition is being landed or validated anew at this moment.
-        IntegrityError: if rows that were landed, or put into quarantine, are gone.
+        IntegrityError: if rows that were landed, corrected, or put into quarantine, are gone.
         ContractError: see `landed_batches`.
     """
     usable = {each.key: each for each in judged if each.state == "accepted"}
@@ -89,15 +90,19 @@ def accepted_batches(
         str(key): pa.array(rows[ROW], pa.int64())
         for key, rows in bad.groupby(PARTITION, sort=False)
     }
+    corrections = corrected_rows(product, source, usable)
     batches = landed_batches(product, source, landings, columns=columns)
-    return rebatched(_without(batch, places) for batch in batches)
+    return rebatched(_let_through(batch, places, corrections) for batch in batches)
 
 
-def _without(rows: pa.Table, places: Mapping[str, pa.Array]) -> pa.Table:
-    """Return the rows that are not in quarantine, with the source's columns only."""
+def _let_through(
+    rows: pa.Table, places: Mapping[str, pa.Array], corrections: Corrections
+) -> pa.Table:
+    """Return rows without those in quarantine, as corrected, with the source's columns only."""
     for key, bad in places.items():
         own = pc.equal(rows.column(PARTITION), key)
         rows = rows.filter(pc.invert(pc.and_(own, pc.is_in(rows.column(ROW), bad))))
+    rows = with_corrections(rows, corrections)
     return rows.drop_columns([name for name in RAW_HELPERS if name in rows.column_names])
 
 

@@ -1,7 +1,8 @@
 """Rows as they landed, and those of them that validation has let through.
 
 Which rows may be used is decided here and nowhere else: those of the very landing that was
-validated, without the ones that were put into quarantine then.
+validated, without the ones that were put into quarantine then, and with those that were corrected
+in place of what had landed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import LANDING, PARTITION, QUARANTINE, RAW_HELPERS, ROW, raw
+from mlfactory.lake.corrections import corrected_rows, with_corrections
 from mlfactory.lake.manifests import read_manifest, read_manifests, run_name, stands_on
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, kinds_of
@@ -63,6 +65,10 @@ class Standing:
         """Return how many rows of a source were put into quarantine."""
         return self._count(f"quarantined.{source}")
 
+    def corrected(self, source: str) -> int:
+        """Return how many rows of a source were let through with other values than they landed."""
+        return self._count(f"corrected.{source}")
+
     def _count(self, name: str) -> int:
         return int(self.validation.get("counts", {}).get(name, 0))
 
@@ -81,11 +87,12 @@ def standings(product: Product, keys: Sequence[str]) -> dict[str, Standing]:
 def accepted(product: Product, source: str, keys: Sequence[str]) -> pd.DataFrame:
     """Return the rows of a source that validation let through, of those partitions that passed.
 
-    They come partition after partition, as they were received, with the source's columns only.
+    They come partition after partition, as they were received or corrected, in the order in which
+    they landed, with the source's columns only.
 
     Raises:
         ServiceError: if a partition is being landed or validated anew at this moment.
-        IntegrityError: if rows that were landed, or put into quarantine, are gone.
+        IntegrityError: if rows that were landed, corrected, or put into quarantine, are gone.
         ContractError: if rows were landed by a revision that did not name their landing.
     """
     return accepted_of(product, source, list(standings(product, keys).values()))
@@ -101,6 +108,7 @@ def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd
         names = [PARTITION, LANDING, ROW]
         places = pd.MultiIndex.from_frame(rows.select(names).to_pandas())
         rows = rows.filter(pa.array(~places.isin(pd.MultiIndex.from_frame(bad[names]))))
+    rows = with_corrections(rows, corrected_rows(product, source, usable))
     helpers = [name for name in RAW_HELPERS if name in rows.column_names]
     return as_frame(rows.drop_columns(helpers))
 

@@ -1,6 +1,7 @@
 """What stands on what: the stage runs that read something which has been replaced since.
 
-What a product's functions built is replaced with their code as well.
+What a product's functions built is replaced with their code as well, and a validation by what
+people decide about the rows that it put into quarantine.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mlfactory.lake.manifests import run_name
+from mlfactory.lake.row_decisions import newest_about_rows, newest_heeded, read_as
 from mlfactory.lake.summaries import summaries
 from mlfactory.product.loader import Product
 
@@ -19,6 +21,10 @@ STAGES = ("ingest", "validate", "prepare", "score", "monitor")
 CODE = "other code of the product"
 """Why a run is stale that built features and labels with other code than the product has now."""
 
+DECIDED = "other decisions about its quarantined rows"
+"""Why a validation is stale since which somebody released or discarded rows of its partition."""
+
+_JUDGES = "validate"
 _BUILDS = "prepare"
 """The stage that calls the product's functions on what has landed. What they read themselves, as a
 source, was landed once and stays."""
@@ -30,7 +36,7 @@ class StaleRun:
 
     Attributes:
         because: the runs it read that were replaced since, are being replaced, or are stale
-            themselves, as `<stage>/<key>`; `CODE` where its code was changed since.
+            themselves, as `<stage>/<key>`; `CODE` where its code was changed since; `DECIDED`.
     """
 
     stage: str
@@ -53,6 +59,7 @@ def stale_among(manifests: Sequence[Mapping[str, Any]], product: Product) -> lis
         run_name(manifest["stage"], manifest["name"]): str(manifest.get("id", ""))
         for manifest in manifests
     }
+    decided = newest_about_rows(product.name)
     order = {stage: place for place, stage in enumerate(STAGES)}
     stale: dict[str, StaleRun] = {}
     for manifest in sorted(manifests, key=lambda each: (order[each["stage"]], each["name"])):
@@ -60,8 +67,11 @@ def stale_among(manifests: Sequence[Mapping[str, Any]], product: Product) -> lis
             read
             for read, known in sorted(manifest.get("reads", {}).items())
             # what was not there when it was looked for is noted with an empty id
-            if ids.get(read, "") != known or read in stale
+            if read != read_as(manifest["name"]) and (ids.get(read, "") != known or read in stale)
         )
+        newest = int(decided.get(read_as(manifest["name"]), 0))
+        if manifest["stage"] == _JUDGES and newest_heeded(manifest) != newest:
+            because = (*because, DECIDED)
         if manifest["stage"] == _BUILDS and manifest.get("code_hash") != product.code_hash:
             because = (*because, CODE)
         if because:

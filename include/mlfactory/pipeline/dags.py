@@ -1,4 +1,4 @@
-"""The five DAGs of a product, as one reads them in the Airflow UI."""
+"""The six DAGs of a product, as one reads them in the Airflow UI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from airflow.sdk import (
 
 from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.assets import ProductAssets, product_assets
-from mlfactory.pipeline.docs import data_doc, monitor_doc, predict_doc, score_doc, train_doc
+from mlfactory.pipeline.docs import (
+    data_doc,
+    monitor_doc,
+    predict_doc,
+    quarantine_doc,
+    score_doc,
+    train_doc,
+)
 from mlfactory.pipeline.links import (
     AnswersLink,
     DataDocsLink,
@@ -27,6 +34,7 @@ from mlfactory.pipeline.links import (
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
 from mlfactory.pipeline.pools import PRIORITY, TRAININGS
 from mlfactory.pipeline.predicting import PredictOperator, predict_params
+from mlfactory.pipeline.quarantining import QuarantineOperator, quarantine_params
 from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.timetable import LiveTimetable
 from mlfactory.product.loader import Product
@@ -53,7 +61,10 @@ those of the longest search; a search ends itself at its own budget."""
 
 
 def build_dags(product: Product) -> list[DAG]:
-    """Return a product's DAGs: `<p>.data`, `.score`, `.monitor`, `.train` and `.predict`."""
+    """Return a product's DAGs.
+
+    These are `<p>.data`, `.score`, `.monitor`, `.train`, `.predict` and `.quarantine`.
+    """
     assets = product_assets(product.name)
     return [
         _data_dag(product, assets),
@@ -61,6 +72,7 @@ def build_dags(product: Product) -> list[DAG]:
         _monitor_dag(product, assets),
         _train_dag(product, assets),
         _predict_dag(product),
+        _quarantine_dag(product),
     ]
 
 
@@ -130,6 +142,19 @@ def _predict_dag(product: Product) -> DAG:
         PredictOperator(
             task_id="predict", product=product.name, step="predict", links=(AnswersLink,)
         )
+    return dag
+
+
+def _quarantine_dag(product: Product) -> DAG:
+    doc, params = quarantine_doc(product), quarantine_params(product)
+    with _dag(product, "quarantine", None, doc, params) as dag:
+        decide = QuarantineOperator(
+            task_id="decide", product=product.name, step="decide", links=(ValidationLink,)
+        )
+        run = QuarantineOperator(
+            task_id="run", product=product.name, step="run", links=(ValidationLink,)
+        )
+        decide >> run
     return dag
 
 

@@ -83,6 +83,20 @@ there is no score; the task's *Answers* shows the first of them.
 """
 
 
+def quarantine_doc(product: Product) -> str:
+    """Return the description of `<p>.quarantine`."""
+    spec = product.spec
+    return f"""### {spec.title or spec.name}: quarantine
+Releases or discards rows that validation put into quarantine: *Trigger*, and the form takes the
+partition, the digests of the rows (its validation page shows them) and why. Accepted as they are,
+the rules they break no longer take them out; corrected, they are judged anew. Who triggered it,
+when and why is in the ledger, and what landed is not changed.
+
+Then it asks for the partition's run of `{spec.name}.data`, without reading the sources again. That
+run announces the partition with the reason. `mlfactory quarantine` does the same on a command line.
+"""
+
+
 def _minutes(length: timedelta) -> str:
     """Return a length of time in hours and minutes: `2 h 17 min`."""
     hours, minutes = divmod(int(length.total_seconds()) // 60, 60)

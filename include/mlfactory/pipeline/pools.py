@@ -18,7 +18,14 @@ from mlfactory.settings import settings
 TRAININGS = "mlfactory_trainings"
 """The pool of what a training computes: each search of a candidate, and each fit, is a slot."""
 
-PRIORITY = {"predict": 50, "score": 40, "data": 30, "monitor": 20, "train": 10}
+PRIORITY = {
+    "predict": 50,
+    "quarantine": 50,
+    "score": 40,
+    "data": 30,
+    "monitor": 20,
+    "train": 10,
+}
 """Of the tasks of a DAG: a person waits, then what serves, then what will serve one day."""
 
 

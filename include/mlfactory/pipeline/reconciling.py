@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG
 
 from mlfactory.pipeline.all_products import AllProductsOperator, house_dag
+from mlfactory.pipeline.own_airflow import own_airflow
 from mlfactory.product.loader import Product, load_products
 from mlfactory.scheduler.api import AirflowApi
-from mlfactory.scheduler.login import airflow_login
 from mlfactory.settings import settings
 
 RECONCILE = "mlfactory.reconcile"
@@ -50,7 +48,7 @@ class ReconcileOperator(AllProductsOperator):
 
     def execute(self, context: Any) -> dict[str, list[str]]:
         """Return the gaps of each product in words, those without any left out."""
-        with _airflow() as api:
+        with own_airflow() as api:
             return self.tell_each((each.name, _gaps(each, api)) for each in load_products()[0])
 
 
@@ -60,16 +58,3 @@ def _gaps(product: Product, api: AirflowApi) -> Iterator[str]:
 
     for gap in reconcile(product, api=api, mend=settings().reconcile_mends):
         yield in_words(product, gap)
-
-
-@contextmanager
-def _airflow() -> Iterator[AirflowApi]:
-    from airflow.sdk.configuration import conf
-
-    # its client would log the address of every request
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    # on a server Airflow's own setting is the address for people, which is another from here
-    told = settings().airflow_address or conf.get("api", "base_url", fallback="")
-    url = told or settings().airflow_url
-    with AirflowApi(url, *airflow_login(settings())) as api:
-        yield api

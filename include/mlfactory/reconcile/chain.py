@@ -9,7 +9,7 @@ from typing import Any
 
 from mlfactory.lake.catalog import MANIFESTS, mark_of, raw, validation_page
 from mlfactory.lake.manifests import read_manifest, run_name
-from mlfactory.lake.staleness import CODE, STAGES, stale_among
+from mlfactory.lake.staleness import CODE, DECIDED, STAGES, stale_among
 from mlfactory.lake.store import product_store
 from mlfactory.lake.summaries import Summaries, summaries
 from mlfactory.lake.tables import Lake
@@ -148,7 +148,10 @@ def _stale(product: Product, done: Done) -> Iterator[Gap]:
             landed = run.key in done["ingest"]
             gone = run_name("ingest", run.key) in because and not landed
             told = "what was landed then is there no more" if gone else "that was run again since"
-            words = f"{run.stage} read {', '.join(because)}, and {told}"
+            replaced = [read for read in because if read != DECIDED]
+            words = f"{run.stage} read {', '.join(replaced)}, and {told}"
+            if not replaced:
+                words = f"{run.stage} knew of {DECIDED} than there are now"
             yield Gap(STALE, run.key, _MENDED_BY[run.stage], words, landed=landed)
 
 

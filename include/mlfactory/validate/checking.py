@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,29 +16,35 @@ import pyarrow as pa
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 
 from mlfactory.lake.catalog import RESCUED
+from mlfactory.lake.row_decisions import Word
 from mlfactory.product.loader import Product
+from mlfactory.validate.decided import NOTHING, Heeded, corrected_batches, heeded, let_through
 from mlfactory.validate.marks import Marks, Places
 from mlfactory.validate.quarantine import (
     Bad,
-    Unread,
     bad_rows,
+    is_needed,
     reasons_of,
-    repeated_keys,
+    repeated_kind,
+    takes_out,
+    undated_kind,
     undated_rows,
-    unread_cells,
+    unread_kind,
 )
-from mlfactory.validate.repeats import keys_repeated
+from mlfactory.validate.repeats import keys_repeated, keys_repeated_in
 from mlfactory.validate.rules import rules_for
-from mlfactory.validate.shape import framed, shape_of, varying
+from mlfactory.validate.shape import Shape, framed, shape_of, varying
 from mlfactory.validate.spool import Spool
-from mlfactory.validate.suite import Outcome, run_suite
+from mlfactory.validate.suite import Outcome, SuiteRun, run_suite
 from mlfactory.validate.survey import Batches, Survey
+from mlfactory.validate.unread import UnreadCells
 from mlfactory.validate.verdict import Count
 
 PIECE = 50_000
 """Bad rows that are held at once, each with its record, where there are several batches."""
 
 Kinds = Mapping[str, pa.DataType]
+Pieces = Iterator[Sequence[Bad]]
 
 
 @dataclass(frozen=True)
@@ -45,172 +52,219 @@ class Checked:
     """A source after its rules were run; without a result there were no rows to run them on.
 
     Attributes:
-        bad: gives the rows for quarantine in their order, a piece at a time, as often as called.
+        rows: those that are bad.
+        reasons: of each reason for that, the rows that are bad for it.
+        bad: gives bad rows in their order, a piece at a time, as often as called: all of them, or
+            those of the places that it is given.
+        corrected: the rows that were let through with the values that somebody gave them, each
+            with its place; None if there are none.
     """
 
     count: Count
     outcomes: tuple[Outcome, ...] = ()
     result: ExpectationSuiteValidationResult | None = None
-    bad: Callable[[], Iterator[Sequence[Bad]]] = lambda: iter(())
+    rows: Marks = field(default_factory=Marks)
+    reasons: Mapping[str, Marks] = field(default_factory=dict)
+    bad: Callable[..., Pieces] = lambda _=None: iter(())
+    corrected: pa.Table | None = None
 
 
-def check(product: Product, source: str, batches: Batches, kinds: Kinds) -> Checked:
+def check(
+    product: Product,
+    source: str,
+    batches: Batches,
+    kinds: Kinds,
+    words: Mapping[str, Word] | None = None,
+) -> Checked:
     """Run the rules of a source on its rows in a partition.
+
+    Where rows of it were decided about, it is checked as it landed first, which tells where these
+    rows are now; then once more, as it is with what was decided.
 
     Args:
         kinds: the types of the columns of the source's table.
+        words: the last word about each row that was decided about, by the digest of its record.
     """
-    begun = batches()
-    first = next(begun)
-    kinds = {**kinds, **{field.name: field.type for field in first.schema}}
-    if next(begun, None) is None:
-        return _check_frame(product, source, first, kinds)
-    with ExitStack() as disk:
-        return _Check(product, source, batches, kinds, disk).checked()
-
-
-def _check_frame(product: Product, name: str, landed: pa.Table, kinds: Kinds) -> Checked:
-    rescued, frame = _rescued(landed), framed(landed, {})
-    # without rows, and perhaps without columns, only the rules about the table can be answered
-    rules = [rule for rule in rules_for(product, name) if len(frame) or not rule.columns]
-    done = run_suite(product, name, rules, frame)
-    source = product.spec.sources[name]
-    key = source.key if len(frame) else ()
-    reasons = reasons_of(frame, rescued, kinds, done.outcomes, key, source.event_time)
-    return Checked(
-        count=Count(
-            len(frame),
-            len(reasons),
-            # of rows without a time the count tells, and not the cells
-            unread_cells(rescued, kinds, but=source.event_time),
-            repeated_keys(reasons),
-            tuple(key),
-            len(undated_rows(frame, source.event_time)),
+    landed = _check(product, source, batches, kinds, NOTHING)
+    if not words:
+        return landed
+    decided = heeded(landed.bad(), words)
+    if not decided:
+        return landed
+    as_decided = corrected_batches(batches, decided.changes)
+    found = _check(product, source, as_decided, kinds, decided)
+    through = decided.corrected - found.rows
+    return replace(
+        found,
+        count=replace(
+            found.count,
+            accepted=len(decided.accepted - found.rows),
+            corrected=len(through),
+            broken=len(decided.corrected & found.rows),
         ),
-        outcomes=done.outcomes,
-        result=done.result,
-        bad=lambda: iter([bad_rows(name, frame, rescued, reasons, key)]),
+        corrected=let_through(as_decided, through),
     )
 
 
-class _Check:
-    """A check of a source batch by batch.
+def _check(
+    product: Product, source: str, batches: Batches, kinds: Kinds, decided: Heeded
+) -> Checked:
+    begun = batches()
+    first = next(begun)
+    kinds = {**kinds, **{field.name: field.type for field in first.schema}}
+    check = _Check(product, source, batches, kinds, decided)
+    if next(begun, None) is None:
+        return check.of_one(first)
+    with ExitStack() as disk:
+        return check.of_many(disk)
 
-    Three times its rows are gone through: for the types that the columns have in one frame, for the
-    rules, and, as `Checked.bad` is asked, for the rows that are bad.
+
+class _Check:
+    """A check of a source.
+
+    Of several batches its rows are gone through three times: for the types that the columns have
+    in one frame, for the rules, and, as `Checked.bad` is asked, for the rows that are bad.
     """
 
     def __init__(
-        self, product: Product, name: str, batches: Batches, kinds: Kinds, disk: ExitStack
+        self, product: Product, name: str, batches: Batches, kinds: Kinds, decided: Heeded
     ) -> None:
-        self._name, self._batches, self._kinds, self._disk = name, batches, kinds, disk
+        self._product, self._name, self._kinds = product, name, kinds
+        self._batches, self._decided = batches, decided
         self._source = product.spec.sources[name]
-        self._shape = shape_of(batches(columns=varying(pa.schema(list(kinds.items())))))
-        self._spools: dict[tuple[str, ...], Spool] = {}
-        rules = rules_for(product, name)
-        nested = {each for each, kind in kinds.items() if pa.types.is_nested(kind)}
-        self._survey = Survey(product, name, rules, self._shape, batches, self._spool, nested)
+        self._shape: Shape = {}
         self._rows = 0
-        self._unread: list[Unread] = []
-        self._undated, self._unreadable, self._repeated = Marks(), Marks(), Marks()
+        self._undated, self._unread = Marks(), UnreadCells(kinds)
         self._critical: list[tuple[Outcome, Marks]] = []
+        self._spools: dict[tuple[str, ...], Spool] = {}
 
-    def checked(self) -> Checked:
-        """Return what there is to say of the source."""
+    def of_one(self, landed: pa.Table) -> Checked:
+        """Return what there is to say of rows that are all there."""
+        frame, self._shape = framed(landed, {}), shape_of([landed])
+        self._batches = lambda **_: iter([landed])
+        # without rows, and perhaps without columns, only the rules about the table can be answered
+        rules = [
+            rule for rule in rules_for(self._product, self._name) if len(frame) or not rule.columns
+        ]
+        run = run_suite(self._product, self._name, rules, frame)
+        self._look(landed, frame)
+        key = self._source.key if len(frame) else ()
+        return self._said(run, key, partial(keys_repeated_in, frame, key))
+
+    def of_many(self, disk: ExitStack) -> Checked:
+        """Return what there is to say of the batches.
+
+        Args:
+            disk: keeps what is spooled.
+        """
+        self._shape = shape_of(self._batches(columns=varying(pa.schema(list(self._kinds.items())))))
+        spool = partial(self._spool, disk)
+        rules = rules_for(self._product, self._name)
+        nested = {each for each, kind in self._kinds.items() if pa.types.is_nested(kind)}
+        survey = Survey(self._product, self._name, rules, self._shape, self._batches, spool, nested)
         key = self._source.key
         if key:
-            self._spool(key)
+            spool(key)
         for rows in self._batches():
-            self._look(rows)
-        run = self._survey.found()
-        self._critical = [(one, _marked(one.rows)) for one in run.outcomes if _is_critical(one)]
-        bad = self._undated | self._unreadable
-        for _, marks in self._critical:
+            frame, start = framed(rows, self._shape), self._rows
+            survey.look(frame, start)
+            self._look(rows, frame)
+            for each in self._spools.values():
+                each.add(rows, np.arange(start, self._rows))
+        run = survey.found()
+
+        def repeated(bad: Marks, decided: Marks) -> Marks:
+            return keys_repeated(spool(key), self._shape, bad, decided) if key else Marks()
+
+        return self._said(run, key, repeated)
+
+    def _look(self, rows: pa.Table, frame: pd.DataFrame) -> None:
+        undated = np.asarray(undated_rows(frame, self._source.event_time), dtype=np.int64)
+        self._undated.add(undated + self._rows)
+        if RESCUED in rows.column_names:
+            self._unread.look(rows.column(RESCUED), self._rows)
+        self._rows += len(frame)
+
+    def _said(
+        self, run: SuiteRun, key: Sequence[str], repeated: Callable[[Marks, Marks], Marks]
+    ) -> Checked:
+        self._critical = [(one, _marked(one.rows)) for one in run.outcomes if takes_out(one)]
+        reasons = self._reasons()
+        # of rows that were accepted as they are, what nothing can do without is asked all the same
+        stays = self._undated
+        for outcome, marks in self._critical:
+            stays = stays | marks if is_needed(outcome, key) else stays
+        bad = Marks()
+        for marks in reasons.values():
             bad |= marks
-        if key:
-            self._repeated = keys_repeated(self._spool(key), self._shape, bad)
-        bad |= self._repeated
+        bad = (bad - self._decided.accepted) | stays
+        again = repeated(bad, self._decided.rows)
+        bad |= again
+        if len(again):
+            reasons[repeated_kind(key)] = again
         return Checked(
             count=Count(
                 self._rows,
                 len(bad),
-                _together(self._unread),
-                len(self._repeated),
+                # of rows without a time the count tells, and not the cells
+                self._unread.told(but=self._source.event_time),
+                len(again),
                 tuple(key),
                 len(self._undated),
             ),
             outcomes=run.outcomes,
             result=run.result,
-            bad=lambda: self._bad(bad),
+            rows=bad,
+            reasons={kind: marks & bad for kind, marks in reasons.items()},
+            bad=lambda chosen=None: self._bad(bad if chosen is None else chosen, again),
         )
 
-    def _look(self, rows: pa.Table) -> None:
-        frame, rescued = framed(rows, self._shape), _rescued(rows)
-        self._survey.look(frame, self._rows)
-        places = np.arange(self._rows, self._rows + len(frame))
-        for spool in self._spools.values():
-            spool.add(rows, places)
-        event_time = self._source.event_time
-        self._unread += unread_cells(rescued, self._kinds, but=event_time)
-        self._unreadable.add(places[rescued.notna().to_numpy()] if len(rescued) else places[:0])
-        self._undated.add(places[undated_rows(frame, event_time)])
-        self._rows += len(frame)
+    def _reasons(self) -> dict[str, Marks]:
+        """Return the rows that are bad for each reason, but for the keys of others."""
+        found: dict[str, Marks] = {}
+        for name, marks in self._unread.by_column().items():
+            found[unread_kind(name, self._kinds[name])] = marks
+        for outcome, marks in self._critical:
+            kind = str(outcome.rule)
+            found[kind] = found[kind] | marks if kind in found else marks
+        if len(self._undated):
+            found[undated_kind(self._source.event_time)] = self._undated
+        return found
 
-    def _bad(self, bad: Marks) -> Iterator[Sequence[Bad]]:
+    def _bad(self, bad: Marks, again: Marks) -> Pieces:
         start = 0
         for rows in self._batches() if len(bad) else ():
             places = bad.within(start, start + rows.num_rows)
             for at in range(0, len(places), PIECE):
                 piece = places[at : at + PIECE]
-                yield self._quarantined(rows.take(pa.array(piece - start)), piece)
+                yield self._quarantined(rows.take(pa.array(piece - start)), piece, again)
             start += rows.num_rows
 
-    def _quarantined(self, rows: pa.Table, places: Places) -> list[Bad]:
+    def _quarantined(self, rows: pa.Table, places: Places, again: Marks) -> list[Bad]:
         """Return some bad rows, which lie at `places`, with every reason."""
-        frame, rescued = framed(rows, self._shape), _rescued(rows)
+        frame = framed(rows, self._shape)
+        there = RESCUED in rows.column_names
+        rescued = rows.column(RESCUED).to_pandas() if there else pd.Series(dtype="str")
+        rescued = rescued.reindex(frame.index)
         outcomes = [
             replace(outcome, rows=np.flatnonzero(marks.of(places)).tolist())
             for outcome, marks in self._critical
         ]
-        again = np.flatnonzero(self._repeated.of(places)).tolist()
+        repeated = np.flatnonzero(again.of(places)).tolist()
         key, event_time = self._source.key, self._source.event_time
-        reasons = reasons_of(frame, rescued, self._kinds, outcomes, key, event_time, again)
+        reasons = reasons_of(frame, rescued, self._kinds, outcomes, key, event_time, repeated)
         found = bad_rows(self._name, frame, rescued, reasons, key)
-        return [replace(each, row=int(places[each.row])) for each in found]
+        return [
+            self._decided.as_received(replace(each, row=int(places[each.row]))) for each in found
+        ]
 
-    def _spool(self, columns: Sequence[str]) -> Spool:
+    def _spool(self, disk: ExitStack, columns: Sequence[str]) -> Spool:
         """Return the spool of some columns, a new one if there is none."""
         if tuple(columns) not in self._spools:
-            self._spools[tuple(columns)] = self._disk.enter_context(Spool(columns))
+            self._spools[tuple(columns)] = disk.enter_context(Spool(columns))
         return self._spools[tuple(columns)]
-
-
-def _is_critical(outcome: Outcome) -> bool:
-    return outcome.state == "fail" and outcome.rule.severity == "critical"
 
 
 def _marked(rows: Collection[int]) -> Marks:
     """Return marks of rows: a rule that was asked of the whole source has a list of them."""
     return rows if isinstance(rows, Marks) else Marks(rows)
-
-
-def _rescued(rows: pa.Table) -> pd.Series:
-    there = RESCUED in rows.column_names
-    return rows.column(RESCUED).to_pandas() if there else pd.Series(dtype="str")
-
-
-def _together(unread: Sequence[Unread]) -> tuple[Unread, ...]:
-    """Return the columns of several batches with cells that cannot be read, as of one frame."""
-    found: dict[str, Unread] = {}
-    for each in unread:
-        so_far = found.get(each.column)
-        if so_far is None:
-            found[each.column] = each
-            continue
-        numbers = so_far.readable_as == each.readable_as == "float"
-        found[each.column] = replace(
-            so_far,
-            cells=so_far.cells + each.cells,
-            readable_as="float" if numbers else "string",
-        )
-    return tuple(sorted(found.values(), key=lambda each: -each.cells))

@@ -56,7 +56,7 @@ def rule_given(product: Product, source: str, rows: pd.DataFrame, absent: Collec
     not_asked += [f"{each.rule} ({each.message})" for each in outcomes if each.state == "error"]
     nothing = pd.Series(pd.NA, index=rows.index, dtype="str")
     found = reasons_of(rows, nothing, {}, outcomes, ())
-    return Ruled({row: "; ".join(why) for row, why in found.items()}, tuple(not_asked))
+    return Ruled({row: "; ".join(map(str, why)) for row, why in found.items()}, tuple(not_asked))
 
 
 def _can_be_asked(rule: Rule, rows: pd.DataFrame, absent: Collection[str]) -> bool:

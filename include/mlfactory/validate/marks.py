@@ -12,6 +12,9 @@ Places = npt.NDArray[np.int64]
 _STEP = 1 << 20
 """Places that are looked at together; a multiple of eight."""
 
+_SPARSE = 64
+"""Where fewer than one in so many places are marked, each is marked by itself."""
+
 
 class Marks(Collection[int]):
     """Marked places from 0 on. They take an eighth of a byte for each place up to the last one."""
@@ -29,8 +32,21 @@ class Marks(Collection[int]):
             # grown by a share of what is there, so that many additions cost no more than one
             room = max(lacking, len(self._bits) // 4)
             self._bits = np.concatenate([self._bits, np.zeros(room, dtype=np.uint8)])
-        which = np.left_shift(1, places & 7).astype(np.uint8)
-        np.bitwise_or.at(self._bits, places >> 3, which)
+        first = int(places.min()) // 8
+        span = int(places.max()) + 1 - first * 8
+        if span > _SPARSE * len(places):
+            which = np.left_shift(1, places & 7).astype(np.uint8)
+            np.bitwise_or.at(self._bits, places >> 3, which)
+            return
+        marked = np.zeros(span, dtype=np.bool_)
+        marked[places - first * 8] = True
+        packed = np.packbits(marked, bitorder="little")
+        self._bits[first : first + len(packed)] |= packed
+
+    @property
+    def end(self) -> int:
+        """Return a place that lies behind every marked one."""
+        return len(self._bits) * 8
 
     def within(self, start: int, stop: int) -> Places:
         """Return the marked places from `start` up to `stop`, which is not one of them, sorted."""
@@ -53,6 +69,21 @@ class Marks(Collection[int]):
         short, long = sorted((self._bits, other._bits), key=len)
         both._bits = long.copy()
         both._bits[: len(short)] |= short
+        return both
+
+    def __sub__(self, other: Marks) -> Marks:
+        """Return the places that are marked here and not there."""
+        left = Marks()
+        left._bits = self._bits.copy()
+        both = min(len(left._bits), len(other._bits))
+        left._bits[:both] &= ~other._bits[:both]
+        return left
+
+    def __and__(self, other: Marks) -> Marks:
+        """Return the places that are marked here and there."""
+        both = Marks()
+        length = min(len(self._bits), len(other._bits))
+        both._bits = self._bits[:length] & other._bits[:length]
         return both
 
     def __contains__(self, place: object) -> bool:

@@ -133,8 +133,9 @@ class Merging:
             self._moments.add(int(values[PRESENT]), _number(values[MEAN]), _number(values[STDEV]))
         for name, value in values.items():
             if name.endswith(_ROWS):
-                value = [start + int(row) for row in value or ()]
-                self.marks.add(np.asarray(value, dtype=np.int64))
+                places = np.asarray([] if value is None else value, dtype=np.int64) + start
+                self.marks.add(places)
+                value = places[:SHOWN].tolist()
             id_ = asked[name]
             known = id_ in self._found
             self._found[id_] = (
@@ -193,7 +194,7 @@ def _merged(name: str, so_far: Any, found: Any) -> Any:
     if name.endswith((_COUNT, "row_count")) or name == "column.sum":
         return so_far + found
     if name.endswith((_VALUES, _ROWS)):
-        return [*so_far, *found][:SHOWN]
+        return [*so_far, *found[:SHOWN]][:SHOWN]
     if name in ("column.min", "column.max"):
         ends: Sequence[Any] = [each for each in (so_far, found) if not pd.isna(each)]
         return (min if name == "column.min" else max)(ends) if ends else so_far

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from mlfactory.product.sources import ColumnType
+from mlfactory.validate.rules import NOT_NULL
 from mlfactory.validate.suite import Outcome
+from mlfactory.validate.unread import expected
 
 SCHEMA = pa.schema(
     [
@@ -23,16 +24,14 @@ SCHEMA = pa.schema(
         ("key", pa.string()),
         ("digest", pa.string()),
         ("reasons", pa.list_(pa.string())),
+        ("kinds", pa.list_(pa.string())),
+        ("only_corrected", pa.string()),
         ("record", pa.string()),
     ]
 )
 
-_EXPECTED = {
-    "double": "a number",
-    "int64": "a whole number",
-    "bool": "true or false",
-    "timestamp[us, tz=UTC]": "a time",
-}
+SAMPLE = 10_000
+"""So many bad rows are kept of a source that has more of them than its budget; they are counted."""
 
 _DIGEST = 16
 """Hexadecimal digits of a record's digest."""
@@ -42,30 +41,28 @@ _EXACT = 2**53
 
 _REPEATED = "is the key of another row as well"
 
-Reasons = Mapping[int, Sequence[str]]
-"""Of each quarantined row, by its number within source and partition, why it is there."""
-
 
 @dataclass(frozen=True)
-class Unread:
-    """The cells of a column that cannot be read in its type.
+class Reason:
+    """Why a row is not let through.
 
     Attributes:
-        expected: what its type asks for.
-        readable_as: the type, as product.yaml has it, in which all of them could be read.
+        kind: the same for all rows that are bad for this reason, without their values.
+        text: with the values of the row.
+        stays: the row cannot be accepted as it is, whoever says so: nothing would know what or
+            when it is.
     """
 
-    column: str
-    cells: int
-    example: str
-    expected: str
-    readable_as: ColumnType
+    kind: str
+    text: str
+    stays: bool = False
 
     def __str__(self) -> str:
-        return (
-            f"{self.cells:,} cells of '{self.column}' cannot be read as {self.expected}, "
-            f"such as {self.example!r}"
-        )
+        return self.text
+
+
+Reasons = Mapping[int, Sequence[Reason]]
+"""Of each quarantined row, by its number within source and partition, why it is there."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,9 @@ class Bad:
 
     Attributes:
         row: its place within its landing, which another landing gives to another row.
-        reasons: every reason why it is not let through.
+        reasons: every reason why it is not let through, in words.
+        kinds: the same reasons without the values of the row.
+        only_corrected: why it cannot be accepted as it is, None if it can.
         record: what was received, as JSON.
         key: the values of the source's key as JSON, None if it has no key or they are missing.
         digest: of the record alone, by which the same row is known in another landing.
@@ -85,6 +84,8 @@ class Bad:
     reasons: tuple[str, ...]
     record: str
     key: str | None = None
+    kinds: tuple[str, ...] = ()
+    only_corrected: str | None = None
 
     @property
     def digest(self) -> str:
@@ -99,79 +100,71 @@ def reasons_of(
     outcomes: Iterable[Outcome],
     key: Sequence[str],
     event_time: str | None = None,
-    repeated: Collection[int] | None = None,
-) -> dict[int, list[str]]:
+    repeated: Collection[int] = (),
+) -> dict[int, list[Reason]]:
     """Return why each bad row is bad.
 
     That is for unreadable cells, broken critical rules, no event time, or a key seen before.
 
     Args:
-        frame: the rows of a source, with a range index.
+        frame: rows of a source, with a range index.
         rescued: of each row, the JSON of the cells that could not be read, or null.
         kinds: the types of the columns.
-        outcomes: of the rules that were run on `frame`.
+        outcomes: of the rules, with the rows of `frame` that break them.
         key: the columns that name a row; none if nothing does.
         event_time: the column that tells a row's partition.
-        repeated: the rows with the key of another, where `frame` does not have all rows.
+        repeated: the rows with the key of another.
     """
-    reasons: dict[int, list[str]] = {}
+    reasons: dict[int, list[Reason]] = {}
     for row, texts in rescued.dropna().items():
         for column, text in json.loads(texts).items():
-            reason = f"{column}={text!r} cannot be read as {_expected(kinds[column])}"
-            reasons.setdefault(int(str(row)), []).append(reason)
-    for outcome in outcomes:
-        if outcome.state != "fail" or outcome.rule.severity != "critical":
-            continue
-        for row in outcome.rows:
-            values = ", ".join(
-                f"{name}={_plain(frame.at[row, name])!r}" for name in outcome.rule.columns
+            asked = expected(kinds[column])
+            words = f"{column}={text!r} cannot be read as {asked}"
+            reasons.setdefault(int(str(row)), []).append(
+                Reason(unread_kind(column, kinds[column]), words, column == event_time)
             )
-            reasons.setdefault(row, []).append(f"{values} breaks {outcome.rule.condition}")
+    for outcome in outcomes:
+        if not takes_out(outcome):
+            continue
+        kind, condition = str(outcome.rule), outcome.rule.condition
+        stays = is_needed(outcome, (*key, event_time))
+        for row, values in _values(frame, outcome.rows, outcome.rule.columns):
+            reason = Reason(kind, f"{values} breaks {condition}", stays)
+            reasons.setdefault(row, []).append(reason)
     for row in undated_rows(frame, event_time):
         # whatever the rules of the spec are, a row of no partition is of no use to any
-        if row not in reasons:
-            reasons[row] = [f"has no {event_time}"]
-    for row in _repeated(frame, key, reasons) if repeated is None else repeated:
-        values = ", ".join(f"{name}={_plain(frame.at[row, name])!r}" for name in key)
-        reasons.setdefault(row, []).append(f"{values} {_REPEATED}")
+        if not any(reason.stays for reason in reasons.get(row, ())):
+            reason = Reason(undated_kind(event_time), f"has no {event_time}", True)
+            reasons.setdefault(row, []).append(reason)
+    for row, values in _values(frame, repeated, key):
+        reason = Reason(repeated_kind(key), f"{values} {_REPEATED}", True)
+        reasons.setdefault(row, []).append(reason)
     return dict(sorted(reasons.items()))
 
 
-def unread_cells(
-    rescued: pd.Series, kinds: Mapping[str, pa.DataType], but: str | None = None
-) -> tuple[Unread, ...]:
-    """Return the columns with cells that could not be read, those with most of them first.
-
-    Args:
-        but: a column to leave out.
-    """
-    texts: dict[str, list[str]] = {}
-    for cells in rescued.dropna():
-        for column, text in json.loads(cells).items():
-            if column != but:
-                texts.setdefault(column, []).append(text)
-    found = [
-        Unread(
-            column,
-            len(given),
-            given[0],
-            _expected(kinds[column]),
-            "float" if _are_numbers(pd.Series(given)) else "string",
-        )
-        for column, given in texts.items()
-    ]
-    return tuple(sorted(found, key=lambda unread: -unread.cells))
+def takes_out(outcome: Outcome) -> bool:
+    """Tell whether the rows that break a rule are bad for that."""
+    return outcome.state == "fail" and outcome.rule.severity == "critical"
 
 
-def _are_numbers(texts: pd.Series) -> bool:
-    """Tell whether texts are numbers; with leading zeros they are codes."""
-    numbers = pd.to_numeric(texts, errors="coerce").notna()
-    return bool((numbers & ~texts.str.match(r"\s*[+-]?0\d")).all())
+def is_needed(outcome: Outcome, needed: Collection[str | None]) -> bool:
+    """Tell whether a rule asks that there is what no row can do without: its key, its time."""
+    return outcome.rule.type == NOT_NULL and set(outcome.rule.columns) <= set(needed)
 
 
-def repeated_keys(reasons: Reasons) -> int:
-    """Return how many rows are bad because another row has their key."""
-    return sum(found[-1].endswith(_REPEATED) for found in reasons.values())
+def unread_kind(column: str, kind: pa.DataType) -> str:
+    """Return the reason that a cell of a column cannot be read."""
+    return f"{column} cannot be read as {expected(kind)}"
+
+
+def undated_kind(event_time: str | None) -> str:
+    """Return the reason that a row has no event time."""
+    return f"has no {event_time}"
+
+
+def repeated_kind(key: Sequence[str]) -> str:
+    """Return the reason that a row has the key of another."""
+    return f"({', '.join(key)}) {_REPEATED}"
 
 
 def undated_rows(frame: pd.DataFrame, event_time: str | None) -> list[int]:
@@ -198,13 +191,16 @@ def bad_rows(
         if isinstance(texts, str):
             received |= json.loads(texts)
         named = {name: received[name] for name in key}
+        staying = "; ".join(each.text for each in reasons[row] if each.stays)
         found.append(
             Bad(
                 source,
                 row,
-                tuple(reasons[row]),
+                tuple(each.text for each in reasons[row]),
                 _as_json(received),
                 _as_json(named) if named and None not in named.values() else None,
+                tuple(dict.fromkeys(each.kind for each in reasons[row])),
+                staying or None,
             )
         )
     return found
@@ -220,6 +216,8 @@ def as_table(bad: Sequence[Bad], landing: str) -> pa.Table:
             "key": b.key,
             "digest": b.digest,
             "reasons": list(b.reasons),
+            "kinds": list(b.kinds),
+            "only_corrected": b.only_corrected,
             "record": b.record,
         }
         for b in bad
@@ -231,20 +229,17 @@ def _as_json(content: Mapping[str, Any]) -> str:
     return json.dumps(content, default=str, ensure_ascii=False)
 
 
-def _expected(kind: pa.DataType) -> str:
-    return _EXPECTED.get(str(kind), str(kind))
-
-
-def _repeated(frame: pd.DataFrame, key: Sequence[str], reasons: Reasons) -> list[int]:
-    """Return the rows whose key another row has, but for the first; good rows come before bad."""
-    if not key or frame.empty:
-        return []
-    bad = np.zeros(len(frame), dtype=bool)
-    bad[list(reasons)] = True
-    order = np.argsort(bad, kind="stable")
-    keys = frame[list(key)].iloc[order]
-    repeated = keys.duplicated(keep="first") & keys.notna().all(axis="columns")
-    return sorted(int(row) for row in order[repeated.to_numpy()])
+def _values(
+    frame: pd.DataFrame, rows: Collection[int], columns: Sequence[str]
+) -> Iterator[tuple[int, str]]:
+    """Yield rows with their values in some columns, in words."""
+    places = list(rows)
+    if not places:
+        return  # a rule about a column that is not there takes no row out
+    cells = [[_plain(value) for value in frame[name].iloc[places]] for name in columns]
+    for place, *values in zip(places, *cells, strict=True):
+        told = zip(columns, values, strict=True)
+        yield place, ", ".join(f"{name}={value!r}" for name, value in told)
 
 
 def _as_given(value: Any) -> Any:

@@ -5,11 +5,12 @@ Two rows are the same here exactly where `DataFrame.duplicated` says so of all o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlfactory.validate.marks import Marks, Places
@@ -19,7 +20,7 @@ from mlfactory.validate.spool import PLACE, Spool
 Among = Literal["all", "any", "none"]
 """Which rows are left out: those with nulls in `all` or in `any` of the columns, or `none`."""
 
-_BAD = "_mlfactory_bad"
+_RANK = "_mlfactory_rank"
 
 
 @dataclass
@@ -35,21 +36,37 @@ class Repeated:
     first: list[Any] = field(default_factory=list)
 
 
-def keys_repeated(spool: Spool, shape: Shape, bad: Marks) -> Marks:
-    """Return the rows whose key another row has, but for the first; good rows come before bad.
+def keys_repeated(spool: Spool, shape: Shape, bad: Marks, decided: Marks | None = None) -> Marks:
+    """Return the rows whose key another row has, but for the first.
 
-    Rows with a null in their key have none.
+    Good rows come first, then those that were `decided` about, then bad ones. Rows with a null in
+    their key have none.
     """
     found = Marks()
+    released = decided if decided is not None else Marks()
 
     def look(rows: pd.DataFrame) -> pd.DataFrame:
-        rows = rows.sort_values([_BAD, PLACE], ignore_index=True)
+        rows = rows.sort_values([_RANK, PLACE], ignore_index=True)
         again = rows.duplicated(spool.columns, keep="first").to_numpy()
         found.add(rows.loc[again, PLACE].to_numpy())
         return rows[~again]
 
-    _each(spool, shape, "any", look, bad)
+    def rank(places: Places) -> npt.NDArray[np.int64]:
+        return np.where(bad.of(places), 2, released.of(places))
+
+    _each(spool, shape, "any", look, rank)
     return found
+
+
+def keys_repeated_in(frame: pd.DataFrame, key: Sequence[str], bad: Marks, decided: Marks) -> Marks:
+    """Return what `keys_repeated` does of rows that are all there."""
+    if not key or frame.empty:
+        return Marks()
+    places = np.arange(len(frame))
+    order = np.argsort(np.where(bad.of(places), 2, decided.of(places)), kind="stable")
+    keys = frame[list(key)].iloc[order]
+    repeated = keys.duplicated(keep="first") & keys.notna().all(axis="columns")
+    return Marks(order[repeated.to_numpy()])
 
 
 def values_repeated(spool: Spool, shape: Shape, left_out: Among, shown: int) -> Repeated:
@@ -92,7 +109,7 @@ def _each(
     shape: Shape,
     left_out: Among,
     look: Callable[[pd.DataFrame], pd.DataFrame],
-    bad: Marks | None = None,
+    rank: Callable[[Places], npt.NDArray[np.int64]] | None = None,
 ) -> None:
     """Look at each part a table at a time, beside the rows that `look` returned of it so far."""
     for part in spool.parts():
@@ -100,6 +117,6 @@ def _each(
         for table in part:
             rows = framed(table, shape)
             rows = rows.iloc[places_kept(rows[spool.columns], left_out)]
-            if bad is not None:
-                rows = rows.assign(**{_BAD: bad.of(rows[PLACE].to_numpy())})
+            if rank is not None:
+                rows = rows.assign(**{_RANK: rank(rows[PLACE].to_numpy())})
             kept = [look(pd.concat([*kept, rows], ignore_index=True))]

@@ -11,9 +11,17 @@ from typing import Any
 import pyarrow as pa
 
 from mlfactory.lake.batches import Batched, Stream, pieces_of, rebatched
-from mlfactory.lake.catalog import QUARANTINE, raw, validation_page
-from mlfactory.lake.manifests import Manifest, manifest, read_manifest
+from mlfactory.lake.catalog import QUARANTINE, corrected, raw, validation_page
+from mlfactory.lake.manifests import Manifest, manifest, read_manifest, stands_on
 from mlfactory.lake.row_batches import landed_batches
+from mlfactory.lake.row_decisions import (
+    RowDecision,
+    Word,
+    decisions_about,
+    last_words,
+    newest_heeded,
+    read_as,
+)
 from mlfactory.lake.rows import Landed
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
@@ -23,7 +31,9 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.validate import data_docs, page
 from mlfactory.validate.checking import Checked, check
-from mlfactory.validate.quarantine import SCHEMA, Bad, as_table
+from mlfactory.validate.marks import Marks
+from mlfactory.validate.quarantine import SAMPLE, SCHEMA, Bad, as_table
+from mlfactory.validate.sample import sampled
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.survey import Batches
 from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
@@ -38,6 +48,7 @@ class ValidateResult:
     Attributes:
         rows: those of the driving source, the first one with event times.
         quarantined: bad rows of all sources.
+        released: rows of all sources that are let through because somebody said so.
         page: name of the validation's page below the product's folder in the lake.
     """
 
@@ -45,12 +56,14 @@ class ValidateResult:
     rows: int
     quarantined: int
     page: str
+    released: int = 0
 
 
 def run(product: Product, partition: Partition) -> ValidateResult:
     """Check every source of `partition`, put bad rows into quarantine, and give the verdict.
 
-    Quarantine, page, Data Docs and manifest are written whatever the verdict is.
+    Quarantine, page, Data Docs and manifest are written whatever the verdict is. What was decided
+    about rows of the partition by now is heeded: see `lake.row_decisions`.
 
     Raises:
         UsageError: if the partition was not ingested.
@@ -66,16 +79,25 @@ def run(product: Product, partition: Partition) -> ValidateResult:
             remedy="run the stage ingest first",
         )
     address = validation_page(partition.key)
+    decisions = decisions_about(product.name, partition.key)
+    because = _news(product, partition, decisions)
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
         record.has_read(landed)
-        checked = _check(product, lake, *_landed(product, partition, landed))
+        if decisions:
+            record.reads[read_as(partition.key)] = str(decisions[-1].number)
+        words = last_words(decisions)
+        checked = _check(product, lake, *_landed(product, partition, landed), words)
         counts, outcomes, judgement = _judged(product, checked)
         quarantined = sum(count.quarantined for count in counts.values())
-        first = _quarantine(record, lake, checked, str(landed["id"]))
+        kept = _kept(product, checked, judgement)
+        first = _quarantine(record, lake, checked, kept, str(landed["id"]))
+        _leave_corrected(record, product, lake, checked)
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
-        content = page.render(product, partition, judgement, counts, outcomes, first)
+        content = page.render(
+            product, partition, judgement, counts, outcomes, page.Shown(first, words, decisions)
+        )
         store = product_store(product.name)
         write_text(store, address, content)
         record.counts = {
@@ -83,12 +105,21 @@ def run(product: Product, partition: Partition) -> ValidateResult:
             "quarantined": quarantined,
             **{f"rows.{name}": count.rows for name, count in counts.items()},
             **{f"quarantined.{name}": count.quarantined for name, count in counts.items()},
+            **_released(counts),
         }
         record.facts = {
             "verdict": judgement.verdict,
             "reasons": list(judgement.reasons),
             "stopped_by": list(judgement.stopped_by),
             "passed": {name: bool(result.success) for name, result in results.items()},
+            "bad": {
+                name: {kind: len(rows) for kind, rows in each.reasons.items() if len(rows)}
+                for name, each in checked.items()
+                if each.reasons
+            },
+            "sampled": {name: len(rows) for name, rows in kept.items()},
+            "decisions": [decision.number for decision in decisions],
+            "because": because,
         }
     _report(product, partition, judgement, outcomes, quarantined)
     if judgement.verdict == "stop":
@@ -103,6 +134,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         rows=record.counts["rows"],
         quarantined=quarantined,
         page=address,
+        released=record.counts.get("released", 0),
     )
 
 
@@ -121,7 +153,8 @@ def refuse_stopped(
     """
     batches = {name: partial(_given, each) for name, each in rows.items()}
     counts = {name: each.num_rows for name, each in rows.items()}
-    _, _, judgement = _judged(product, _check(product, Lake(product.name), batches, counts))
+    words = last_words(decisions_about(product.name, partition.key))
+    _, _, judgement = _judged(product, _check(product, Lake(product.name), batches, counts, words))
     if judgement.verdict == "stop":
         raise ContractError(
             f"{product.name}, partition {partition}: what its sources have now would break its "
@@ -153,23 +186,81 @@ def _given(rows: pa.Table | Batched, *, columns: Sequence[str] | None = None) ->
     return rebatched(chosen)
 
 
+def _news(product: Product, partition: Partition, decisions: Sequence[RowDecision]) -> list[str]:
+    """Return in words what was decided since the partition was prepared last.
+
+    A validation that nothing followed leaves its news to the next one.
+    """
+    before = read_manifest(product.name, "validate", partition.key)
+    heeded = newest_heeded(before)
+    news = [str(decision) for decision in decisions if decision.number > heeded]
+    if stands_on(read_manifest(product.name, "prepare", partition.key), before):
+        return news
+    return [*before.get("facts", {}).get("because", []), *news]
+
+
+def _kept(
+    product: Product, checked: Mapping[str, Checked], judgement: Judgement
+) -> dict[str, Marks]:
+    """Return the rows that are kept of sources too bad to be kept row by row."""
+    budget = product.spec.expect.quarantine_budget
+    return {
+        name: sampled(each.reasons, each.rows, SAMPLE)
+        for name, each in checked.items()
+        if judgement.verdict == "stop"
+        and each.count.share > budget
+        and each.count.quarantined > SAMPLE
+    }
+
+
 def _quarantine(
-    record: Manifest, lake: Lake, checked: Mapping[str, Checked], landing: str
+    record: Manifest,
+    lake: Lake,
+    checked: Mapping[str, Checked],
+    kept: Mapping[str, Marks],
+    landing: str,
 ) -> list[Bad]:
     """Put the bad rows into quarantine, and return the first of them.
 
     They come as a stream, of which a table that fits one batch is written as it always was.
+
+    Args:
+        kept: of some sources the rows to put there; all that are bad of the others.
     """
     first: list[Bad] = []
 
     def tables() -> Iterator[pa.Table]:
-        for each in checked.values():
-            for piece in each.bad():
+        for name, each in checked.items():
+            for piece in each.bad(kept.get(name)):
                 first.extend(piece[: page.ROWS_SHOWN - len(first)])
                 yield as_table(piece, landing)
 
     record.write(lake, QUARANTINE, Stream(SCHEMA, tables()))
     return first
+
+
+def _leave_corrected(
+    record: Manifest, product: Product, lake: Lake, checked: Mapping[str, Checked]
+) -> None:
+    """Write the rows that are let through as somebody corrected them, or take old ones away."""
+    for name in product.spec.sources:
+        rows = checked[name].corrected
+        if rows is not None:
+            record.write(lake, corrected(name), rows)
+        elif lake.version(corrected(name)) is not None:
+            record.write(lake, corrected(name), pa.table({}))
+
+
+def _released(counts: Mapping[str, Count]) -> dict[str, int]:
+    """Return how many rows were let through because somebody said so, where there are any."""
+    found = {
+        f"{what}.{name}": getattr(count, what)
+        for name, count in counts.items()
+        for what in ("accepted", "corrected", "broken")
+    }
+    released = sum(count.accepted + count.corrected for count in counts.values())
+    told = {name: count for name, count in found.items() if count}
+    return {"released": released, **told} if told else {}
 
 
 def _judged(
@@ -181,14 +272,18 @@ def _judged(
 
 
 def _check(
-    product: Product, lake: Lake, batches: Mapping[str, Batches], counts: Mapping[str, int]
+    product: Product,
+    lake: Lake,
+    batches: Mapping[str, Batches],
+    counts: Mapping[str, int],
+    words: Mapping[str, Mapping[str, Word]],
 ) -> dict[str, Checked]:
     nothing_happened = not counts[_driving(product)]
     # that nothing happened is a state; that one source is silent while another speaks is a failure
     return {
         name: Checked(Count(0, 0))
         if not counts[name] and nothing_happened
-        else check(product, name, batches[name], kinds_of(lake.columns(raw(name))))
+        else check(product, name, batches[name], kinds_of(lake.columns(raw(name))), words.get(name))
         for name in batches
     }
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mlfactory.validate.quarantine import Unread
 from mlfactory.validate.suite import Outcome
+from mlfactory.validate.unread import Unread
 
 Verdict = Literal["pass", "pass_with_quarantine", "stop"]
 
@@ -21,6 +21,9 @@ class Count:
         repeated: how many rows have the key of another.
         key: the columns of that key.
         undated: how many have no event time that can be read.
+        accepted: how many were let through because somebody said so.
+        corrected: how many were let through with the values that somebody gave them.
+        broken: how many that somebody corrected break rules all the same.
     """
 
     rows: int
@@ -29,6 +32,9 @@ class Count:
     repeated: int = 0
     key: tuple[str, ...] = ()
     undated: int = 0
+    accepted: int = 0
+    corrected: int = 0
+    broken: int = 0
 
     @property
     def share(self) -> float:

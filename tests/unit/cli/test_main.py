@@ -34,6 +34,7 @@ COMMANDS = (
     "reconcile",
     "doctor",
     "release",
+    "quarantine",
     "up",
     "down",
     "demo",

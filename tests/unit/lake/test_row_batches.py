@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from mlfactory.lake import batches, writing
-from mlfactory.lake.catalog import QUARANTINE
+from mlfactory.lake.catalog import QUARANTINE, corrected
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.row_batches import accepted_batches, landed_batches
 from mlfactory.lake.rows import Landed, Standing, accepted_of, landed_rows, standings
@@ -134,3 +134,48 @@ def test_a_quarantine_that_is_gone_lets_no_bad_row_through_in_batches(product: P
     product_store("shop").delete_all(QUARANTINE)
     with pytest.raises(IntegrityError, match="8 rows were put into quarantine"):
         accepted_batches(product, "orders", judged(product, SECOND))
+
+
+def correct(product: Product, key: str, places: list[int], told: int | None = None) -> None:
+    """Leave corrected rows as validation does, and say in the manifest how many there are."""
+    before = read_manifest(product.name, "validate", key)
+    with manifest(product, "validate", key) as judged:
+        judged.has_read(read_manifest(product.name, "ingest", key))
+        bad = Lake(product.name).read(QUARANTINE, [key]).drop(columns=["partition", "_run"])
+        judged.write(Lake(product.name), QUARANTINE, bad)
+        rows = pa.table({"id": [f"mended-{n}" for n in places], "_row": pa.array(places)})
+        judged.write(Lake(product.name), corrected("orders"), rows)
+        judged.counts = {**before["counts"], "corrected.orders": told or len(places)}
+        judged.facts = before["facts"]
+
+
+@pytest.mark.parametrize("columns", [None, ["id"], ["note", "id"]])
+def test_corrected_rows_stand_where_they_landed_in_batches_as_in_the_whole(
+    product: Product, columns: list[str] | None
+) -> None:
+    bad = set(Lake("shop").read(QUARANTINE, [SECOND])["row"])
+    places = [row for row in (0, 5, 6, 7, 39) if row not in bad]
+    correct(product, SECOND, places)
+    chosen = judged(product, SECOND, FIRST)
+    frame = accepted_of(product, "orders", chosen)
+    batched = pa.concat_tables(accepted_batches(product, "orders", chosen, columns=columns))
+    assert batched["id"].to_pylist() == list(frame["id"])
+    kept = [row for row in range(40) if row not in bad]
+    wanted = [f"mended-{row}" if row in places else f"{SECOND}-{row}" for row in kept]
+    assert list(frame["id"])[-len(kept) :] == wanted
+    assert frame["note"].isna().all()
+
+
+def test_corrected_rows_that_are_gone_are_an_error(product: Product) -> None:
+    correct(product, SECOND, [5], told=2)
+    for read in (accepted_of, lambda *given: list(accepted_batches(*given))):
+        with pytest.raises(IntegrityError, match=r"2 rows were corrected, and .* holds 1"):
+            read(product, "orders", judged(product, SECOND))
+
+
+def test_corrections_of_another_validation_are_not_taken(product: Product) -> None:
+    correct(product, SECOND, [5])
+    known = judged(product, SECOND)
+    correct(product, SECOND, [5])
+    with pytest.raises(ServiceError, match="being validated anew"):
+        accepted_of(product, "orders", known)

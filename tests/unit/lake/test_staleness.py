@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlfactory.lake.manifests import manifest, read_manifest
-from mlfactory.lake.staleness import CODE, StaleRun, stale_runs
+from mlfactory.lake.row_decisions import DecidedRow, RowDecision, decide
+from mlfactory.lake.staleness import CODE, DECIDED, StaleRun, stale_runs
 from mlfactory.product.loader import Product, load_folder, load_product
 from mlfactory.settings import REPOSITORY
 
@@ -103,3 +104,18 @@ def test_trainings_are_never_stale_for_they_read_what_they_pinned(product: Produ
         record.has_read(read_manifest(product.name, "prepare", "2013-01-01"))
     run(product, "prepare", "2013-01-01", "validate/2013-01-01")
     assert {one.stage for one in stale_runs(product)} == {"score"}
+
+
+def test_what_somebody_decides_about_its_rows_makes_a_validation_stale(product: Product) -> None:
+    live(product, "2013-01-01", "2013-02-01")
+    rows = {"a1": DecidedRow(row=3, record="{}")}
+    decide(product.name, RowDecision("2013-01-01", "flights", "accepted", rows, why="it flew"))
+    stale = stale_runs(product)
+    assert stale[0] == StaleRun("validate", "2013-01-01", (DECIDED,))
+    assert {(run.stage, run.key) for run in stale[1:]} == {
+        (stage, key) for stage in ("prepare", "score") for key in ("2013-01-01", "2013-02-01")
+    }
+    with manifest(product, "validate", "2013-01-01") as record:
+        record.has_read(read_manifest(product.name, "ingest", "2013-01-01"))
+        record.reads["row_decisions/2013-01-01"] = "1"
+    assert "validate" not in {run.stage for run in stale_runs(product)}

@@ -78,6 +78,7 @@ def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
         "data": {"land"},
         "train": {"trials", "seconds", "candidates", "reason"},
         "predict": {"file", "output", "version", "source"},
+        "quarantine": {"partition", "decision", "rows", "corrected", "source", "why"},
     }
     assert set(dag.params) == forms.get(dag.dag_id.partition(".")[2], set())
     for name in dag.params:

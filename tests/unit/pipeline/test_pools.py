@@ -93,6 +93,7 @@ def test_what_serves_goes_before_trainings() -> None:
     assert all(len(of_part) == 1 for of_part in weights.values())
     assert sorted(weights, key=lambda part: -max(weights[part])) == [
         "predict",
+        "quarantine",
         "score",
         "data",
         "monitor",

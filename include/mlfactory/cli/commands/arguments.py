@@ -47,7 +47,7 @@ def span_of(product: Product, first: str | None, last: str | None) -> list[Parti
     from mlfactory.cycle.clock import refuse_unfinished
     from mlfactory.product.errors import UsageError
 
-    start, end = _partition(product, first), _partition(product, last)
+    start, end = partition_of(product, first), partition_of(product, last)
     if end < start:
         raise UsageError(
             f"the last partition, '{last}', is before the first, '{first}'",
@@ -57,7 +57,7 @@ def span_of(product: Product, first: str | None, last: str | None) -> list[Parti
     return product.calendar.span(start, end)
 
 
-def _partition(product: Product, key: str | None) -> Partition:
+def partition_of(product: Product, key: str | None) -> Partition:
     """Return the partition of a key; of a snapshot's only one it may be left out."""
     from mlfactory.product.errors import UsageError
     from mlfactory.product.partitions import SNAPSHOT

@@ -1,0 +1,143 @@
+"""Rows of the quarantine as a CSV that a person edits, and what that person changed in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from mlfactory.lake.cells import cell
+from mlfactory.product.errors import UsageError
+from mlfactory.quarantine.rows import QuarantinedRow
+
+DIGEST, ROW, REASONS = "_digest", "_row", "_reasons"
+OURS = (DIGEST, ROW, REASONS)
+"""The columns that are not the source's; all but the digest are for who reads it."""
+
+Changes = Mapping[str, str | None]
+_SHOWN = 5
+
+
+def as_csv(rows: Sequence[QuarantinedRow]) -> str:
+    """Return rows as CSV, the cells as they were received.
+
+    Raises:
+        UsageError: if they are of several sources, whose columns are not the same.
+    """
+    sources = {row.source for row in rows}
+    if len(sources) > 1:
+        raise UsageError(
+            f"the rows are of several sources, {sorted(sources)}, which have other columns each",
+            remedy="name one with --source",
+        )
+    columns = list(dict.fromkeys(name for row in rows for name in row.record))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([*OURS, *columns])
+    for row in rows:
+        cells = [as_text(row.record.get(name)) for name in columns]
+        writer.writerow([row.digest, row.row, "; ".join(row.reasons), *cells])
+    return text.getvalue()
+
+
+def as_text(value: Any) -> str:
+    """Return a cell of a record as the CSV has it; no value is an empty one."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def changed_rows(
+    text: str,
+    rows: Sequence[QuarantinedRow],
+    kinds: Mapping[str, Mapping[str, pa.DataType]],
+) -> dict[tuple[str, str], Changes]:
+    """Return what was changed in a CSV that `as_csv` made, by source and digest.
+
+    Lines that are as they were are left out; so are lines and columns that were taken away.
+
+    Args:
+        kinds: the types of each source's columns.
+
+    Raises:
+        UsageError: if it is no such CSV, names a row that is not in quarantine, says two things of
+            one row, or has a value that is not of its column's type.
+    """
+    found: dict[tuple[str, str], Changes] = {}
+    wrong: list[str] = []
+    for number, line in _lines(text):
+        row = _row_of(line, rows, number)
+        changes: dict[str, str | None] = {}
+        for name, given in line.items():
+            if name in OURS or given == as_text(row.record.get(name)):
+                continue
+            changes[name] = given if given != "" else None
+            problem = _problem(row, name, given, kinds[row.source].get(name))
+            wrong += [f"line {number}: {problem}"] if problem else []
+        known = found.setdefault((row.source, row.digest), changes)
+        if known != changes:
+            wrong.append(f"line {number}: the row {row.digest} has other values in a line before")
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
+        raise UsageError(
+            f"the corrected rows cannot be used: {'; '.join(wrong[:_SHOWN])}{more}",
+            remedy="mend the CSV; numbers have a point, times are like 2013-07-27T06:00:00Z, true "
+            "and false are written so, an empty cell is no value",
+        )
+    return {row: changes for row, changes in found.items() if changes}
+
+
+def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
+    try:
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+        header = list(reader.fieldnames or ())
+        if DIGEST not in header or len(set(header)) < len(header):
+            raise UsageError(
+                f"the CSV of corrected rows has the columns {header}; there must be one "
+                f"'{DIGEST}', and none twice",
+                remedy="begin with the file that 'mlfactory quarantine show … --out rows.csv' "
+                "writes, and keep commas between its cells",
+            )
+        found = [(reader.line_num, line) for line in reader]
+    except csv.Error as error:
+        raise UsageError(f"the corrected rows are no CSV: {error}", remedy="mend them") from None
+    for number, line in found:
+        if None in line or None in line.values():
+            raise UsageError(
+                f"line {number} of the corrected rows has more or fewer cells than the first line",
+                remedy="put a cell that has a comma between quotation marks",
+            )
+    return found
+
+
+def _row_of(line: Mapping[str, str], rows: Sequence[QuarantinedRow], number: int) -> QuarantinedRow:
+    known = [row for row in rows if row.digest == line[DIGEST].strip()]
+    if not known or len({row.source for row in known}) > 1:
+        what = "no row of the quarantine has" if not known else "rows of several sources have"
+        raise UsageError(
+            f"line {number} of the corrected rows: {what} the digest '{line[DIGEST]}'",
+            remedy="begin with what 'mlfactory quarantine show … --out rows.csv' writes"
+            if not known
+            else "name the source with --source",
+        )
+    return known[0]
+
+
+def _problem(row: QuarantinedRow, name: str, given: str, kind: pa.DataType | None) -> str:
+    if kind is None or name not in row.record:
+        return f"{row.source} has no column '{name}'"
+    if given == "":
+        return ""
+    if pa.types.is_null(kind):
+        return f"'{name}' never had a value, so nothing tells its type: {given!r}"
+    try:
+        cell(given, kind)
+    except ValueError as error:
+        return f"{name}={given!r} is {error}"
+    return ""
