@@ -11,7 +11,7 @@ from typing import Literal
 import pyarrow as pa
 
 from mlfactory.lake.batches import Stream
-from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, raw
+from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, corrected, raw
 from mlfactory.lake.manifests import Manifest, manifest, read_manifest, run_name
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
@@ -140,7 +140,9 @@ def _gathered_already(product: Product, stretch: Stretch, run: str) -> PrepareRe
 
 def _note_reads(record: Manifest, product: Product, stretch: Stretch) -> None:
     lake = Lake(product.name)
-    record.inputs = lake.versions(*(raw(name) for name in product.spec.sources), QUARANTINE)
+    sources = product.spec.sources
+    tables = (*(raw(name) for name in sources), *(corrected(name) for name in sources))
+    record.inputs = lake.versions(*tables, QUARANTINE)
     for each in (stretch.own, *stretch.history):
         record.has_read(each.validation)
         # what was not there is noted as well, so that its coming later can be told

@@ -12,6 +12,7 @@ from mlfactory.lake import ledger
 from mlfactory.lake.batches import Stream
 from mlfactory.lake.catalog import MANIFESTS, PARTITION, manifest_file, raw
 from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.row_decisions import decide, decisions_about
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
@@ -38,7 +39,8 @@ def newest_landed(product: Product, last: int) -> list[str]:
 def borrow(product: Product, keys: Sequence[str], other: Settings) -> None:
     """Land here what landed there, with the same ids of landings; what is here of them is replaced.
 
-    A source that the product has here only is empty in them.
+    A source that the product has here only is empty in them. What was decided there about rows in
+    quarantine comes along: without it other rows would be let through.
     """
     lake = Lake(product.name)
     for key in keys:
@@ -52,6 +54,7 @@ def borrow(product: Product, keys: Sequence[str], other: Settings) -> None:
             first = next(rows, None)
             if first is not None:
                 lake.replace(raw(source), Stream(first.schema, chain([first], rows)), key)
+        _take_decisions(product, key, other)
         write_json(product_store(product.name), manifest_file("ingest", key), manifest)
 
 
@@ -94,6 +97,15 @@ def refuse_other_rows(product: Product, keys: Sequence[str]) -> None:
 def _landed(product: Product) -> list[str]:
     names = product_store(product.name).list(f"{MANIFESTS}/ingest")
     return sorted(PurePosixPath(name).stem for name in names)
+
+
+def _take_decisions(product: Product, key: str, other: Settings) -> None:
+    """Write down here what was decided there, but for what an earlier rehearsal brought."""
+    with settings_of(other):
+        there = decisions_about(product.name, key)
+    here = decisions_about(product.name, key)
+    for decision in there[len(here) :]:
+        decide(product.name, decision)
 
 
 def _rows(product: Product, source: str, key: str, other: Settings) -> Iterator[pa.Table]:

@@ -247,7 +247,7 @@ def _leave_corrected(
         rows = checked[name].corrected
         if rows is not None:
             record.write(lake, corrected(name), rows)
-        elif lake.version(corrected(name)) is not None:
+        elif record.partition in lake.partitions(corrected(name)):
             record.write(lake, corrected(name), pa.table({}))
 
 

@@ -14,7 +14,7 @@ from tests.integration.validate.conftest import BETWEEN, IN_SET, Judged, page, r
 
 from mlfactory import ingest, validate
 from mlfactory.lake import batches, ledger
-from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.row_batches import accepted_batches
 from mlfactory.lake.rows import accepted, standings
 from mlfactory.lake.tables import Lake
@@ -103,6 +103,19 @@ def test_an_accepted_row_is_let_through_by_the_next_validation(judged: Judged) -
     assert known["counts"]["accepted.orders"] == 1
     assert known["facts"]["decisions"] == [1]
     assert known["facts"]["because"] == ["1 row of orders accepted by ada: it was sold"]
+
+
+def test_the_reason_is_told_until_the_partition_has_been_prepared(judged: Judged) -> None:
+    judged(IN_SET, change=PINK)
+    accept(3)
+    told = ["1 row of orders accepted by ada: it was sold"]
+    for _ in range(2):
+        again()
+        assert read_manifest("shop", "validate", KEY)["facts"]["because"] == told
+    with manifest(shop(), "prepare", KEY) as record:
+        record.has_read(read_manifest("shop", "validate", KEY))
+    again()
+    assert read_manifest("shop", "validate", KEY)["facts"]["because"] == []
 
 
 def test_another_landing_of_the_row_is_let_through_as_well(judged: Judged) -> None:

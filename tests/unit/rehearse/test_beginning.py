@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from mlfactory.lake import ledger
+from mlfactory.lake.manifests import manifest
+from mlfactory.lake.row_decisions import DecidedRow, RowDecision, decide, decisions_about
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product, load_product
 from mlfactory.rehearse import stage
-from mlfactory.rehearse.borrowing import refuse_own_life
+from mlfactory.rehearse.borrowing import borrow, refuse_own_life
 from mlfactory.settings import Settings, settings_of
 
 
@@ -52,3 +54,18 @@ def test_only_an_environment_without_a_champion_has_none(
         monkeypatch.setattr(stage, "release", fails)
         with pytest.raises(type(wrong)):
             stage._champion(product, there)
+
+
+def test_what_was_decided_about_rows_comes_along_once(product: Product, tmp_path: Path) -> None:
+    there = Settings(_env_file=None, home=tmp_path / "there")
+    rows = {"a1": DecidedRow(row=3, record="{}", changes={"distance": "170"})}
+    word = RowDecision("2013-01-01", "flights", "corrected", rows, why="a typing error", who="ada")
+    with settings_of(there):
+        with manifest(product, "ingest", "2013-01-01"):
+            pass
+        decide(product.name, word)
+    for _ in range(2):
+        borrow(product, ["2013-01-01"], there)
+    [found] = decisions_about(product.name, "2013-01-01")
+    assert (found.rows, found.who, found.why) == (rows, "ada", "a typing error")
+    refuse_own_life(product)
