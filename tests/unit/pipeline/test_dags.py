@@ -39,7 +39,7 @@ def bag() -> DagBag:
 def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE, UPKEEP}
-    assert len(DAGS) == 5 * len(FOLDERS) >= 15
+    assert len(DAGS) == 6 * len(FOLDERS) >= 18
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
