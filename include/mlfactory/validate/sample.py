@@ -41,6 +41,6 @@ def _lowest(marks: Marks, most: int) -> Places:
         hashed = row_hashes(pa.table({"place": here}), ["place"])
         places, hashes = np.concatenate([places, here]), np.concatenate([hashes, hashed])
         if len(places) > most:
-            chosen = np.argsort(hashes, kind="stable")[:most]
+            chosen = np.argpartition(hashes, most)[:most]
             places, hashes = places[chosen], hashes[chosen]
     return places

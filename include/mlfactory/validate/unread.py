@@ -24,6 +24,8 @@ _EXPECTED = {
 _BLOCK = 1 << 20
 """Bytes of text that are parsed at once, at least."""
 
+_FEW = 1000
+
 
 @dataclass(frozen=True)
 class Unread:
@@ -87,7 +89,9 @@ class UnreadCells:
             own, said = places[there], texts.drop_null()
             known = self._columns.setdefault(name, _Column(int(own[0]), str(said[0])))
             known.marks.add(own)
-            known.are_numbers = known.are_numbers and _are_numbers(said.to_pandas())
+            # mostly the first few tell already that not all of them are
+            few = known.are_numbers and _are_numbers(said[:_FEW].to_pandas())
+            known.are_numbers = few and _are_numbers(said.to_pandas())
 
     def told(self, but: str | None = None) -> tuple[Unread, ...]:
         """Return the columns with such cells, those with most of them first.
