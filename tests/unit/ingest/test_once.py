@@ -50,6 +50,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let few rows be many: of segments, of blocks, and of what is held at once."""
     monkeypatch.setattr(split, "SEGMENT", 3_000)
     monkeypatch.setattr(split, "BLOCK", 5)
+    monkeypatch.setattr(csv, "_PIECE", 700)
     monkeypatch.setattr(batches, "BATCH", 40)
 
 
@@ -258,6 +259,8 @@ class Failing(FolderStore):
 def test_killed_between_any_two_writes_nothing_is_half_landed(
     shop: Product, tmp_path: Path, wrote: bool
 ) -> None:
+    with (shop.folder / "orders.csv").open("a") as file:
+        file.write("u,?,5\n")
     expected = receive(day(shop, 2)).rows
     for after in range(100):
         root = tmp_path / f"{wrote}{after}"

@@ -59,9 +59,16 @@ def dataset_of(found: Listing) -> Any:
     Raises:
         ContractError: two files have a column in types that do not go together.
     """
+    rows = _dataset(found)
+    schema = plain_schema(_together(rows))
+    return rows if schema == rows.schema else _dataset(found, schema)
+
+
+def _dataset(found: Listing, schema: pa.Schema | None = None) -> Any:
     local = all(isinstance(file, LocalFile) for file in found.files)
-    rows = pyarrow.dataset.dataset(
+    return pyarrow.dataset.dataset(
         [path_of(file) for file in found.files],
+        schema,
         # by default what is read ahead of a slow reader is kept, in time all of a large file
         format=pyarrow.dataset.ParquetFileFormat(
             default_fragment_scan_options=pyarrow.dataset.ParquetFragmentScanOptions(
@@ -72,8 +79,6 @@ def dataset_of(found: Listing) -> Any:
         partitioning="hive" if found.base else None,
         partition_base_dir=found.base,
     )
-    schema = plain_schema(_together(rows))
-    return rows if schema == rows.schema else rows.replace_schema(schema)
 
 
 def tables_of(
