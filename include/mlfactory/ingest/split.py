@@ -204,6 +204,9 @@ class Splitter:
         self._undated, self._bytes["undated"] = [], 0
         ends = [table.column(name).to_numpy() for name in (EARLIER, LATER)]
         low, high = min(int(each.min()) for each in ends), max(int(each.max()) for each in ends)
+        if low == FIRST or high == LAST:
+            # beside the first or last row: in a file that goes back in time, on either side
+            low, high = FIRST, LAST
         self.index.undated += self._write([(table, low, high)])
 
     def _write(self, parts: list[tuple[pa.Table, int, int]]) -> list[Block]:

@@ -79,7 +79,12 @@ def times_of(seed: int) -> list[str]:
 
 def table_of(times: list[str], first: int = 0) -> pa.Table:
     ids = [str(number) for number in range(first, first + len(times))]
-    return pa.table({"id": ids, "at": pa.array([each or None for each in times], pa.string())})
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "at": pa.array([each or None for each in times], pa.string()),
+        }
+    )
 
 
 def pieces(table: pa.Table, seed: int) -> Iterator[pa.Table]:
