@@ -56,14 +56,14 @@ class Request:
         twice = sorted({name for name in columns if columns.count(name) > 1})
         if twice:
             raise ContractError(
-                f"{self.where}: {place} has the column '{twice[0]}' more than once",
+                f"{self.where}: {place} has the column {self._shown(twice[0])} more than once",
                 remedy="give each column a name of its own",
             )
         alike = _alike(columns)
         if alike:
             raise ContractError(
-                f"{self.where}: {place} has the columns '{alike[0]}' and '{alike[1]}'; the lake "
-                "does not tell apart what differs only in case",
+                f"{self.where}: {place} has the columns {self._shown(alike[0])} and "
+                f"{self._shown(alike[1])}; the lake does not tell apart what differs only in case",
                 remedy="rename one of them at its source",
             )
         reserved = sorted(name for name in columns if name in _RESERVED or name.startswith(EMPTY))
@@ -73,15 +73,37 @@ class Request:
                 "for itself",
                 remedy="rename the column at its source",
             )
+        unknown = [name for name in columns if name not in self.source.declared]
+        if unknown and self.source.columns == "strict":
+            named = f"{len(unknown)} of them" if self.source.pii else f"{unknown[:10]}"
+            raise ContractError(
+                f"{self.where}: {place} has columns that nobody declared: {named}, and "
+                f"sources.{self.name}.columns is strict",
+                remedy=f"declare each in sources.{self.name}: in types (its type), or in pii (hash "
+                "or drop)",
+            )
         missing = [name for name in self.needed if name not in columns]
         if missing:
             named = "; ".join(
                 f"'{name}' ({self.needed[name]}){nearest(name, columns)}" for name in missing
             )
             raise ContractError(
-                f"{self.where}: {place} lacks the column {named}. It has {list(columns)}",
+                f"{self.where}: {place} lacks the column {named}. {self._has(columns)}",
                 remedy=self._remedy(missing) + _other_delimiter(columns),
             )
+
+    def _shown(self, column: str) -> str:
+        """Return a column's name; of a file that lost its header it may be somebody's."""
+        if self.source.pii and column not in self.source.declared:
+            return "of a name that is not declared"
+        return f"'{column}'"
+
+    def _has(self, columns: Sequence[str]) -> str:
+        """Return what columns there are; a file that lost its header has a row in their place."""
+        if not self.source.pii:
+            return f"It has {list(columns)}"
+        known = [name for name in columns if name in self.source.declared]
+        return f"It has {known}, and {len(columns) - len(known)} that the source does not declare"
 
     def _remedy(self, missing: Sequence[str]) -> str:
         landed = [name for name in missing if self.needed[name] == _LANDED]

@@ -24,6 +24,7 @@ from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
 from mlfactory.lake.batches import Batched, Stream
 from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
+from mlfactory.lake.guards import settle_guards
 from mlfactory.lake.manifests import manifest, read_manifest
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
@@ -124,6 +125,7 @@ def _land(
 ) -> _Landed:
     is_register = product.spec.sources[name].event_time is None
     standing = kinds_of(lake.columns(raw(name)))
+    settle_guards(product, name, standing)
     request = request_for(product, name, partition, list(standing))
     types = settled_types(request, standing)
     if is_register and not renew:

@@ -5,6 +5,8 @@ Tables lie at `<lake>/<product>/<table>`, files at `<lake>/<product>/<name>`.
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 FEATURES = "features"
 LABELS = "labels"
 PREDICTIONS = "predictions"
@@ -54,6 +56,8 @@ STACK = "_stack.json"
 
 PII_KEY = "pii_key.json"
 """Which key a product's personal data was hashed with; the key itself is nowhere."""
+
+_GUARDS = "guards"
 
 TAKING = "_stack.taking.json"
 """In the lake itself while another stack takes it."""
@@ -194,6 +198,16 @@ def staging_file(run: str, name: str) -> str:
 def received_folder(source: str, reading: str = "") -> str:
     """Return the folder of what was read of a source's files, or of one reading of one file."""
     return f"{RECEIVED}/{source}/{reading}".rstrip("/")
+
+
+def guards_folder(source: str) -> str:
+    """Return the folder that names the columns of a source that landed hashed."""
+    return f"{_GUARDS}/{source}"
+
+
+def guard_file(source: str, column: str) -> str:
+    """Return the note of a column that landed hashed; a column's name may have any sign."""
+    return f"{guards_folder(source)}/{quote(column, safe='')}"
 
 
 def claim_file(what: str, name: str) -> str:

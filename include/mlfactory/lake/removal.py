@@ -16,6 +16,7 @@ from mlfactory.lake.catalog import (
     MANIFESTS,
     REMOVAL,
     corrected,
+    guards_folder,
     raw,
     received_folder,
 )
@@ -76,6 +77,7 @@ def remove_source(product: str, source: str, *, force: bool = False) -> None:
     _remove(store, f"{MANIFESTS}/ingest")
     _remove(store, raw(source))
     _remove(store, received_folder(source))
+    _remove(store, guards_folder(source))
     # they have the types of the rows that landed; validation writes them anew
     _remove(store, corrected(source))
     store.delete(REMOVAL)

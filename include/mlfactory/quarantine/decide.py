@@ -138,6 +138,7 @@ def _correct(
             remedy="change the cells that are wrong; or accept rows as they are: --rows DIGEST",
         )
     for (source, digest), change in changes.items():
+        _refuse_guarded(product, source, change)
         _refuse_other_time(product, partition, source, digest, change, kinds[source])
     meant = [row for row in rows if (row.source, row.digest) in changes]
     return _decide(
@@ -150,6 +151,18 @@ def _correct(
         who=who,
         lines=text.strip().count("\n"),
     )
+
+
+def _refuse_guarded(product: Product, source: str, change: Mapping[str, object]) -> None:
+    """Refuse to write personal data by hand into a column that never lands as it is."""
+    guarded = sorted(set(change) & set(product.spec.sources[source].pii))
+    if guarded:
+        raise UsageError(
+            f"the column {guarded} of {source} holds personal data, which comes in by the door of "
+            "its source alone",
+            remedy="correct it at the source and land the partition again, or leave it as it is "
+            "in the CSV",
+        )
 
 
 def _chosen(product: Product, partition: Partition, choice: Choice) -> list[QuarantinedRow]:

@@ -330,3 +330,12 @@ def test_a_source_that_starts_over_takes_its_corrected_rows_along(judged: Judged
     ingest.run(shop(), partition)
     assert again().released == 1
     assert orders().loc[3, "colour"] == "red"
+
+
+def test_personal_data_is_not_written_by_hand(judged: Judged) -> None:
+    judged(IN_SET, change=PINK)
+    spec = shop().folder / "product.yaml"
+    spec.write_text(spec.read_text().replace("key: [id]", "key: [id], pii: {colour: hash}", 1))
+    with pytest.raises(UsageError, match=r"\['colour'\] of orders holds personal data"):
+        correct((3, "colour", "red"))
+    assert Lake("shop").version("corrected_orders") is None

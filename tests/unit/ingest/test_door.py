@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from mlfactory import ingest, validate
 from mlfactory.ingest.given import read_given
+from mlfactory.ingest.readers.door import hashed
+from mlfactory.lake.removal import remove_source
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
@@ -209,6 +212,77 @@ def test_a_strict_source_refuses_a_column_that_nobody_declared(
     header, _, rest = ORDERS.partition("\n")
     more = f"{header},phone\n" + "".join(f"{line},555\n" for line in rest.splitlines())
     (shop.folder / "orders.csv").write_text(more)
-    with pytest.raises(ContractError, match=r"nobody declared: \['phone'\].*strict"):
+    with pytest.raises(ContractError, match=r"nobody declared: 1 of them.*strict"):
         land(shop, "2026-01-02")
     assert Lake("shop").read("raw_orders")["partition"].unique().tolist() == ["2026-01-01"]
+
+
+def test_a_file_without_a_row_lands_whoever_it_is_about(
+    make_product: Callable[..., Product],
+) -> None:
+    spec = SPEC.format(kind="jsonl").replace("orders.jsonl", "orders-{partition}.jsonl")
+    files = {"orders-2026-01-01.jsonl": "", "people.jsonl": '{"email": "ada@x", "age": 3}\n'}
+    quiet = make_product(spec, files=files)
+    assert land(quiet).rows == {"orders": 0, "people": 1}
+    row = '{"id": 1, "at": "2026-01-02T10:00:00Z", "e_mail": "ada@example.com", "name": "Ada"}\n'
+    (quiet.folder / "orders-2026-01-02.jsonl").write_text(row)
+    with pytest.raises(ContractError, match=r"no column \['email'\], which sources") as told:
+        land(quiet, "2026-01-02")
+    assert MAIL not in str(told.value)
+
+
+PLAIN = SPEC.replace(", pii: {{email: hash}}", "").replace(
+    "    pii: {{email: hash, name: drop}}\n", ""
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "how"),
+    [
+        (PLAIN, SPEC, "landed as it was"),
+        (SPEC, PLAIN, "landed hashed"),
+        (SPEC, SPEC.replace("email: hash, name: drop", "email: drop, name: drop"), "landed hashed"),
+    ],
+)
+def test_what_landed_in_one_way_does_not_land_in_another(
+    make_product: Callable[..., Product], before: str, after: str, how: str
+) -> None:
+    files = {"orders.csv": ORDERS, "people.csv": PEOPLE}
+    land(make_product(before.format(kind="csv"), files=files))
+    changed = make_product(after.format(kind="csv"), files=files)
+    with pytest.raises(ContractError, match=rf"{how}(.|\n)*mlfactory reset shop --source orders"):
+        land(changed, "2026-01-02")
+    for source in ("orders", "people"):
+        remove_source("shop", source)
+    assert land(changed, "2026-01-02").rows["orders"] == 10
+
+
+def test_a_number_has_one_hash_however_it_came(tmp_path: Path) -> None:
+    whole, gaps, texts = (
+        pa.chunked_array([pa.array(values)])
+        for values in (
+            [4915112345678, 7, None],
+            [4915112345678.0, 7.0, None],
+            ["4915112345678", "7", None],
+        )
+    )
+    assert hashed(whole, b"k") == hashed(gaps, b"k") == hashed(texts, b"k")
+    assert hashed(pa.chunked_array([pa.array([0.5, 7.0])]), b"k")[0] != hashed(whole, b"k")[1]
+
+
+def test_a_file_that_lost_its_header_is_told_without_the_row_in_its_place(
+    make_product: Callable[..., Product],
+) -> None:
+    lines = [f"7,2026-01-01T10:00:00Z,{MAIL},{NAME},8\n", *ORDERS.splitlines(keepends=True)[1:]]
+    files = {"orders.csv": "".join(lines), "people.csv": PEOPLE}
+    shop = make_product(SPEC.format(kind="csv"), files=files)
+    with pytest.raises(ContractError, match=r"It has \[\], and 5 that the source does not") as told:
+        land(shop)
+    assert MAIL not in str(told.value) and NAME not in str(told.value)
+
+
+def test_strict_is_asked_of_what_was_read_before(make_product: Callable[..., Product]) -> None:
+    land(make_product(STRICT, files={"orders.csv": ORDERS}))
+    without = STRICT.replace("    types: {amount: integer}\n", "")
+    with pytest.raises(ContractError, match=r"nobody declared: 1 of them"):
+        land(make_product(without, files={"orders.csv": ORDERS}), "2026-01-02")

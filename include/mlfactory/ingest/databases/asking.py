@@ -18,6 +18,7 @@ from sqlalchemy.pool import NullPool
 from mlfactory.ingest.databases.addresses import Place
 from mlfactory.ingest.databases.kinds import Column, told_columns
 from mlfactory.ingest.databases.telling import explained
+from mlfactory.ingest.opening import without_cells
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.untold import Inexact, Untold
 from mlfactory.product.errors import ContractError
@@ -202,7 +203,8 @@ def _refuse_unnamed(request: Request, names: Sequence[str]) -> None:
 
 def _unfit(request: Request, place: Place, column: str, error: ValueError) -> ContractError:
     told = f"the column '{column}'" if column else "a column"
+    told_of = without_cells(request, place.hide(str(error))[:300])
     return ContractError(
-        f"{request.where}: {place.shown}: {told} cannot be taken: {place.hide(str(error))[:300]}",
+        f"{request.where}: {place.shown}: {told} cannot be taken: {told_of}",
         remedy=f"cast it in sources.{request.name}.query, for instance to text",
     )

@@ -17,6 +17,7 @@ from sqlalchemy.exc import (
 )
 
 from mlfactory.ingest.databases.addresses import Place
+from mlfactory.ingest.opening import without_cells
 from mlfactory.ingest.request import Request
 from mlfactory.product.errors import ContractError, FactoryError, ServiceError
 
@@ -61,33 +62,35 @@ def explained(request: Request, place: Place) -> Iterator[None]:
     except DBAPIError as error:
         raise _told(request, place, error) from None
     except (ArgumentError, SQLAlchemyError) as error:
+        said = without_cells(request, _quoted(place, str(error)))
         raise ContractError(
-            f"{request.where}: {place.shown} cannot be asked: {_quoted(place, str(error))}",
+            f"{request.where}: {place.shown} cannot be asked: {said}",
             remedy="correct the address, the connection or the query",
         ) from None
 
 
 def _told(request: Request, place: Place, error: DBAPIError) -> FactoryError:
     said = _sentence(place, error)
+    shown = without_cells(request, said)
     if _is_timeout(error):
         return ServiceError(
-            f"{request.where}: {place.shown} gave no row in time: {said}",
+            f"{request.where}: {place.shown} gave no row in time: {shown}",
             remedy=f"make the query cheaper (an index on its times?), or raise "
             f"sources.{request.name}.timeout",
         )
     if _passes(error, said):
         return ServiceError(
-            f"{request.where}: {place.shown} does not answer, or no longer: {said}; nothing of "
+            f"{request.where}: {place.shown} does not answer, or no longer: {shown}; nothing of "
             "its answer was landed",
             remedy="run it again when the database answers",
         )
     if _sqlstate(error) is None and any(words in said.lower() for words in _NOT_LET_IN):
         return ContractError(
-            f"{request.where}: {place.shown} does not let us in: {said}",
+            f"{request.where}: {place.shown} does not let us in: {shown}",
             remedy="correct the connection (login, password, database), or let its login in",
         )
     return ContractError(
-        f"{request.where}: {place.shown} refuses the query: {said}",
+        f"{request.where}: {place.shown} refuses the query: {shown}",
         remedy=f"correct sources.{request.name}.query, or what its login may read",
     )
 

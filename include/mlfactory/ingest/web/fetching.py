@@ -207,7 +207,9 @@ def _opened(
 def _refused(request: Request, api: Api, answer: httpx.Response, url: str, page: int) -> Exception:
     status = answer.status_code
     said = api.hide(" ".join(_beginning(answer).split()))[:_QUOTE]
-    told = f"{status} {answer.reason_phrase}".strip() + (f": {said}" if said else "")
+    told = f"{status} {answer.reason_phrase}".strip()
+    if said and not request.source.pii:
+        told += f": {said}"
     if status >= 500 or status in _BUSY:
         return _Again(told, _seconds(answer.headers.get("Retry-After", "")))
     if status in _GONE and page > 1:
