@@ -38,14 +38,16 @@ def _check(product: Product, console: Console) -> bool:
         except FactoryError as error:
             say(console, str(error), "bold red")
             return False
-    for peek in looked.peeks:
+    for peek in looked.found.peeks:
         style = "bold red" if peek.is_sure else "yellow"
         say(console, f"{product.name} {partition}: {peek}", style)
-    is_right = not any(peek.is_sure for peek in looked.peeks)
+    for note in looked.found.untried:
+        say(console, f"{product.name} {partition}: cannot be tried of {note}", "yellow")
+    is_right = not any(peek.is_sure for peek in looked.found.peeks)
     if is_right:
         say(
             console,
-            f"{product.name} {partition}: no {'other ' if looked.peeks else ''}feature looks "
+            f"{product.name} {partition}: no {'other ' if looked.found.peeks else ''}feature looks "
             f"ahead, built {looked.builds} times of {looked.rows:,} rows",
         )
     return is_right

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
+_log = logging.getLogger(__name__)
+
 
 def refuse_peeks_once(product: Product, cutoff: Partition) -> None:
-    """Make sure that no feature looks ahead, unless a training of the same code was pinned before.
+    """Make sure that no feature looks ahead, unless a training of this code and spec was pinned.
 
-    The newest partition of the training's window is looked at whose rows may be used.
+    The newest partition of the training's window is looked at that has an event.
 
     Raises:
         LeakageError: naming every feature that does.
@@ -19,12 +23,14 @@ def refuse_peeks_once(product: Product, cutoff: Partition) -> None:
     from mlfactory.prepare import refuse_peeks
     from mlfactory.trainings.files import trainings_of
 
-    if any(known.code_hash == product.code_hash for known in trainings_of(product.name)):
+    now = (product.code_hash, product.spec_hash)
+    if any((known.code_hash, known.spec_hash) == now for known in trainings_of(product.name)):
         return
     calendar = product.calendar
     first = cutoff if calendar.is_snapshot else calendar.shift(cutoff, 1 - product.spec.window)
     window = {slot.key: slot for slot in calendar.span(first, cutoff)}
     found = standings(product, list(window))
     usable = [key for key in window if found[key].state == "accepted"]
-    if usable:
-        refuse_peeks(product, window[usable[-1]])
+    # one without an event says nothing
+    if not any(refuse_peeks(product, window[key]) for key in reversed(usable)):
+        _log.warning("%s: no partition has an event to try features with", product.name)

@@ -11,10 +11,11 @@ import pandas as pd
 from mlfactory.lake.kinds import times
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.cutting import load_shard
-from mlfactory.prepare.peeking import Build, Peek, Sources, find_peeks
+from mlfactory.prepare.peeking import Build, Sources, find_peeks
+from mlfactory.prepare.peeks import Found
 from mlfactory.prepare.sources import load_sources, stretch_of
 from mlfactory.prepare.tables import where_of
-from mlfactory.product.errors import LeakageError
+from mlfactory.product.errors import BuildError, LeakageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -30,11 +31,12 @@ class Looked:
     """What was found in the features of a partition.
 
     Attributes:
+        found: what looks ahead, and what could not be tried.
         rows: of the sources with event times, that were looked at.
         builds: how often the product's function was called.
     """
 
-    peeks: tuple[Peek, ...]
+    found: Found
     rows: int
     builds: int
 
@@ -56,7 +58,6 @@ def look_ahead(product: Product, partition: Partition) -> Looked:
         if is_cut
         else load_sources(product, partition, stretch)
     )
-    sources = _newest(product, whole)
     calls = 0
 
     def build(given: Sources) -> pd.DataFrame:
@@ -65,50 +66,51 @@ def look_ahead(product: Product, partition: Partition) -> Looked:
         copies = {name: rows.copy() for name, rows in given.items()}
         return call_build(product, where_of(product, partition), copies)
 
-    found = find_peeks(product.spec, sources, _quiet(build))
+    try:
+        sources = _newest(product, whole)
+        found = find_peeks(product.spec, sources, _quiet(build))
+    except BuildError:
+        # some rows refer to older ones
+        sources = whole
+        found = find_peeks(product.spec, sources, _quiet(build))
     timed = [name for name, source in product.spec.sources.items() if source.event_time]
-    return Looked(tuple(found), sum(len(sources[name]) for name in timed), calls)
+    return Looked(found, sum(len(sources[name]) for name in timed), calls)
 
 
-def refuse_peeks(product: Product, partition: Partition) -> None:
-    """Make sure that no feature of a partition looks ahead.
+def refuse_peeks(product: Product, partition: Partition) -> bool:
+    """Make sure that no feature of a partition looks ahead; tell whether there was an event.
 
     Raises:
         LeakageError: naming every one that does.
+        BuildError: if the product's function fails on rows as they are.
     """
-    found = look_ahead(product, partition)
-    sure = [peek for peek in found.peeks if peek.is_sure]
-    for peek in found.peeks:
+    where = f"{product.name}, partition {partition}"
+    looked = look_ahead(product, partition)
+    for note in looked.found.untried:
+        _log.warning("%s: whether a feature looks ahead cannot be tried of %s", where, note)
+    for peek in looked.found.peeks:
         if not peek.is_sure:
-            _log.warning("%s, partition %s: %s", product.name, partition, peek)
+            _log.warning("%s: %s", where, peek)
+    sure = [str(peek) for peek in looked.found.peeks if peek.is_sure]
     if sure:
         raise LeakageError(
-            f"{product.name}, partition {partition}: features look ahead: "
-            + "; ".join(map(str, sure)),
-            remedy="build them of what is known before the event only; of a column that makes the "
-            "label and is known with the event say so: features.known_at_event",
+            f"{where}: features look ahead: {'; '.join(sure)}",
+            remedy="build them of what is known before the event only; what is known with it all "
+            "the same (a column that makes the label, a source that is a timetable) name in "
+            "features.known_at_event",
         )
-    _log.info(
-        "%s, partition %s: no feature looks ahead, built %d times of %d rows",
-        product.name,
-        partition,
-        found.builds,
-        found.rows,
-    )
+    _log.info("%s: no feature looks ahead, built %d times", where, looked.builds)
+    return looked.found.events > 0
 
 
-def _newest(product: Product, sources: Sources) -> dict[str, pd.DataFrame]:
-    """Return the newest rows of sources with event times, from one moment on for all of them."""
+def _newest(product: Product, sources: Sources) -> Sources:
+    """Return the newest rows, from the moment on since when the first source has so many."""
     timed = product.spec.sources.items()
     columns = {name: source.event_time for name, source in timed if source.event_time}
-    starts = [
-        times(sources[name][column]).nlargest(ROWS).min()
-        for name, column in columns.items()
-        if len(sources[name]) > ROWS
-    ]
-    if not starts:
-        return dict(sources)
-    since = max(starts)
+    driving = next(iter(columns), None)
+    if driving is None or len(sources[driving]) <= ROWS:
+        return sources
+    since = times(sources[driving][columns[driving]]).nlargest(ROWS).min()
     return {
         name: rows[(times(rows[columns[name]]) >= since)].reset_index(drop=True)
         if name in columns

@@ -145,8 +145,8 @@ class Features(Strict):
     )
     known_at_event: tuple[Name, ...] = Field(
         (),
-        description="Columns of the sources that the label is made of and that are known when the "
-        "event is: features may look at them",
+        description="What is known with the event all the same, so that features may look at it: "
+        "columns that the label is made of; sources whose rows are known before, as a timetable's",
     )
     group: Name | None = Field(
         None,

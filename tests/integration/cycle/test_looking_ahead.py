@@ -73,6 +73,14 @@ def test_the_newest_usable_partition_is_looked_at(rides: Callable[[str], Product
         refuse_peeks_once(product, product.calendar.parse("2026-01-02"))
 
 
+def test_another_spec_of_the_same_code_is_tried(rides: Callable[[str], Product]) -> None:
+    product = rides(PEEKING)
+    other = pinned(product, "2026-01-01-1", "2026-01-01", [], spec_hash="of another spec")
+    pin(other, product)
+    with pytest.raises(LeakageError, match="features look ahead"):
+        refuse_peeks_once(product, product.calendar.parse("2026-01-02"))
+
+
 def test_where_nothing_is_usable_there_is_nothing_to_look_at(
     make_product: Callable[..., Product],
 ) -> None:

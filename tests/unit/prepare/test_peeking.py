@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlfactory.prepare.peeking import Peek, find_peeks
+from mlfactory.prepare.peeking import find_peeks
+from mlfactory.prepare.peeks import Peek
 from mlfactory.product.errors import BuildError
 from mlfactory.product.spec import ProductSpec
 
 LATER, EARLY_LABEL = "rows that came later", "labels that were not known yet"
+OWN = "the label of its own event"
 SAID = "labels that label.arrives_after says were not known yet"
 Frames = Mapping[str, pd.DataFrame]
 
@@ -92,18 +94,18 @@ PEEKING = {
         LATER,
         lambda rides, cars: rides.groupby("car")["id"].transform("size"),
     ),
-    "its own label": (EARLY_LABEL, lambda rides, cars: rides["arrived"] * 3 + 1),
+    "its own label": (OWN, lambda rides, cars: rides["arrived"] * 3 + 1),
     "labels of an hour ago": (EARLY_LABEL, lambda rides, cars: rate_of(rides, timedelta(hours=1))),
     "labels of the day before": (
         EARLY_LABEL,
         lambda rides, cars: rate_of(rides, timedelta(days=1)),
     ),
 }
-EARLY = (EARLY_LABEL, SAID)
+EARLY = (EARLY_LABEL, OWN, SAID)
 
 
 def peeks(feature: Any, sources: Frames, **features: Any) -> list[Peek]:
-    return find_peeks(spec(**features), sources, built(feature))
+    return list(find_peeks(spec(**features), sources, built(feature)).peeks)
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -134,7 +136,7 @@ def test_labels_that_come_sooner_than_the_spec_says_are_told_and_are_no_proof(
     (found,) = peeks(PEEKING["labels of the day before"][1], {**sources, "rides": quick})
     assert (found.by, found.is_sure) == (SAID, False)
     (found,) = peeks(PEEKING["its own label"][1], {**sources, "rides": quick})
-    assert (found.by, found.is_sure) == (EARLY_LABEL, True)
+    assert (found.by, found.is_sure) == (OWN, True)
 
 
 def test_the_order_of_the_rows_does_not_matter(sources: dict[str, pd.DataFrame]) -> None:
@@ -168,9 +170,9 @@ def test_a_column_that_is_known_with_the_event_may_be_looked_at(
         late = (rides["minutes"] > 3 * rides["distance"]).astype(float)
         return rides[["id", "at"]].assign(f=rides["distance"], late=late)
 
-    (found,) = find_peeks(spec(), sources, build)
-    assert found.by == EARLY_LABEL and "rides.distance" in found.columns
-    assert find_peeks(spec(known_at_event=["distance"]), sources, build) == []
+    (found,) = find_peeks(spec(), sources, build).peeks
+    assert found.by == OWN and "rides.distance" in found.columns
+    assert find_peeks(spec(known_at_event=["distance"]), sources, build).peeks == ()
 
 
 def test_without_times_a_feature_may_not_have_its_own_label(
@@ -179,7 +181,7 @@ def test_without_times_a_feature_may_not_have_its_own_label(
     timeless = {"event_time": None}
     assert peeks(HONEST["its own row"], sources, **timeless) == []
     (found,) = peeks(PEEKING["its own label"][1], sources, **timeless)
-    assert found.by == EARLY_LABEL
+    assert found.by == OWN
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
@@ -191,5 +193,64 @@ def test_few_rows_are_no_error(sources: dict[str, pd.DataFrame], rows: int) -> N
 def test_what_is_said_names_feature_reason_and_an_event(sources: dict[str, pd.DataFrame]) -> None:
     (found,) = peeks(PEEKING["its own label"][1], sources)
     said = str(found)
-    assert said.startswith("'f' is made of labels that were not known yet (rides.arrived)")
+    assert said.startswith("'f' is made of the label of its own event (rides.arrived)")
     assert " events, such as id=" in said
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.1, 0.01, 0.002])
+@pytest.mark.parametrize("wait", ["0 days", "1 hour", "2 days"])
+def test_however_rare_a_label_is_its_copy_is_found(
+    sources: dict[str, pd.DataFrame], rate: float, wait: str
+) -> None:
+    rare = sources["rides"].assign(arrived=1.0)
+    rare.loc[rare.index[: max(1, int(rate * len(rare)))], "arrived"] = 0.0
+    mixed = rare.assign(arrived=rare["arrived"].sample(frac=1, random_state=3).to_numpy())
+    given = spec().model_dump(mode="json", exclude_none=True)
+    given["label"]["arrives_after"] = wait
+    found = find_peeks(
+        ProductSpec.model_validate(given),
+        {**sources, "rides": mixed},
+        built(lambda rides, cars: rides["arrived"] * 2),
+    )
+    assert [(peek.feature, peek.by) for peek in found.peeks] == [("f", OWN)]
+
+
+def test_a_label_in_a_register_is_looked_for_as_well(sources: dict[str, pd.DataFrame]) -> None:
+    register = pd.DataFrame({"car": sources["rides"]["id"], "seats": sources["rides"]["arrived"]})
+
+    def build(given: Frames) -> pd.DataFrame:
+        rides = given["rides"]
+        seats = rides["id"].map(given["cars"].set_index("car")["seats"])
+        return rides[["id", "at"]].assign(late=1 - seats, f=seats * 5)
+
+    (found,) = find_peeks(spec(), {**sources, "cars": register}, build).peeks
+    assert (found.by, found.columns) == (OWN, ("cars.seats",))
+
+
+def test_what_is_never_the_same_is_told_and_is_no_looking_ahead(
+    sources: dict[str, pd.DataFrame],
+) -> None:
+    noise = np.random.default_rng(0)
+    found = find_peeks(spec(), sources, built(lambda rides, cars: noise.normal(size=len(rides))))
+    assert found.peeks == ()
+    assert "['f']: build gives other values each time it is called" in found.untried
+
+
+def test_rows_of_a_timetable_are_known_before(sources: dict[str, pd.DataFrame]) -> None:
+    def that_day(rides: pd.DataFrame, cars: pd.DataFrame) -> Any:
+        return rides.groupby(rides["at"].dt.date)["id"].transform("size")
+
+    assert peeks(that_day, sources)[0].by == LATER
+    assert peeks(that_day, sources, known_at_event=["rides"]) == []
+
+
+def test_events_that_come_and_go_with_the_labels_are_told(
+    sources: dict[str, pd.DataFrame],
+) -> None:
+    def build(given: Frames) -> pd.DataFrame:
+        rides = given["rides"]
+        kept = rides[rides.groupby("car")["arrived"].transform("mean") > 0.5]
+        return built(lambda rides, cars: rides["distance"])({**given, "rides": kept})
+
+    told = find_peeks(spec(), sources, build).peeks
+    assert "(which events there are)" in {peek.feature for peek in told}
