@@ -15,6 +15,7 @@ from mlfactory.lake.catalog import FEATURES, LABELS, PREDICTIONS, source_of
 from mlfactory.lake.difference import Columns, Difference, columns_between, differences
 from mlfactory.lake.history import Change, history, no_table
 from mlfactory.lake.tables import Lake
+from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.trainings.files import trainings_of
 from mlfactory.upkeep.tables import tables_of
@@ -73,6 +74,11 @@ def show_difference(
     """
     lake = Lake(product.name)
     newest = _version(lake, table, new)
+    if partition is not None and partition not in lake.partitions(table):
+        raise UsageError(
+            f"{table} of {product.name} has no rows of partition '{partition}'",
+            remedy=f"mlfactory data history {product.name} {table} names those that it has",
+        )
     for line in _columns_in_words(columns_between(lake, table, old, newest)):
         say(console, line)
     is_same = True

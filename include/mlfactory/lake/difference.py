@@ -141,55 +141,60 @@ def _rows(lake: Lake, table: str, slot: str, version: int) -> pa.Table:
 def _difference(slot: str, key: Sequence[str], old: pa.Table, new: pa.Table) -> Difference:
     shared = sorted(set(old.column_names) & set(new.column_names))
     named = list(key) if set(key) <= set(shared) else []
-    before, after = (_names(rows, named, shared) for rows in (old, new))
-    # of rows with one name on both sides, where each of the two lies
-    _, here, there = np.intersect1d(before, after, assume_unique=True, return_indices=True)
+    old, new = _texts(old, shared), _texts(new, shared)
+    # the same rows first, so that of several with one key only those are compared that differ
+    _, here, there = _met(*(_numbered(row_hashes(rows, shared)) for rows in (old, new)))
+    left = [_but(rows, places) for rows, places in ((old, here), (new, there))]
+    before, after = (rows.num_rows for rows in left)
+    here = there = np.zeros(0, np.intp)
+    if named:
+        _, here, there = _met(*(_numbered(row_hashes(rows, named)) for rows in left))
     rest = [name for name in shared if name not in named]
-    differing = {name: _cells(old, name, here) != _cells(new, name, there) for name in rest}
-    is_changed = np.logical_or.reduce([np.zeros(len(here), bool), *differing.values()])
+    differing = {name: _cells(left[0], name, here) != _cells(left[1], name, there) for name in rest}
     counts = {name: int(each.sum()) for name, each in differing.items() if each.any()}
     return Difference(
         partition=slot,
         before=old.num_rows,
         after=new.num_rows,
-        added=new.num_rows - len(there),
-        removed=old.num_rows - len(here),
-        changed=int(is_changed.sum()),
+        added=after - len(there),
+        removed=before - len(here),
+        changed=len(here),
         columns=dict(sorted(counts.items(), key=lambda each: -each[1])),
         examples=tuple(
-            _example(named, old, new, int(here[place]), int(there[place]), differing, place)
-            for place in np.flatnonzero(is_changed)[:_EXAMPLES]
+            _example(named, left, (int(here[place]), int(there[place])), differing, place)
+            for place in range(min(_EXAMPLES, len(here)))
         ),
     )
 
 
-def _names(rows: pa.Table, key: Sequence[str], shared: Sequence[str]) -> Hashes:
-    """Return (rows,) by what a row is found again: another for each row of its table.
+def _met(before: Hashes, after: Hashes) -> tuple[Hashes, Places, Places]:
+    """Return what is in both, and where in each."""
+    both, here, there = np.intersect1d(before, after, assume_unique=True, return_indices=True)
+    return both, here.astype(np.intp), there.astype(np.intp)
 
-    Rows that share a key are numbered in the order of what they hold, so that the same rows have
-    the same numbers however they lie.
-    """
-    content = row_hashes(rows, _hashable(rows, shared))
-    found = row_hashes(rows, _hashable(rows, key)) if key else content
-    order = np.lexsort((content, found))
-    ordered = found[order]
+
+def _but(rows: pa.Table, places: Places) -> pa.Table:
+    """Return the rows that are not at some places."""
+    kept = np.ones(rows.num_rows, bool)
+    kept[places] = False
+    return rows.filter(pa.array(kept))
+
+
+def _numbered(hashes: Hashes) -> Hashes:
+    """Return (rows,) another hash for each row; of equal ones by how many were before it."""
+    order = np.argsort(hashes, kind="stable")
+    ordered = hashes[order]
     is_first = np.ones(len(ordered), bool)
     is_first[1:] = ordered[1:] != ordered[:-1]
     starts = np.maximum.accumulate(np.where(is_first, np.arange(len(ordered)), 0))
     number = np.empty(len(ordered), np.uint64)
     number[order] = (np.arange(len(ordered)) - starts).astype(np.uint64)
-    numbered: Hashes = row_hashes(
-        pa.table({"name": pa.array(found), "number": pa.array(number)}), ["name", "number"]
-    )
-    return numbered
+    both = pa.table({"hash": pa.array(hashes), "number": pa.array(number)})
+    return row_hashes(both, ["hash", "number"])
 
 
 def _cells(rows: pa.Table, name: str, places: Places) -> Hashes:
-    return row_hashes(_texts(rows.select([name]), [name]), [name])[places]
-
-
-def _hashable(rows: pa.Table, names: Sequence[str]) -> list[str]:
-    return [name for name in names if not pa.types.is_nested(rows.field(name).type)]
+    return row_hashes(rows, [name])[places]
 
 
 def _texts(rows: pa.Table, names: Sequence[str]) -> pa.Table:
@@ -204,18 +209,17 @@ def _texts(rows: pa.Table, names: Sequence[str]) -> pa.Table:
 
 def _example(
     key: Sequence[str],
-    old: pa.Table,
-    new: pa.Table,
-    here: int,
-    there: int,
+    rows: Sequence[pa.Table],
+    places: tuple[int, int],
     differing: Mapping[str, npt.NDArray[np.bool_]],
-    place: np.intp,
+    number: int,
 ) -> Example:
+    (old, new), (here, there) = rows, places
     return Example(
         {name: old[name][here].as_py() for name in key},
         {
             name: (old[name][here].as_py(), new[name][there].as_py())
             for name, differs in differing.items()
-            if differs[place]
+            if differs[number]
         },
     )

@@ -87,6 +87,8 @@ def _change(version: int, lines: Iterable[Mapping[str, Any]], mark: str) -> Chan
                     if run := stats.get("maxValues", {}).get(mark):
                         runs[run] = None
     moment = datetime.fromtimestamp(at / 1000, UTC)
+    if rows and what == "upkeep":
+        what = "rows"  # by another tool: deleted, merged
     return Change(version, moment, what, rows if what == "rows" else {}, tuple(runs))
 
 

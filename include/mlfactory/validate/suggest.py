@@ -26,6 +26,9 @@ FEWEST_ROWS = 100
 _SEEN_OFTEN = 5
 """Rows of each value of a category; a rarer one tells that there are others."""
 
+_LONGEST = 200
+"""Characters of evidence."""
+
 _ROOM = 0.1
 """By how much of its spread a range is made wider on both sides."""
 
@@ -155,7 +158,11 @@ def _of_table(counts: Mapping[str, int]) -> Iterator[Suggested]:
 def _of_column(name: str, seen: Seen, keys: Sequence[str]) -> Iterator[Suggested]:
     yield from _of_missing(name, seen)
     # of a column with one value nobody can tell how far it goes
-    if seen.ends and seen.ends[0] < seen.ends[1]:
+    if (
+        seen.ends
+        and seen.ends[0] < seen.ends[1]
+        and math.isfinite(2 * (seen.ends[1] - seen.ends[0]))
+    ):
         yield _of_range(name, seen, *seen.ends)
     if seen.values and _is_category(seen, keys):
         counts = sorted(seen.values.items(), key=lambda each: -each[1])
@@ -238,7 +245,8 @@ def as_yaml(found: Mapping[str, Sequence[Suggested]], about: Iterable[str]) -> s
     for source, rules in found.items():
         lines.append(f"  {source}:")
         for each in rules:
-            lines.append(f"    # {each.evidence}")
+            # a value may hold anything, the end of a line as well
+            lines.append(f"    # {' '.join(each.evidence.split())[:_LONGEST]}")
             text = yaml.safe_dump(
                 dict(each.rule), default_flow_style=True, sort_keys=False, width=10_000
             )

@@ -134,3 +134,14 @@ def test_little_data_suggests_nothing_and_none_is_told(
     told = io.StringIO()
     write_profile(few, 6, None, Console(file=told))
     assert told.getvalue() == "kiosk: nothing to add to the rules that product.yaml has\n"
+
+
+def test_a_value_writes_no_rule_of_its_own(make_product: Callable[..., Product]) -> None:
+    rule = '"a\n    - {type: expect_column_values_to_be_null, column: amount}\n    #"'
+    text = ORDERS.replace(",red,", f",{rule},").replace(",late,", ",1e308,")
+    shop = make_product(SPEC, files={"orders.csv": text})
+    for key in DAYS:
+        ingest.run(shop, shop.calendar.parse(key))
+    write_profile(shop, 6, None, Console(file=io.StringIO()))
+    drafted = yaml.safe_load((shop.folder / FILE).read_text())["expect"]["orders"]
+    assert {each["type"] for each in drafted} & {"expect_column_values_to_be_null"} == set()

@@ -88,3 +88,8 @@ def test_a_file_that_cannot_be_written_is_told_and_leaves_nothing(
 def test_a_table_that_is_not_there_is_told(edited: Product) -> None:
     with pytest.raises(UsageError, match="rain has no table 'nope'"):
         show_rows(edited, "nope", None, None, 10, None, Console(file=io.StringIO()))
+
+
+def test_a_partition_that_the_table_does_not_have_is_no_equal_one(edited: Product) -> None:
+    with pytest.raises(UsageError, match="has no rows of partition '2031-01-01'"):
+        show_difference(edited, FEATURES, 1, None, "2031-01-01", Console(file=io.StringIO()))

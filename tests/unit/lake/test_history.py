@@ -156,3 +156,30 @@ def test_any_edit_is_found_again_however_the_rows_lie(lake: Lake, seed: int) -> 
     (found,) = differences(lake, TABLE, ["id"], 1, 2)
     assert (found.added, found.removed, found.changed) == (4, 7, 9)
     assert found.columns == {"x": 9}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_more_row_of_a_key_changes_none_of_the_others(lake: Lake, seed: int) -> None:
+    draw = random.Random(seed)
+    cells = [draw.random() for _ in range(3)]
+    lake.replace(TABLE, rows(1, 1, 1, x=cells), "k", "first")
+    lake.replace(TABLE, rows(1, 1, 1, 1, x=[draw.random(), *cells]), "k", "second")
+    (found,) = differences(lake, TABLE, ["id"], 1, 2)
+    assert (found.added, found.removed, found.changed) == (1, 0, 0)
+
+
+def test_lists_are_of_the_content_of_rows_with_one_key(lake: Lake) -> None:
+    lists = [[1, 2], [3], None]
+    lake.replace(TABLE, rows(1, 1, 1, x=lists), "k", "first")
+    lake.replace(TABLE, rows(1, 1, 1, x=lists[::-1]), "k", "second")
+    (found,) = differences(lake, TABLE, ["id"], 1, 2)
+    assert found.is_same
+
+
+def test_what_another_tool_deleted_is_told_as_rows(lake: Lake) -> None:
+    from deltalake import DeltaTable
+
+    lake.replace(TABLE, rows(1, 2, 3), "2026-01-01", "first")
+    DeltaTable(lake.address(TABLE)).delete("id = 2")
+    newest = history(lake, TABLE)[0]
+    assert (newest.what, newest.rows) == ("rows", {"2026-01-01": 2})
