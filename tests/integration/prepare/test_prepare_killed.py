@@ -20,9 +20,9 @@ from mlfactory.product.loader import Product
 
 pytestmark = pytest.mark.usefixtures("home")
 
-WRITES = 16
-"""Five tables, a manifest a stage and a mark that it is at work, a page, and four files of Data
-Docs."""
+WRITES = 18
+"""Five tables, a manifest a stage and a mark that it is at work, a page, four files of Data Docs,
+and the rows of two files that were read once."""
 
 
 def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) -> list[str]:
