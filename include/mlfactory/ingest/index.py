@@ -15,7 +15,7 @@ import pyarrow.ipc
 
 from mlfactory.product.partitions import Calendar, Partition
 
-LAYOUT = 1
+LAYOUT = 2
 """Another number, and what was split before is read anew."""
 
 NUMBER, PLACE, EARLIER, LATER = "\0number", "\0partition", "\0earlier", "\0later"

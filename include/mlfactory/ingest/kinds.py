@@ -14,6 +14,9 @@ from mlfactory.ingest.times import UTC_TIME
 _DIGITS_OF_INTEGER = 18
 """Decimal digits that 64 bits hold whatever they are."""
 
+LARGEST_EXACT = 2**53
+"""The largest whole number up to which a float holds all."""
+
 
 def is_text(kind: pa.DataType) -> bool:
     """Tell whether a type is one of Arrow's types of text."""
@@ -49,7 +52,7 @@ def stored_as(kind: pa.DataType, fits: bool) -> pa.DataType:
     """Return the type in which the lake keeps a column that comes with a type of its own.
 
     Lists and structs are kept as such where all that they hold can be; what nothing else can hold,
-    such as ids, bytes and durations, becomes text.
+    such as ids, bytes, durations and structs without a field, becomes text.
 
     Args:
         fits: what `fits_as_stored` says of the column.
@@ -64,7 +67,7 @@ def fits_as_stored(column: pa.ChunkedArray) -> bool:
     kind = column.type
     if not _may_not_fit(kind):
         return True
-    return not _holds_bytes(kind) and _fits(column, _wanted(kind))
+    return not _holds_unkept(kind) and _fits(column, _wanted(kind))
 
 
 def _may_not_fit(kind: pa.DataType) -> bool:
@@ -79,6 +82,14 @@ def _is_long_decimal(kind: pa.DataType) -> bool:
     return bool(
         pa.types.is_decimal(kind) and kind.scale <= 0 and kind.precision > _DIGITS_OF_INTEGER
     )
+
+
+def holds_long(column: pa.ChunkedArray) -> bool:
+    """Tell whether a column has a whole number whose digits a float would lose."""
+    if not pa.types.is_integer(column.type) or column.type.bit_width < 64:  # noqa: PLR2004
+        return False
+    ends = pc.min_max(column).as_py()
+    return ends["max"] is not None and (ends["max"] > LARGEST_EXACT or ends["min"] < -LARGEST_EXACT)
 
 
 def fields_in(kind: pa.DataType, above: str = "") -> set[str]:
@@ -131,7 +142,7 @@ def _kept(kind: pa.DataType) -> pa.DataType:
         return kind
     if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         return pa.list_(_kept(kind.value_type))
-    if pa.types.is_struct(kind):
+    if pa.types.is_struct(kind) and kind.num_fields:
         return pa.struct([(part.name, _kept(part.type)) for part in kind])
     return pa.string()
 
@@ -155,10 +166,13 @@ def _is_bytes(kind: pa.DataType) -> bool:
     )
 
 
-def _holds_bytes(kind: pa.DataType) -> bool:
+def _holds_unkept(kind: pa.DataType) -> bool:
+    """Tell whether a type holds bytes, or a struct without a field, which no file of Parquet can."""
     if not pa.types.is_nested(kind):
         return _is_bytes(kind)
-    return any(_holds_bytes(kind.field(place).type) for place in range(kind.num_fields))
+    if not kind.num_fields:
+        return True
+    return any(_holds_unkept(kind.field(place).type) for place in range(kind.num_fields))
 
 
 def _text(value: Any, kind: pa.DataType) -> str | None:

@@ -7,28 +7,21 @@ may come later.
 
 from __future__ import annotations
 
-import io
 import json
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.ipc
 
-from mlfactory.ingest.kinds import as_text
+from mlfactory.ingest.kinds import LARGEST_EXACT, as_text, holds_long
+from mlfactory.ingest.spool import MixedSpool
 from mlfactory.ingest.times import UTC_TIME
-from mlfactory.product.errors import DiskFullError, is_disk_full
-from mlfactory.settings import settings
 
 _HELD = 16 << 20
 """Bytes of the answer that are kept in memory."""
-
-_LARGEST_EXACT = 2**53
-"""The largest whole number up to which a float holds all."""
 
 
 class Inexact(ValueError):
@@ -52,7 +45,7 @@ def exact_float(value: Any) -> float:
     Raises:
         Inexact: if digits would be lost: it may well be an id.
     """
-    if value == value.to_integral_value() and abs(value) > _LARGEST_EXACT:
+    if value == value.to_integral_value() and abs(value) > LARGEST_EXACT:
         raise Inexact(
             f"{value} has more digits than a float holds; cast it in the query, to bigint or text"
         )
@@ -77,7 +70,7 @@ def loose_array(values: Sequence[Any]) -> pa.Array:
             return pa.array(values, pa.int64())
         except OverflowError:
             pass  # more than 64 bits hold: its digits are kept as text
-    elif kinds <= {int, float, Decimal}:
+    elif kinds <= {int, float, Decimal} and not _any_long(values):
         return pa.array([_float(value) for value in values], pa.float64())
     texts = [None if value is None else written_as_text(value) for value in values]
     return pa.array(texts, pa.string())
@@ -92,20 +85,16 @@ class Untold:
 
     def __init__(self, names: Sequence[str] = ()) -> None:
         self._kinds: dict[str, pa.DataType] = dict.fromkeys(names, pa.null())
-        self._held: list[pa.Table] = []
-        self._bytes = 0
-        self._file: IO[bytes] | None = None
-        self._lengths: list[int] = []
+        self._long: set[str] = set()
+        self._kept = MixedSpool(_HELD)
 
     @property
     def schema(self) -> pa.Schema:
-        """Return the types that hold all that was added; text for what was always empty."""
-        return pa.schema(
-            [
-                (name, pa.string() if pa.types.is_null(kind) else kind)
-                for name, kind in self._kinds.items()
-            ]
-        )
+        """Return the types that hold all that was added; text for what was always empty.
+
+        Whole numbers that no float holds are text as well, where fractions came beside them.
+        """
+        return pa.schema([(name, self._kind(name)) for name in self._kinds])
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> int:
         """Keep rows, given by column; returns their bytes.
@@ -118,16 +107,15 @@ class Untold:
         for field in table.schema:
             known = self._kinds.get(field.name, pa.null())
             self._kinds[field.name] = _wider(known, field.type)
-        self._held.append(table)
-        self._bytes += table.nbytes
-        if self._bytes > _HELD:
-            self._spill()
+            if holds_long(table.column(field.name)):
+                self._long.add(field.name)
+        self._kept.add(table)
         return int(table.nbytes)
 
     def tables(self) -> Iterator[pa.Table]:
         """Yield all rows in their order, in the types of `schema`."""
         schema = self.schema
-        for table in self._whole():
+        for table in self._kept:
             had = set(table.schema.names)
             yield pa.table(
                 [
@@ -139,34 +127,10 @@ class Untold:
                 schema=schema,
             )
 
-    def _whole(self) -> Iterable[pa.Table]:
-        yield from self._spilled()
-        yield from self._held
-
-    def _spill(self) -> None:
-        try:
-            if self._file is None:
-                folder = settings().spool_folder
-                folder.mkdir(parents=True, exist_ok=True)
-                self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - read much later
-            for table in self._held:
-                packed = io.BytesIO()
-                with pa.ipc.new_stream(packed, table.schema) as writer:
-                    writer.write_table(table)
-                self._lengths.append(self._file.write(packed.getbuffer()))
-            self._file.flush()
-        except OSError as error:
-            if is_disk_full(error):
-                raise DiskFullError(str(settings().spool_folder)) from error
-            raise
-        self._held, self._bytes = [], 0
-
-    def _spilled(self) -> Iterator[pa.Table]:
-        if self._file is None:
-            return
-        self._file.seek(0)
-        for length in self._lengths:
-            yield pa.ipc.open_stream(self._file.read(length)).read_all()
+    def _kind(self, name: str) -> pa.DataType:
+        kind = self._kinds[name]
+        rounds = name in self._long and pa.types.is_floating(kind)
+        return pa.string() if rounds or pa.types.is_null(kind) else kind
 
 
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:
@@ -195,6 +159,10 @@ def _moment(value: date | None) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
     return datetime(value.year, value.month, value.day)
+
+
+def _any_long(values: Sequence[Any]) -> bool:
+    return any(isinstance(value, int) and abs(value) > LARGEST_EXACT for value in values)
 
 
 def _float(value: Any) -> float | None:

@@ -2,39 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.ingest.kinds import as_text, plain_schema
+from mlfactory.ingest.kinds import as_text, holds_long, plain_schema
 from mlfactory.ingest.readers.base import Rows
-from mlfactory.ingest.spool import Spool
+from mlfactory.ingest.spool import MixedSpool
+
+_LONG = b"long"
+_MARK = {_LONG: b"yes"}
+"""What a column of a schema carries where it has whole numbers that no float holds."""
+
+_ROWS = b"rows"
+_NONE = {_ROWS: b"none"}
+"""What a schema carries whose columns are those that are asked for, as there is no row."""
 
 
 def widened(tables: Iterable[pa.Table]) -> Rows:
     """Take all tables, and give their rows with the columns that any of them has.
 
     They are kept in memory up to a batch, beyond that on disk. A column has a type that holds all
-    of its values: of whole numbers and fractions these, of values of different kinds text.
+    of its values: of whole numbers and fractions these, unless digits of one would be lost; of
+    values of different kinds text.
     """
-    spools: list[Spool] = []
+    kept = MixedSpool()
+    schemas: dict[pa.Schema, None] = {}
     for table in tables:
-        if not spools or not spools[-1].schema.equals(table.schema):
-            spools.append(Spool(table.schema))
-        spools[-1].add(table)
-    schema = widest([spool.schema for spool in spools])
-    return Rows(schema, _all(spools, schema))
+        schemas[_marked(table)] = None
+        kept.add(table)
+    schema = widest(list(schemas))
+    return Rows(schema, (fitted(table, schema) for table in kept))
+
+
+def schema_of_none(names: Iterable[str]) -> pa.Schema:
+    """Return the columns of a file without a row, where nobody knows them and none is missed.
+
+    Beside files that have rows it counts for nothing.
+    """
+    return pa.schema([(name, pa.null()) for name in dict.fromkeys(names)], metadata=_NONE)
 
 
 def widest(schemas: Sequence[pa.Schema]) -> pa.Schema:
     """Return the columns that any of the schemas has, in types that hold the values of all."""
     kinds: dict[str, pa.DataType] = {}
-    for schema in schemas:
+    long: set[str] = set()
+    # what has no row tells nothing of the columns that others lack
+    for schema in [each for each in schemas if not _is_of_none(each)] or schemas:
         for field in schema:
             known = kinds.get(field.name)
             kinds[field.name] = field.type if known is None else _wider(known, field.type)
-    return plain_schema(pa.schema(kinds.items()))
+            if field.metadata and _LONG in field.metadata:
+                long.add(field.name)
+    for name in long:
+        if pa.types.is_floating(kinds[name]):
+            kinds[name] = pa.string()
+    plain = plain_schema(pa.schema(kinds.items()))
+    return pa.schema(
+        [field.with_metadata(_MARK) if field.name in long else field for field in plain]
+    )
 
 
 def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -52,10 +79,18 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     )
 
 
-def _all(spools: Iterable[Spool], schema: pa.Schema) -> Iterator[pa.Table]:
-    for spool in spools:
-        for table in spool:
-            yield fitted(table, schema)
+def _is_of_none(schema: pa.Schema) -> bool:
+    return bool(schema.metadata) and schema.metadata.get(_ROWS) == _NONE[_ROWS]
+
+
+def _marked(table: pa.Table) -> pa.Schema:
+    """Return the schema of a table, with a mark at the numbers that would be rounded as floats."""
+    return pa.schema(
+        [
+            field.with_metadata(_MARK) if holds_long(table.column(place)) else field
+            for place, field in enumerate(table.schema)
+        ]
+    )
 
 
 def _wider(one: pa.DataType, other: pa.DataType) -> pa.DataType:

@@ -473,3 +473,19 @@ def test_a_large_answer_is_on_disk_and_given_in_pieces(
         told = reader.told(part)
     assert sum(count for count, _ in sizes) == 30_000 and max(size for _, size in sizes) < 1e6
     assert told["bytes"] == len(lines) and len(told["digest"]) == 64
+
+
+def test_long_whole_numbers_beside_fractions_are_text_on_one_page_and_on_two(
+    serve: Any, ask: Ask
+) -> None:
+    long = 2**53 + 1
+    given = [{**row, "size": size} for row, size in zip(rows(1, 2, 3), [long, 0.5, 7], strict=True)]
+    server = serve(lambda asked: asked.send(given))
+    texts = [str(long), "0.5", "7"]
+    assert receive(ask(address_of(server) + DAY)).rows["size"].to_pylist() == texts
+    server = serve(
+        lambda asked: asked.send(given[int(asked.query["offset"]) :][: int(asked.query["limit"])])
+    )
+    paging = {"by": "offset", "size": 1}
+    paged = receive(ask(address_of(server) + DAY, paging=paging))
+    assert paged.rows["size"].to_pylist() == texts

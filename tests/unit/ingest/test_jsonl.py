@@ -3,15 +3,22 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from tests.unit.ingest.test_readers import SPEC, ids, request
 
+from mlfactory import ingest
+from mlfactory.ingest import spool
 from mlfactory.ingest.landing import land
 from mlfactory.ingest.readers import jsonl
 from mlfactory.ingest.receiving import Received, receive
+from mlfactory.lake import batches
+from mlfactory.lake.batches import whole
+from mlfactory.lake.store import product_store
+from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 
@@ -105,3 +112,83 @@ def test_a_file_that_is_cut_off_or_empty_is_an_error(read: Read) -> None:
         read(b"no gzip", "orders.jsonl.gz")
     with pytest.raises(ContractError, match="has no rows"):
         read(b"")
+
+
+@pytest.mark.parametrize("meta", [{}, {"deep": {}}, [{}], {"deep": [{"x": {}}]}])
+def test_an_object_without_a_key_is_landed_as_text_also_for_the_first_time(
+    make_product: Callable[..., Product], home: Path, meta: Any
+) -> None:
+    product = make_product(SPEC.format(source=JSONL))
+    first = product.calendar.parse("2026-01-01")
+    file = product.folder / "orders.jsonl"
+    file.write_text(json.dumps(order(1, meta=meta)))
+    ingest.run(product, first)
+    landed = Lake("shop").read("raw_orders", ["2026-01-01"])
+    assert [json.loads(each) for each in landed["meta"]] == [meta]
+    file.write_text(json.dumps(order(1, meta={"known": 5})))
+    ingest.run(product, first)
+    landed = Lake("shop").read("raw_orders", ["2026-01-01"])
+    assert [json.loads(each) for each in landed["meta"]] == [{"known": 5}]
+
+
+def test_pieces_whose_columns_alternate_are_not_held_all_at_once(
+    read: Read, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setattr(batches, "BATCH_BYTES", 2_000)
+    monkeypatch.setattr(jsonl, "_PIECE", 100)
+    lines = [order(n, **{("odd" if n % 2 else "even"): "x" * 50}) for n in range(300)]
+    held: list[int] = []
+    add = spool.MixedSpool.add
+
+    def watched(self: spool.MixedSpool, table: pa.Table) -> None:
+        add(self, table)
+        held.append(sum(each.nbytes for each in self._held))
+
+    monkeypatch.setattr(spool.MixedSpool, "add", watched)
+    received = read(lines)
+    assert len(held) > 100 and max(held) <= 2_000
+    rows = whole(received.rows)
+    assert rows["id"].to_pylist() == list(range(300))
+    assert rows["odd"].to_pylist()[:2] == [None, "x" * 50]
+
+
+def test_long_whole_numbers_beside_fractions_are_text_in_a_file_and_in_several(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = 2**53 + 1
+    lines = [order(1, x=long), order(2, x=0.5), order(3, x=7)]
+    texts = [str(long), "0.5", "7"]
+    assert read(lines).rows["x"].to_pylist() == texts
+    monkeypatch.setattr(jsonl, "_PIECE", 40)
+    assert read(lines).rows["x"].to_pylist() == texts
+    assert read([order(1, x=2**53), order(2, x=0.5)]).rows["x"].to_pylist() == [2.0**53, 0.5]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_long_whole_numbers_in_one_file_and_fractions_in_another_are_text(
+    make_product: Callable[..., Product], home: Path, kept: bool
+) -> None:
+    source = JSONL.replace("orders.jsonl", "'*.jsonl'")
+    product = make_product(SPEC.format(source=source))
+    (product.folder / "a.jsonl").write_text(json.dumps(order(1, x=-(2**60) - 1)))
+    (product.folder / "b.jsonl").write_text(json.dumps(order(2, x=0.5)))
+    received = receive(request(product), product_store("shop") if kept else None)
+    assert received.rows["x"].to_pylist() == [str(-(2**60) - 1), "0.5"]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_an_empty_file_beside_others_hides_no_missing_column(
+    make_product: Callable[..., Product], home: Path, kept: bool
+) -> None:
+    source = JSONL.replace("orders.jsonl", "'*.jsonl'").replace("}", ", pii: {mail: drop}}")
+    product = make_product(SPEC.format(source=source))
+    store = product_store("shop") if kept else None
+    (product.folder / "a.jsonl").write_text("")
+    (product.folder / "b.jsonl").write_text("\n")
+    with pytest.raises(ContractError, match="has no rows"):
+        receive(request(product), store)
+    (product.folder / "b.jsonl").write_text(json.dumps({**order(2), "mail": "a@b"}))
+    assert ids(receive(request(product), store)) == ["2"]
+    (product.folder / "b.jsonl").write_text(json.dumps({"id": 2, "at": "2026-01-01", "mail": ""}))
+    with pytest.raises(ContractError, match="lacks the column 'price'"):
+        receive(request(product), store)

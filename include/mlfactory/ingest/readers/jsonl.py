@@ -12,7 +12,7 @@ import pyarrow as pa
 from mlfactory.ingest.opening import explained, opened, without_cells
 from mlfactory.ingest.readers.base import Part, Rows
 from mlfactory.ingest.readers.files import TextFileReader
-from mlfactory.ingest.widening import widened
+from mlfactory.ingest.widening import schema_of_none, widened
 from mlfactory.product.errors import ContractError
 from mlfactory.product.sources import JsonlSource
 
@@ -40,8 +40,7 @@ class JsonlReader(TextFileReader[JsonlSource]):
                 tables = (_as_table(objects) for objects in self._objects(stream, part))
                 rows = widened(tables)
             if not rows.schema.names:
-                # without a row nobody knows the columns, and none is missed
-                rows = Rows(pa.schema([(name, pa.null()) for name in request.needed]), ())
+                rows = Rows(schema_of_none([*request.needed, *request.source.pii]), ())
             self.check(rows.schema.names, part)
             yield rows
 
