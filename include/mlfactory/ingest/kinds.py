@@ -86,7 +86,7 @@ def _is_long_decimal(kind: pa.DataType) -> bool:
 
 def holds_long(column: pa.ChunkedArray) -> bool:
     """Tell whether a column has a whole number whose digits a float would lose."""
-    if not pa.types.is_integer(column.type) or column.type.bit_width < 64:  # noqa: PLR2004
+    if not pa.types.is_integer(column.type) or column.type.bit_width < 64:
         return False
     ends = pc.min_max(column).as_py()
     return ends["max"] is not None and (ends["max"] > LARGEST_EXACT or ends["min"] < -LARGEST_EXACT)
@@ -167,7 +167,7 @@ def _is_bytes(kind: pa.DataType) -> bool:
 
 
 def _holds_unkept(kind: pa.DataType) -> bool:
-    """Tell whether a type holds bytes, or a struct without a field, which no file of Parquet can."""
+    """Tell whether a type holds bytes, or a struct without a field, which Parquet has not."""
     if not pa.types.is_nested(kind):
         return _is_bytes(kind)
     if not kind.num_fields:

@@ -126,7 +126,7 @@ def _unreadable(
     if len(text) > _LONGEST_QUOTE:
         text = text[:_LONGEST_QUOTE] + "…"
     kind = request.source.kind
-    if decoding:
+    if decoding and kind == "csv":
         remedy = f"set sources.{request.name}.encoding to its encoding, for instance latin-1"
     elif kind == "csv":
         remedy = "mend the file: every row needs a value, quoted where need be, for each column"

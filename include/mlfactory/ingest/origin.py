@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from mlfactory.product.errors import ServiceError
+
 _WHOLE = 64 << 20
 """Bytes up to which a file is digested whole; of a larger one, its two ends and its size."""
 
@@ -223,6 +225,11 @@ def _digest(file: LocalFile, *, whole: bool, end: int = _END) -> str:
     with file.open() as content:
         if whole:
             return hashlib.file_digest(content, "sha256").hexdigest()  # type: ignore[arg-type]
+        if os.fstat(content.fileno()).st_size < file.size:
+            raise ServiceError(
+                f"{file.address} became shorter while it was looked at; nothing of it was landed",
+                remedy="run it again when it is complete",
+            )
         found = hashlib.sha256(str(file.size).encode())
         found.update(content.read(end))
         content.seek(-end, 2)

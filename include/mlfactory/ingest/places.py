@@ -68,26 +68,39 @@ def _on_disk(path: Path) -> Listing | None:
     return Listing(str(path), found) if found else None
 
 
-def _matching(folder: Path, pattern: Sequence[str]) -> Iterator[Path]:
+def _matching(
+    folder: Path, pattern: Sequence[str], above: frozenset[str] = frozenset()
+) -> Iterator[Path]:
     """Yield the files below a folder whose names match, part by part.
 
+    Args:
+        above: the folders that a `**` went through, without links: one that leads back is not
+            followed again.
+
     Raises:
-        OSError: a folder cannot be looked at; its files would be missed by nobody.
+        OSError: a folder cannot be looked at, or a link leads to nothing; left out without a word,
+            its files would be missed by nobody.
     """
     first, rest = pattern[0], pattern[1:]
     if first == _DEEP and rest:
+        here = os.path.realpath(folder)
+        if here in above:
+            return
+        above |= {here}
         yield from _matching(folder, rest)
     with os.scandir(folder) as entries:
         found = [entry for entry in entries if not entry.name.startswith(".")]
     for entry in found:
         path = folder / entry.name
+        matches = fnmatchcase(entry.name, first)
         if first == _DEEP and entry.is_dir():
-            yield from _matching(path, pattern)
-        elif fnmatchcase(entry.name, first):
-            if rest and entry.is_dir():
-                yield from _matching(path, rest)
-            elif not rest and entry.is_file():
-                yield path
+            yield from _matching(path, pattern, above)
+        elif matches and rest and entry.is_dir():
+            yield from _matching(path, rest)
+        elif matches and not rest and entry.is_file():
+            yield path
+        elif matches and entry.is_symlink():
+            entry.stat()  # raises, where it leads to nothing
 
 
 def _in_bucket(uri: str) -> Listing | None:
@@ -123,10 +136,11 @@ def _in_bucket(uri: str) -> Listing | None:
 def _matches(parts: Sequence[str], pattern: Sequence[str]) -> bool:
     if not pattern or not parts:
         return not pattern and not parts
+    if parts[0].startswith("."):
+        return False
     if pattern[0] == _DEEP and len(pattern) > 1:
         return _matches(parts, pattern[1:]) or _matches(parts[1:], pattern)
-    hidden = parts[0].startswith(".")
-    return not hidden and fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
+    return fnmatchcase(parts[0], pattern[0]) and _matches(parts[1:], pattern[1:])
 
 
 def _is_pattern(text: str) -> bool:

@@ -20,11 +20,18 @@ PLACES = ("start", "end", "partition")
 _CONNECTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _SQL_ADDRESS = re.compile(r"[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)?://.*", re.ASCII | re.DOTALL)
 _SQL_PASSWORD = re.compile(r"://[^:@/]*:[^@]*@")
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TELLING = re.compile(
-    r"pass|pwd|secret|token|credential|signature|^(api|access|auth|app)?[-_]?(key|id|sig)$", re.I
+    r"(^|_)(pass|[a-z]*(password|passwd|passphrase|passcode|pwd|secret|token|credentials?"
+    r"|signature))(_|$)"
+    r"|(^|_)(api|access|auth|app|secret|private|subscription)_?(key|sig)$"
+    r"|^(key|sig|(api|access|auth|app)_?id)$"
 )
+"""What tells that a parameter is a secret, in its words: `passengers` and `id` are none."""
+
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", re.ASCII)
 _SECRET_HEADER = re.compile(r"authorization|cookie|key|token|secret|pass|signature", re.I)
+_SENDABLE = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?", re.ASCII)
 _PLACE = re.compile(r"\{([^{}]*)\}")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 _REMEDY = "write it into a connection, and its name here as connection"
@@ -93,7 +100,10 @@ def _web_address(value: str) -> str:
 
 def _secret_parameter(address: str) -> bool:
     query = address.partition("?")[2].partition("#")[0]
-    return any(_TELLING.search(name) and given for name, given in parse_qsl(query))
+    return any(
+        given and _TELLING.search("_".join(_WORD.findall(name)).lower())
+        for name, given in parse_qsl(query)
+    )
 
 
 SqlAddress = Annotated[str, BeforeValidator(_text), AfterValidator(_sql_address)]
@@ -217,7 +227,7 @@ class HttpSource(BaseSource):
     @classmethod
     def _no_secrets(cls, value: Any) -> Any:
         for name, given in value.items() if isinstance(value, dict) else ():
-            if not _HEADER.fullmatch(str(name)) or re.search(r"[\x00-\x1f]", str(given)):
+            if not _HEADER.fullmatch(str(name)) or not _SENDABLE.fullmatch(str(given)):
                 raise ValueError(
                     f"'{str(name)[:80]}' cannot be sent as a header, got 'such a name'"
                 )

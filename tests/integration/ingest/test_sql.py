@@ -344,3 +344,39 @@ def test_a_register_is_the_whole_answer(make_product: Any, home: Path, tmp_path:
         {"shop": "a", "city": "Ulm"},
         {"shop": "b", "city": None},
     ]
+
+
+def test_a_time_that_python_cannot_hold_is_told(warehouse: Postgres, asked: Asked) -> None:
+    for at in ("20000-01-01", "0044-03-15 BC"):
+        warehouse.run(
+            "DROP TABLE IF EXISTS orders",
+            "CREATE TABLE orders (id int, at timestamptz, due timestamp)",
+            f"INSERT INTO orders VALUES (1, '2026-01-01', '{at}')",
+        )
+        with pytest.raises(ContractError, match="cannot be taken: year"):
+            receive(asked())
+
+
+def test_an_answer_of_sqlite_that_flows_is_not_cut_and_one_that_stands_still_is(
+    asked: Asked, tmp_path: Path
+) -> None:
+    file = tmp_path / "shop.db"
+    sqlite3.connect(file).close()
+    slow = "(WITH RECURSIVE w(k) AS (SELECT n UNION ALL SELECT k + 1 FROM w WHERE k < {}) "
+    slow += "SELECT max(k) FROM w)"
+    query = (
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 18) "
+        "SELECT n AS id, '2026-01-01' AS at, " + slow + " AS size FROM c"
+    )
+    place = f"url: 'sqlite:///{file}'"
+    pace = timedelta(seconds=0.2)
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr("mlfactory.ingest.databases.asking._MOST_ROWS", 1)
+    try:
+        begun = datetime.now(UTC)
+        rows = receive(asked(query.format(100_000), place, timeout=pace)).rows
+        assert rows.num_rows == 18 and datetime.now(UTC) - begun > pace
+    finally:
+        monkey.undo()
+    with pytest.raises(ServiceError, match="gave no row in time"):
+        receive(asked(query.format(30_000_000), place, timeout=pace))

@@ -192,3 +192,16 @@ def test_an_empty_file_beside_others_hides_no_missing_column(
     (product.folder / "b.jsonl").write_text(json.dumps({"id": 2, "at": "2026-01-01", "mail": ""}))
     with pytest.raises(ContractError, match="lacks the column 'price'"):
         receive(request(product), store)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [({"note": "\ud83d"}, r"half of a character: \ud83d"), ({"\0number": 1}, "holds a NUL")],
+)
+def test_what_json_writes_and_no_table_has_is_told_with_its_line(
+    read: Read, more: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ContractError) as caught:
+        read([order(1), order(2, **more)])
+    assert says in str(caught.value) and "line 2" in str(caught.value)
+    assert "encoding" not in str(caught.value)

@@ -109,3 +109,14 @@ def test_check_tells_what_cannot_work(
 
 def test_check_is_content_with_what_works(make_product: Callable[..., Product]) -> None:
     assert code_mistakes([make_product(SPEC.format(source=OWN), FUNCTION)]) == [[]]
+
+
+@pytest.mark.parametrize(
+    "table", ["pa.table([[1], [start], [1], [2]], names=['id', 'at', 'price', 'price'])"]
+)
+def test_a_column_that_comes_twice_is_told(
+    make_product: Callable[..., Product], table: str
+) -> None:
+    code = FUNCTION[: FUNCTION.index("    yield")] + f"    yield {table}\n"
+    with pytest.raises(BuildError, match="gave the column 'price' more than once"):
+        receive(request(make_product(SPEC.format(source=OWN), code)))

@@ -8,6 +8,7 @@ import pytest
 
 from mlfactory.product.errors import SpecError
 from mlfactory.product.loader import Product, schema_of
+from mlfactory.product.services import _secret_parameter
 
 SPEC = """
 apiVersion: mlfactory/v1
@@ -78,3 +79,21 @@ def test_a_mistake_is_told_with_its_line_and_without_the_secret(
 
 def test_the_schema_for_editors_has_both_kinds() -> None:
     assert {"SqlSource", "HttpSource", "CursorPaging"} <= set(schema_of()["$defs"])
+
+
+@pytest.mark.parametrize(
+    ("name", "is_secret"),
+    [
+        *(
+            (name, True)
+            for name in (
+                *("password", "dbPassword", "user_pass", "pwd", "token", "accessToken", "apitoken"),
+                *("key", "api_key", "apiKey", "x-api-key", "appid", "sig", "client_secret"),
+                *("X-Amz-Signature", "X-Amz-Credential", "APIKEY"),
+            )
+        ),
+        *((name, False) for name in ("id", "passengers", "compass", "secretary", "bypass", "ids")),
+    ],
+)
+def test_a_parameter_is_a_secret_by_its_words(name: str, is_secret: bool) -> None:
+    assert _secret_parameter(f"https://host/x?{name}=7") is is_secret

@@ -78,7 +78,8 @@ def answer(request: Request, source: SqlSource, place: Place) -> Iterator[Answer
                 place.url, poolclass=NullPool, connect_args=_options(place), hide_parameters=True
             )
             connection = stack.enter_context(engine.connect())
-            _guard(connection, place, source.timeout.total_seconds())
+            clock = _Clock(source.timeout.total_seconds())
+            _guard(connection, place, clock)
             result = connection.execute(
                 text(_statement(source)), _bounds(request, place), execution_options=_STREAMED
             )
@@ -87,7 +88,7 @@ def answer(request: Request, source: SqlSource, place: Place) -> Iterator[Answer
                     f"{request.where}: its query gives no rows",
                     remedy=f"write a SELECT into sources.{request.name}.query",
                 )
-            found = _answered(request, place, result)
+            found = _answered(request, place, _Fetching(result, clock))
         yield found
 
 
@@ -117,29 +118,66 @@ def _moment(at: datetime, place: Place) -> datetime | str:
     return plain.isoformat(" ", "seconds") if place.dialect == "sqlite" else plain
 
 
-def _guard(connection: Connection, place: Place, seconds: float) -> None:
+@dataclass
+class _Clock:
+    """How long a database may be at work, from now on."""
+
+    seconds: float
+    _until: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self._until = time.monotonic() + self.seconds
+
+    def has_run_out(self) -> bool:
+        return time.monotonic() > self._until
+
+
+@dataclass(frozen=True)
+class _Fetching:
+    """An answer whose rows are fetched; each time the clock starts anew, as PostgreSQL's does."""
+
+    result: CursorResult[Any]
+    clock: _Clock
+
+    def rows(self, size: int) -> Sequence[Any]:
+        """Return the next rows.
+
+        Raises:
+            Inexact: Python cannot hold one, such as a time after the year 9999.
+        """
+        self.clock.renew()
+        try:
+            return self.result.fetchmany(size)
+        except (ValueError, OverflowError) as error:
+            raise Inexact(str(error)) from error
+
+
+def _guard(connection: Connection, place: Place, clock: _Clock) -> None:
     """Let nothing be written, no statement take longer, and times without a zone be UTC."""
     if place.dialect == "postgresql":
         # for this transaction only, as a pooler between us gives the session to others
         connection.execute(text("SET TRANSACTION READ ONLY"))
         connection.execute(text("SET LOCAL TIME ZONE 'UTC'"))
-        connection.execute(text(f"SET LOCAL statement_timeout = {int(seconds * 1000)}"))
+        connection.execute(text(f"SET LOCAL statement_timeout = {int(clock.seconds * 1000)}"))
     elif place.dialect == "sqlite":
         driver: Any = connection.connection.dbapi_connection
         driver.execute("PRAGMA query_only = ON")
-        until = time.monotonic() + seconds
-        driver.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+        driver.set_progress_handler(clock.has_run_out, 10_000)
 
 
-def _answered(request: Request, place: Place, result: CursorResult[Any]) -> Answer:
-    description: Sequence[Any] = result.cursor.description if result.cursor is not None else ()
+def _answered(request: Request, place: Place, fetching: _Fetching) -> Answer:
+    cursor = fetching.result.cursor
+    description: Sequence[Any] = cursor.description if cursor is not None else ()
     names = [str(each[0]) for each in description]
     _refuse_unnamed(request, names)
     request.check(names, place.shown)
     columns = told_columns(place.dialect, description)
     if columns is not None:
         schema = pa.schema([(column.name, column.kind) for column in columns])
-        return Answer(schema, _typed(request, place, result, columns))
+        return Answer(schema, _typed(request, place, fetching, columns))
     untold = Untold(names)
 
     def keep(rows: Sequence[Any]) -> int:
@@ -148,13 +186,13 @@ def _answered(request: Request, place: Place, result: CursorResult[Any]) -> Answ
         except Inexact as error:
             raise _unfit(request, place, "", error) from None
 
-    for _ in _pieces(request, result, keep):
+    for _ in _pieces(request, place, fetching, keep):
         pass
     return Answer(untold.schema, untold.tables())
 
 
 def _typed(
-    request: Request, place: Place, result: CursorResult[Any], columns: Sequence[Column]
+    request: Request, place: Place, fetching: _Fetching, columns: Sequence[Column]
 ) -> Iterator[pa.Table]:
     held: list[pa.Table] = []
 
@@ -169,12 +207,12 @@ def _typed(
         return int(held[-1].nbytes)
 
     with explained(request, place):
-        for _ in _pieces(request, result, take):
+        for _ in _pieces(request, place, fetching, take):
             yield held.pop()
 
 
 def _pieces(
-    request: Request, result: CursorResult[Any], take: Callable[[Sequence[Any]], int]
+    request: Request, place: Place, fetching: _Fetching, take: Callable[[Sequence[Any]], int]
 ) -> Iterator[None]:
     """Fetch rows piece by piece, each as large as the ones before say that it may be.
 
@@ -182,7 +220,7 @@ def _pieces(
         take: is given the rows of a piece, and returns their bytes.
     """
     size, seen, told = 1, 0, time.monotonic()
-    while rows := result.fetchmany(size):
+    while rows := _fetched(request, place, fetching, size):
         width = max(1, take(rows) // len(rows))
         yield
         seen += len(rows)
@@ -190,6 +228,13 @@ def _pieces(
         if time.monotonic() - told > _TELL_EVERY:
             told = time.monotonic()
             _log.info("%s: %s rows so far", request.where, f"{seen:,}")
+
+
+def _fetched(request: Request, place: Place, fetching: _Fetching, size: int) -> Sequence[Any]:
+    try:
+        return fetching.rows(size)
+    except Inexact as error:
+        raise _unfit(request, place, "", error) from None
 
 
 def _refuse_unnamed(request: Request, names: Sequence[str]) -> None:

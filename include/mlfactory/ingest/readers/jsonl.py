@@ -66,12 +66,15 @@ class JsonlReader(TextFileReader[JsonlSource]):
         try:
             found = json.loads(line.decode(), parse_constant=_CONSTANTS.__getitem__)
             problem = f"it is {_KINDS.get(type(found), 'a number')}"
+            if isinstance(found, dict):
+                _refuse_unkept(found, line)
+                return found
         except UnicodeDecodeError as error:
-            found, problem = None, f"it is no UTF-8: {error.reason}"
+            problem = f"it is no UTF-8: {error.reason}"
+        except UnicodeEncodeError as error:
+            problem = f"it has half of a character: {ascii(error.object[error.start])[1:-1]}"
         except (ValueError, RecursionError) as error:
-            found, problem = None, str(error)
-        if isinstance(found, dict):
-            return found
+            problem = str(error)
         quoted = line[:_QUOTED].decode(errors="replace").strip() + "…" * (len(line) > _QUOTED)
         told = without_cells(
             self.request, f"line {number:,}: is no JSON object: {problem}: {quoted}"
@@ -80,6 +83,16 @@ class JsonlReader(TextFileReader[JsonlSource]):
             f"{self.request.where}: {part.name}, {told}",
             remedy='mend the file: every line is one object, as {"id": 1}',
         )
+
+
+def _refuse_unkept(found: dict[str, Any], line: bytes) -> None:
+    """Raise `ValueError` if an object has what JSON can write, and a table cannot have."""
+    if b"\\u" not in line:
+        return
+    if any("\0" in name for name in found):
+        raise ValueError("the name of one of its keys holds a NUL")
+    if b"\\ud" in line.lower():
+        json.dumps(found, ensure_ascii=False).encode()
 
 
 _KINDS: dict[type, str] = {

@@ -86,6 +86,7 @@ class OwnReader(Reader[OwnSource]):
         if not one and not isinstance(given, Iterable):
             raise self._no_rows(given, part)
         for each in [given] if one else given:
+            self._refuse_names(each, part)
             if isinstance(each, pd.DataFrame):
                 yield as_received(each)
             elif isinstance(each, pa.Table | pa.RecordBatch):
@@ -94,6 +95,20 @@ class OwnReader(Reader[OwnSource]):
                 yield table if plain == table.schema else table.cast(plain)
             else:
                 raise self._no_rows(each, part)
+
+    def _refuse_names(self, each: Any, part: Part) -> None:
+        names: list[str] = []
+        if isinstance(each, pd.DataFrame):
+            names = [str(name) for name in each.columns]
+        elif isinstance(each, pa.Table | pa.RecordBatch):
+            names = each.schema.names
+        wrong = [name for name in names if "\0" in name or names.count(name) > 1]
+        if wrong:
+            told = "with a NUL in its name" if "\0" in wrong[0] else "more than once"
+            raise BuildError(
+                f"{self.request.where}: {part.name} gave the column {wrong[0]!r} {told}",
+                remedy="give each column a name of its own",
+            )
 
     def _no_rows(self, given: Any, part: Part) -> BuildError:
         return BuildError(

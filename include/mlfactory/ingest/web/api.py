@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,6 +33,9 @@ _OF_AIRFLOW = frozenset(
 """Keys of `extra` that Airflow's own hook takes for its client, and not for headers."""
 
 _PORTS = {"http": 80, "https": 443}
+
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", re.ASCII)
+_VALUE = re.compile(r"([\x21-\x7e]([\t\x20-\x7e]*[\x21-\x7e])?)?", re.ASCII)
 
 Origin = tuple[str, str, int | None]
 
@@ -92,7 +96,15 @@ def api_of(request: Request, source: HttpSource) -> Api:
     if source.connection is None:
         return Api(written, headers, seconds)
     connection = connection_named(source.connection, request.where)
-    base = _base(connection)
+    try:
+        base = _base(connection)
+        origin_of(base or "")
+    except ValueError:
+        raise ContractError(
+            f"{request.where}: the host or port of the connection '{connection.name}' cannot be "
+            "read",
+            remedy="correct it, like https://host:8443",
+        ) from None
     if base is None and written.startswith("/"):
         raise ContractError(
             f"{request.where}: the connection '{connection.name}' has no host",
@@ -109,7 +121,7 @@ def api_of(request: Request, source: HttpSource) -> Api:
         url,
         headers,
         seconds,
-        _secret_headers(connection),
+        _sendable(request, connection, _secret_headers(connection)),
         {key: str(value) for key, value in (connection.extra.get("params") or {}).items()},
         connection.hide,
     )
@@ -169,6 +181,21 @@ def _base(connection: Connection) -> str | None:
 
 def _below(base: str, path: str) -> str:
     return base.rstrip("/") + path
+
+
+def _sendable(request: Request, connection: Connection, headers: dict[str, str]) -> dict[str, str]:
+    """Return headers that can be sent; the values of others are not told, as they are secret."""
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            of = "password" if name == "Authorization" and connection.password else "extra"
+            raise ContractError(
+                f"{request.where}: the {of} of the connection '{connection.name}' cannot be sent "
+                f"as the header {name[:80]!r}: it may have ASCII letters, digits and signs only, "
+                "and no line break or blank at its ends",
+                remedy="correct the connection; a password goes into a basic login with any "
+                "letters, where the connection has a login as well",
+            )
+    return headers
 
 
 def _secret_headers(connection: Connection) -> dict[str, str]:

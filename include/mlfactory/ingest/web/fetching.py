@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import logging
 import random
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ from typing import IO
 import httpx
 
 from mlfactory.ingest.request import Request
-from mlfactory.ingest.web.api import Api, joined
+from mlfactory.ingest.web.api import Api, joined, origin_of
 from mlfactory.ingest.web.unpacking import unpacked
 from mlfactory.product.errors import ContractError, FactoryError, LateSourceError, ServiceError
 from mlfactory.settings import without_login
@@ -36,6 +37,7 @@ _BUSY = (408, 425, 429)
 _MOVED = (301, 302, 303, 307, 308)
 _REFUSED = (401, 403, 407)
 _GONE = (404, 410)
+_TELL_LENGTH = ("Content-Length", "Transfer-Encoding")
 _QUOTE = 300
 _PIECE = 1 << 16
 _SETTLED = timedelta(minutes=1)
@@ -61,6 +63,10 @@ class Fetched:
     tag: str
     changed: str
     kind: str
+
+
+def _never(_: IO[bytes], __: int) -> bool:
+    return False
 
 
 class _Again(Exception):
@@ -113,11 +119,14 @@ def fetch(
     *,
     page: int = 1,
     most: int | None = None,
+    is_cut_off: Callable[[IO[bytes], int], bool] = _never,
 ) -> Fetched:
     """Write what a server answers to `sink`, behind what that holds.
 
     Args:
         most: bytes that the answer may have.
+        is_cut_off: tells of what was written, from a place on, whether its end is missing; asked
+            of an answer that does not say how long it is, and so can break off without a sign.
 
     Raises:
         LateSourceError: if there is nothing at the address of a partition yet.
@@ -129,11 +138,13 @@ def fetch(
         sink.seek(start)
         sink.truncate()
         try:
-            return _once(request, api, client, url, sink, page, most)
+            return _once(request, api, client, url, sink, page, most, is_cut_off)
         except _Again as again:
             told, wait = api.hide(str(again)), again.wait
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise _contract(request, api, url, f"is no address: {error}") from None
+        except httpx.LocalProtocolError as error:
+            raise _contract(request, api, url, f"cannot be asked so: {error}") from None
         except httpx.HTTPError as error:
             told, wait = api.hide(f"{type(error).__name__}: {error}"), None
         if wait is not None and wait > LONGEST_WAIT:
@@ -158,13 +169,16 @@ def _once(
     sink: IO[bytes],
     page: int,
     most: int | None,
+    is_cut_off: Callable[[IO[bytes], int], bool],
 ) -> Fetched:
+    start = sink.tell()
     with _opened(client, "GET", api, url) as (answer, at):
         if not answer.is_success:
             raise _refused(request, api, answer, at, page)
         packing = answer.headers.get("Content-Encoding", "identity").lower()
         if packing not in ("identity", "gzip", "x-gzip", ""):
             raise _contract(request, api, at, f"is packed as {packing}, which nobody asked for")
+        open_ended = not any(name in answer.headers for name in _TELL_LENGTH)
         begun, size = time.monotonic(), 0
         try:
             for piece in unpacked(answer.iter_raw(_PIECE), is_packed="gzip" in packing):
@@ -175,7 +189,12 @@ def _once(
                     raise _Again(f"its answer takes longer than {_LONGEST_ANSWER:,.0f} s")
                 sink.write(piece)
         except zlib.error as error:
+            if open_ended:
+                raise _Again(f"its answer is no gzip, or cut off: {error}") from None
             raise _contract(request, api, at, f"is no gzip, or not whole: {error}") from None
+        if open_ended and size and is_cut_off(sink, start):
+            raise _Again("its answer is cut off")
+        sink.seek(0, io.SEEK_END)
         return Fetched(
             at,
             {str(rel): str(link.get("url", "")) for rel, link in answer.links.items() if rel},
@@ -200,7 +219,11 @@ def _opened(
             if answer.status_code not in _MOVED or not location:
                 yield answer, url
                 return
-            url = joined(url, location)
+            try:
+                url = joined(url, location)
+                origin_of(url)
+            except ValueError as error:
+                raise httpx.InvalidURL(f"it leads to what is no web address: {error}") from None
     raise _Again(f"it leads on and on, at last to {_shown(api, url)}")
 
 
@@ -251,7 +274,7 @@ def _contract(request: Request, api: Api, url: str, told: str) -> ContractError:
 
 def _seconds(given: str) -> float | None:
     """Return how long a Retry-After asks to wait: seconds, or until a date."""
-    if given.strip().isdigit():
+    if given.isascii() and given.strip().isdigit():
         return float(given)
     try:
         until = parsedate_to_datetime(given)

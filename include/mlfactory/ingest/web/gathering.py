@@ -122,7 +122,10 @@ class _Pages:
         sink.seek(0)
         most = MOST_OF_JSON if is_json else None
         number = self.walk.number + 1
-        fetched = fetch(self.request, self.api, client, url, sink, page=number, most=most)
+        check = {"json": _is_half_json, "jsonl": _is_half_line}.get(self.source.format, _never)
+        fetched = fetch(
+            *(self.request, self.api, client, url, sink), page=number, most=most, is_cut_off=check
+        )
         if fetched.kind in _PAGES_OF_THE_WEB:
             raise self._wrong(
                 fetched, f"answers with a web page, and not with {self.source.format}"
@@ -214,7 +217,15 @@ class _Pages:
         names = dict.fromkeys(name for row in rows for name in row)
         if not names:
             raise self._wrong(fetched, "has rows without any column")
-        self.found.objects.add({name: [row.get(name) for row in rows] for name in names})
+        if any("\0" in name for name in names):
+            raise self._wrong(fetched, "has a column whose name holds a NUL")
+        try:
+            self.found.objects.add({name: [row.get(name) for row in rows] for name in names})
+        except UnicodeEncodeError as error:
+            half = ascii(error.object[error.start])[1:-1]
+            raise self._wrong(
+                fetched, f"has a text with half of a character ({half}), which is no Unicode"
+            ) from None
 
     def _csv(self, fetched: Fetched, content: IO[bytes], digest: Any) -> int:
         """Append a page of CSV; returns 1 if it has rows, as nobody needs to know how many."""
@@ -275,6 +286,36 @@ class _Pages:
 def _mark(row: Mapping[str, Any]) -> bytes:
     written = json.dumps(row, sort_keys=True).encode()
     return hashlib.blake2b(written, digest_size=16).digest()
+
+
+def _is_half_json(sink: IO[bytes], start: int) -> bool:
+    """Tell whether JSON ends too early, and not what is wrong with it otherwise."""
+    sink.seek(start)
+    written = sink.read().rstrip()
+    try:
+        json.loads(written)
+    except json.JSONDecodeError as error:
+        return error.msg.startswith("Unterminated") or error.pos >= len(error.doc)
+    except (ValueError, RecursionError):
+        return False
+    return False
+
+
+def _is_half_line(sink: IO[bytes], start: int) -> bool:
+    """Tell whether the last line of what was written ends too early."""
+    at = end = sink.seek(0, io.SEEK_END)
+    tail = b""
+    while at > start and b"\n" not in tail.rstrip():
+        at = max(start, at - _PIECE)
+        sink.seek(at)
+        tail = sink.read(min(_PIECE, end - at)) + tail
+        end = at
+    last = tail.rstrip().rpartition(b"\n")[2]
+    return bool(last) and _is_half_json(io.BytesIO(last), 0)
+
+
+def _never(_: IO[bytes], __: int) -> bool:
+    return False
 
 
 def _briefly(error: Exception) -> str:

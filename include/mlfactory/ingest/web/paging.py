@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
-from mlfactory.ingest.web.api import Api, joined, with_parameters
+from mlfactory.ingest.web.api import Api, joined, origin_of, with_parameters
 from mlfactory.product.services import (
     CursorPaging,
     LinkPaging,
@@ -127,8 +126,12 @@ class Walk:
             return None
         if not isinstance(link, str):
             raise Astray(f"'{paging.field}' on page {self.number} is no link")
-        url = joined(page.url, link)
-        if urlsplit(url).scheme not in ("http", "https"):
+        try:
+            url = joined(page.url, link)
+            is_address = origin_of(url)[0] in ("http", "https")
+        except ValueError:  # its host or port cannot be read
+            is_address = False
+        if not is_address:
             raise Astray(f"page {self.number} leads to what is no web address")
         return url
 
@@ -153,7 +156,7 @@ def value_at(document: Any, where: str) -> Any:
 
 
 def _whole(value: Any, where: str) -> int:
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
