@@ -523,7 +523,7 @@ def test_a_link_that_is_no_address_is_told(serve: Any, ask: Ask, link: str) -> N
         receive(ask(address_of(server) + DAY, rows="rows", paging=paging))
     server = serve(lambda asked: asked.raw(b"", 302, Location=link))
     # httpx itself takes some of these for an answer that broke, which is asked again
-    with pytest.raises((ContractError, ServiceError), match="no web address|Invalid URL"):
+    with pytest.raises((ContractError, ServiceError), match=r"no web address|Invalid URL"):
         receive(ask(address_of(server) + DAY))
 
 

@@ -365,17 +365,19 @@ def test_an_answer_of_sqlite_that_flows_is_not_cut_and_one_that_stands_still_is(
     slow = "(WITH RECURSIVE w(k) AS (SELECT n UNION ALL SELECT k + 1 FROM w WHERE k < {}) "
     slow += "SELECT max(k) FROM w)"
     query = (
-        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 18) "
-        "SELECT n AS id, '2026-01-01' AS at, " + slow + " AS size FROM c"
+        "WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 60) "
+        "SELECT n AS id, '2026-01-01' AS at, " + slow + " AS size FROM c WHERE :start < :end"
     )
     place = f"url: 'sqlite:///{file}'"
-    pace = timedelta(seconds=0.2)
+    pace = timedelta(seconds=1)
     monkey = pytest.MonkeyPatch()
-    monkey.setattr("mlfactory.ingest.databases.asking._MOST_ROWS", 1)
+    asking = "mlfactory.ingest.databases.asking."
+    monkey.setattr(f"{asking}_MOST_ROWS", 1)
+    monkey.setattr(f"{asking}_STREAMED", {"stream_results": True, "max_row_buffer": 1})
     try:
         begun = datetime.now(UTC)
         rows = receive(asked(query.format(100_000), place, timeout=pace)).rows
-        assert rows.num_rows == 18 and datetime.now(UTC) - begun > pace
+        assert rows.num_rows == 60 and datetime.now(UTC) - begun > pace
     finally:
         monkey.undo()
     with pytest.raises(ServiceError, match="gave no row in time"):

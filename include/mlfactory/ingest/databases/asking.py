@@ -80,9 +80,12 @@ def answer(request: Request, source: SqlSource, place: Place) -> Iterator[Answer
             connection = stack.enter_context(engine.connect())
             clock = _Clock(source.timeout.total_seconds())
             _guard(connection, place, clock)
-            result = connection.execute(
-                text(_statement(source)), _bounds(request, place), execution_options=_STREAMED
-            )
+            try:
+                result = connection.execute(
+                    text(_statement(source)), _bounds(request, place), execution_options=_STREAMED
+                )
+            except (ValueError, OverflowError) as error:  # of the first rows, which come with it
+                raise _unfit(request, place, "", error) from None
             if not result.returns_rows:
                 raise ContractError(
                     f"{request.where}: its query gives no rows",
