@@ -46,6 +46,7 @@ class DecidedRow:
         kinds: the same without the values of the row.
         only_corrected: why it cannot be accepted as it is, empty if it can.
         changes: of a corrected row the text of each cell that becomes another, None for no value.
+        copies: how many rows, the same in every cell, were decided about.
     """
 
     row: int
@@ -54,6 +55,7 @@ class DecidedRow:
     kinds: tuple[str, ...] = ()
     only_corrected: str = ""
     changes: Mapping[str, str | None] = field(default_factory=dict)
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,13 @@ class RowDecision:
     at: str = ""
     number: int = 0
 
+    @property
+    def count(self) -> int:
+        """Return how many rows it is about, each of identical ones for itself."""
+        return sum(row.copies for row in self.rows.values())
+
     def __str__(self) -> str:
-        rows = f"{len(self.rows):,} row{'' if len(self.rows) == 1 else 's'}"
+        rows = f"{self.count:,} row{'' if self.count == 1 else 's'}"
         return f"{rows} of {self.source} {self.kind} by {self.who}: {self.why}"
 
 
@@ -112,7 +119,7 @@ def decide(product: str, decision: RowDecision) -> Entry:
             details={
                 "source": decision.source,
                 "kind": decision.kind,
-                "rows": len(decision.rows),
+                "rows": decision.count,
                 "file": name,
             },
         ),
@@ -196,6 +203,8 @@ def _rows(content: bytes, address: str) -> dict[str, DecidedRow]:
                 kinds=tuple(row["kinds"]),
                 only_corrected=str(row["only_corrected"]),
                 changes=dict(row["changes"]),
+                # files of an older revision tell of no copies
+                copies=int(row.get("copies", 1)),
             )
             for digest, row in parsed(content, address).items()
         }

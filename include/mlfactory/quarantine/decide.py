@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -210,6 +211,7 @@ def _decide(
     lines: int = 0,
 ) -> Decided:
     by_source: dict[str, dict[str, DecidedRow]] = {}
+    copies = Counter((row.source, row.digest) for row in rows)
     for row in rows:
         by_source.setdefault(row.source, {})[row.digest] = DecidedRow(
             row=row.row,
@@ -218,6 +220,7 @@ def _decide(
             kinds=row.kinds,
             only_corrected=row.only_corrected,
             changes=dict(changes(row)),
+            copies=copies[row.source, row.digest],
         )
     entries = tuple(
         decide(
@@ -226,12 +229,11 @@ def _decide(
         )
         for source, of_source in by_source.items()
     )
-    count = sum(len(of_source) for of_source in by_source.values())
     return Decided(
         entries=entries,
-        rows=count,
+        rows=len(rows),
         command=f"mlfactory run {product.name} {partition} --stage validate --downstream",
-        unchanged=max(lines - count, 0),
+        unchanged=max(lines - len(rows), 0),
     )
 
 

@@ -76,6 +76,7 @@ def rows_in_quarantine(
         for name, of_source in words.items()
         for digest, word in of_source.items()
         if (name, digest) not in there
+        for _ in range(word.row.copies)
     ]
     chosen = [each for each in (*found, *gone) if source is None or each.source == source]
     return sorted(chosen, key=lambda each: (each.source, each.row, each.digest))
@@ -166,10 +167,12 @@ def chosen_by_digest(
 ) -> list[QuarantinedRow]:
     """Return the rows of some digests, each given in full or by its first letters.
 
+    Rows that are the same in every cell have one digest, and are all meant.
+
     Raises:
         UsageError: if there is no such row, or a beginning is that of several.
     """
-    found: dict[tuple[str, str], QuarantinedRow] = {}
+    found: set[tuple[str, str]] = set()
     for digest in digests:
         meant = [row for row in rows if digest and row.digest.startswith(digest)]
         if not meant:
@@ -182,6 +185,5 @@ def chosen_by_digest(
                 f"several rows of the quarantine have a digest that begins with '{digest}'",
                 remedy="give more of it, or name the source with --source",
             )
-        for row in meant:
-            found[row.source, row.digest] = row
-    return list(found.values())
+        found |= {(row.source, row.digest) for row in meant}
+    return [row for row in rows if (row.source, row.digest) in found]

@@ -21,6 +21,7 @@ from mlfactory.product.loader import Product
 from mlfactory.validate.decided import NOTHING, Heeded, corrected_batches, heeded, let_through
 from mlfactory.validate.marks import Marks, Places
 from mlfactory.validate.quarantine import (
+    DISCARDED,
     Bad,
     bad_rows,
     is_needed,
@@ -78,19 +79,15 @@ def check(
 ) -> Checked:
     """Run the rules of a source on its rows in a partition.
 
-    Where rows of it were decided about, it is checked as it landed first, which tells where these
-    rows are now; then once more, as it is with what was decided.
+    Where rows of it were decided about, it is gone through first for where these rows are now.
 
     Args:
         kinds: the types of the columns of the source's table.
         words: the last word about each row that was decided about, by the digest of its record.
     """
-    landed = _check(product, source, batches, kinds, NOTHING)
-    if not words or all(word.kind == "discarded" for word in words.values()):
-        return landed
-    decided = heeded(landed.bad(), words)
-    if not decided:
-        return landed
+    if not words:
+        return _check(product, source, batches, kinds, NOTHING)
+    decided = heeded(source, batches, product.spec.sources[source].key, words)
     as_decided = corrected_batches(batches, decided.changes)
     found = _check(product, source, as_decided, kinds, decided)
     through = decided.corrected - found.rows
@@ -173,8 +170,10 @@ class _Check:
                 each.add(rows, np.arange(start, self._rows))
         run = survey.found()
 
-        def repeated(bad: Marks, decided: Marks) -> Marks:
-            return keys_repeated(spool(key), self._shape, bad, decided) if key else Marks()
+        def repeated(bad: Marks, released: Marks, discarded: Marks) -> Marks:
+            if not key:
+                return Marks()
+            return keys_repeated(spool(key), self._shape, bad, released, discarded)
 
         return self._said(run, key, repeated)
 
@@ -186,7 +185,7 @@ class _Check:
         self._rows += len(frame)
 
     def _said(
-        self, run: SuiteRun, key: Sequence[str], repeated: Callable[[Marks, Marks], Marks]
+        self, run: SuiteRun, key: Sequence[str], repeated: Callable[[Marks, Marks, Marks], Marks]
     ) -> Checked:
         self._critical = [(one, _marked(one.rows)) for one in run.outcomes if takes_out(one)]
         reasons = self._reasons()
@@ -197,9 +196,15 @@ class _Check:
         bad = Marks()
         for marks in reasons.values():
             bad |= marks
+        # what was accepted and is good by itself by now has its key as good rows have theirs
+        released = (self._decided.accepted & bad) | self._decided.corrected
         bad = (bad - self._decided.accepted) | stays
-        again = repeated(bad, self._decided.rows)
+        again = repeated(bad, released, self._decided.discarded)
         bad |= again
+        only_discarded = self._decided.discarded - bad
+        bad |= only_discarded
+        if len(only_discarded):
+            reasons[DISCARDED.kind] = only_discarded
         if len(again):
             reasons[repeated_kind(key)] = again
         return Checked(
@@ -216,7 +221,9 @@ class _Check:
             result=run.result,
             rows=bad,
             reasons={kind: marks & bad for kind, marks in reasons.items()},
-            bad=lambda chosen=None: self._bad(bad if chosen is None else chosen, again),
+            bad=lambda chosen=None: self._bad(
+                bad if chosen is None else chosen, again, only_discarded
+            ),
         )
 
     def _reasons(self) -> dict[str, Marks]:
@@ -231,16 +238,19 @@ class _Check:
             found[undated_kind(self._source.event_time)] = self._undated
         return found
 
-    def _bad(self, bad: Marks, again: Marks) -> Pieces:
+    def _bad(self, bad: Marks, again: Marks, discarded: Marks) -> Pieces:
         start = 0
         for rows in self._batches() if len(bad) else ():
             places = bad.within(start, start + rows.num_rows)
             for at in range(0, len(places), PIECE):
                 piece = places[at : at + PIECE]
-                yield self._quarantined(rows.take(pa.array(piece - start)), piece, again)
+                own = rows.take(pa.array(piece - start))
+                yield self._quarantined(own, piece, again, discarded)
             start += rows.num_rows
 
-    def _quarantined(self, rows: pa.Table, places: Places, again: Marks) -> list[Bad]:
+    def _quarantined(
+        self, rows: pa.Table, places: Places, again: Marks, discarded: Marks
+    ) -> list[Bad]:
         """Return some bad rows, which lie at `places`, with every reason."""
         frame = framed(rows, self._shape)
         there = RESCUED in rows.column_names
@@ -253,7 +263,8 @@ class _Check:
         repeated = np.flatnonzero(again.of(places)).tolist()
         key, event_time = self._source.key, self._source.event_time
         reasons = reasons_of(frame, rescued, self._kinds, outcomes, key, event_time, repeated)
-        found = bad_rows(self._name, frame, rescued, reasons, key)
+        reasons |= {int(row): [DISCARDED] for row in np.flatnonzero(discarded.of(places))}
+        found = bad_rows(self._name, frame, rescued, dict(sorted(reasons.items())), key)
         return [
             self._decided.as_received(replace(each, row=int(places[each.row]))) for each in found
         ]

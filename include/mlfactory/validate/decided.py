@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, ROW
 from mlfactory.lake.cells import cell
-from mlfactory.lake.row_decisions import Word
-from mlfactory.validate.marks import Marks
-from mlfactory.validate.quarantine import Bad
+from mlfactory.lake.row_decisions import Kind, Word
+from mlfactory.validate.marks import Marks, Places
+from mlfactory.validate.quarantine import Bad, bad_rows, repeated_kind
+from mlfactory.validate.shape import Shape, framed, shape_of, varying
 from mlfactory.validate.survey import Batches
 
 _AS_CORRECTED = "as corrected: "
+
+_PIECE = 50_000
+"""Rows whose records are held at once."""
 
 Changes = Mapping[int, Mapping[str, str | None]]
 """Of each corrected row, by its place, the text of the cells that become others."""
@@ -30,6 +37,7 @@ class Heeded:
     Attributes:
         accepted: rows that are let through as they are.
         corrected: rows that are judged anew, with other values.
+        discarded: rows that stay out, whatever the rules say of them.
         changes: these values.
         received: the corrected rows as they landed.
     """
@@ -38,14 +46,7 @@ class Heeded:
     corrected: Marks = field(default_factory=Marks)
     changes: Changes = field(default_factory=dict)
     received: Mapping[int, Bad] = field(default_factory=dict)
-
-    @property
-    def rows(self) -> Marks:
-        """Return the rows that are, or may be, let through."""
-        return self.accepted | self.corrected
-
-    def __bool__(self) -> bool:
-        return bool(len(self.accepted) or len(self.corrected))
+    discarded: Marks = field(default_factory=Marks)
 
     def as_received(self, bad: Bad) -> Bad:
         """Return a bad row by what landed: by that it is known, whatever it was corrected to."""
@@ -60,26 +61,38 @@ NOTHING = Heeded()
 """Nothing was decided."""
 
 
-def heeded(bad: Iterable[Sequence[Bad]], words: Mapping[str, Word]) -> Heeded:
-    """Return what was decided about the bad rows of a landing.
+def heeded(source: str, batches: Batches, key: Sequence[str], words: Mapping[str, Word]) -> Heeded:
+    """Return what was decided about the rows of a landing.
+
+    They are looked for among all of its rows: whether a row is bad depends on the rules of today,
+    and, of rows with one key, on their order.
 
     Args:
+        key: the source's columns that name a row.
         words: by the digest of the row's record.
     """
-    accepted: list[int] = []
-    received: dict[int, Bad] = {}
-    changes: dict[int, Mapping[str, str | None]] = {}
-    for piece in bad:
-        for row in piece:
-            word = words.get(row.digest)
-            if word is None:
-                continue
-            if word.kind == "accepted":
-                accepted.append(row.row)
-            elif word.kind == "corrected":
-                received[row.row] = row
-                changes[row.row] = word.row.changes
-    return Heeded(Marks(accepted), Marks(changes), changes, received)
+    found: dict[str, list[Bad]] = defaultdict(list)
+    for row in _received(source, batches, key, words):
+        digest = row.digest
+        if digest in words:
+            found[digest].append(row)
+    meant = [
+        (words[digest], row)
+        for digest, rows in found.items()
+        for row in _meant(rows, words[digest], key)
+    ]
+
+    def marked(kind: Kind) -> Marks:
+        return Marks(row.row for word, row in meant if word.kind == kind)
+
+    corrected = [(word, row) for word, row in meant if word.kind == "corrected"]
+    return Heeded(
+        marked("accepted"),
+        marked("corrected"),
+        {row.row: word.row.changes for word, row in corrected},
+        {row.row: row for _, row in corrected},
+        marked("discarded"),
+    )
 
 
 def corrected_batches(batches: Batches, changes: Changes) -> Batches:
@@ -116,6 +129,63 @@ def let_through(batches: Batches, places: Marks) -> pa.Table | None:
             found.append(own.append_column(ROW, pa.array(here)))
         start += rows.num_rows
     return pa.concat_tables(found)
+
+
+def _meant(rows: Sequence[Bad], word: Word, key: Sequence[str]) -> Sequence[Bad]:
+    """Return those of some identical rows that a word is about, in the order of their places.
+
+    Rows that break rules do so alike, and all are meant. Of rows that had but the key of another
+    one, that other may have been the same in every cell: it was good, was not decided about, and
+    is left alone.
+    """
+    if set(word.row.kinds) != {repeated_kind(key)}:
+        return rows
+    return rows[-word.row.copies :]
+
+
+def _received(
+    source: str, batches: Batches, key: Sequence[str], words: Mapping[str, Word]
+) -> Iterator[Bad]:
+    """Yield the rows that may be those of some records, each with its record as it landed."""
+    schema = next(batches()).schema
+    shape = shape_of(batches(columns=varying(schema)))
+    records = [json.loads(word.row.record) for word in words.values()]
+    start = 0
+    for rows in batches():
+        places = _alike(rows, records)
+        for at in range(0, len(places), _PIECE):
+            piece = places[at : at + _PIECE]
+            own = _records(source, rows.take(pa.array(piece)), shape, key)
+            for place, row in zip(piece, own, strict=True):
+                yield replace(row, row=start + int(place))
+        start += rows.num_rows
+
+
+def _records(source: str, rows: pa.Table, shape: Shape, key: Sequence[str]) -> list[Bad]:
+    frame = framed(rows, shape)
+    there = RESCUED in rows.column_names
+    rescued = rows.column(RESCUED).to_pandas() if there else pd.Series(dtype="str")
+    every = {row: () for row in range(len(frame))}
+    return bad_rows(source, frame, rescued.reindex(frame.index), every, key)
+
+
+def _alike(rows: pa.Table, records: Sequence[Mapping[str, Any]]) -> Places:
+    """Return the places of the rows whose texts and whole numbers are those of some records.
+
+    A record is costly to make; a cell that is empty may be one that could not be read.
+    """
+    alike = np.ones(rows.num_rows, dtype=np.bool_)
+    for one in rows.schema:
+        text = pa.types.is_string(one.type)
+        if one.name in RAW_HELPERS or not (text or pa.types.is_int64(one.type)):
+            continue
+        kind = str if text else int
+        told = (record.get(one.name) for record in records)
+        known: set[Any] = {each for each in told if type(each) is kind}
+        column = rows.column(one.name)
+        same = pc.is_in(column, value_set=pa.array(sorted(known), one.type))
+        alike &= pc.or_(same, pc.is_null(column)).to_numpy()
+    return np.flatnonzero(alike)
 
 
 def _corrected(

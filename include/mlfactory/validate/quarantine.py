@@ -61,6 +61,9 @@ class Reason:
         return self.text
 
 
+DISCARDED = Reason("discarded, and breaks no rule", "was discarded, and breaks no rule")
+"""Why a row is there that is good but for what somebody decided."""
+
 Reasons = Mapping[int, Sequence[Reason]]
 """Of each quarantined row, by its number within source and partition, why it is there."""
 

@@ -36,14 +36,20 @@ class Repeated:
     first: list[Any] = field(default_factory=list)
 
 
-def keys_repeated(spool: Spool, shape: Shape, bad: Marks, decided: Marks | None = None) -> Marks:
+def keys_repeated(
+    spool: Spool,
+    shape: Shape,
+    bad: Marks,
+    released: Marks | None = None,
+    discarded: Marks | None = None,
+) -> Marks:
     """Return the rows whose key another row has, but for the first.
 
-    Good rows come first, then those that were `decided` about, then bad ones. Rows with a null in
-    their key have none.
+    Good rows come first, then those that were `released`, then bad ones, then those that were
+    `discarded`. Rows with a null in their key have none.
     """
     found = Marks()
-    released = decided if decided is not None else Marks()
+    ranked = (released or Marks(), bad, discarded or Marks())
 
     def look(rows: pd.DataFrame) -> pd.DataFrame:
         rows = rows.sort_values([_RANK, PLACE], ignore_index=True)
@@ -52,18 +58,20 @@ def keys_repeated(spool: Spool, shape: Shape, bad: Marks, decided: Marks | None 
         return rows[~again]
 
     def rank(places: Places) -> npt.NDArray[np.int64]:
-        return np.where(bad.of(places), 2, released.of(places))
+        return _rank(places, *ranked)
 
     _each(spool, shape, "any", look, rank)
     return found
 
 
-def keys_repeated_in(frame: pd.DataFrame, key: Sequence[str], bad: Marks, decided: Marks) -> Marks:
+def keys_repeated_in(
+    frame: pd.DataFrame, key: Sequence[str], bad: Marks, released: Marks, discarded: Marks
+) -> Marks:
     """Return what `keys_repeated` does of rows that are all there."""
     if not key or frame.empty:
         return Marks()
     places = np.arange(len(frame))
-    order = np.argsort(np.where(bad.of(places), 2, decided.of(places)), kind="stable")
+    order = np.argsort(_rank(places, released, bad, discarded), kind="stable")
     keys = frame[list(key)].iloc[order]
     repeated = keys.duplicated(keep="first") & keys.notna().all(axis="columns")
     return Marks(order[repeated.to_numpy()])
@@ -102,6 +110,18 @@ def places_kept(frame: pd.DataFrame, left_out: Among) -> Places:
     nulls = frame.isna()
     dropped = nulls.all(axis="columns") if left_out == "all" else nulls.any(axis="columns")
     return np.flatnonzero(~dropped.to_numpy())
+
+
+def _rank(places: Places, *worse: Marks) -> npt.NDArray[np.int64]:
+    """Return how far behind each row comes among those with its key: the last marks that have it.
+
+    Args:
+        worse: marks, each of rows that come after those of the marks before.
+    """
+    found = np.zeros(len(places), dtype=np.int64)
+    for behind, marks in enumerate(worse, start=1):
+        found[marks.of(places)] = behind
+    return found
 
 
 def _each(

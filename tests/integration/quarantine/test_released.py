@@ -339,3 +339,47 @@ def test_personal_data_is_not_written_by_hand(judged: Judged) -> None:
     with pytest.raises(UsageError, match=r"\['colour'\] of orders holds personal data"):
         correct((3, "colour", "red"))
     assert Lake("shop").version("corrected_orders") is None
+
+
+def throw_away(*given: int) -> Any:
+    chosen = Choice(tuple(digest(row) for row in given))
+    return discard(shop(), shop().calendar.parse(KEY), chosen, why="a test order", who="ada")
+
+
+@pytest.mark.parametrize("size", [1_000_000, 7])
+def test_a_discarded_row_stays_out_in_whatever_order_it_lands(
+    judged: Judged, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(batches, "BATCH", size)
+    false, true = "7,2026-01-01T10:00:00Z,blue,4000,41", "7,2026-01-01T10:00:00Z,red,7,8"
+    judged(IN_SET, BETWEEN, change={40: false})
+    throw_away(40)
+    judged(IN_SET, BETWEEN, change={7: false, 40: true})
+    assert orders().loc[7, "price"] == 7
+    assert states() == {7: "discarded"}
+    # nor does it name the true one where that is bad for another reason
+    judged(IN_SET, BETWEEN, change={7: false, 40: true.replace("red", "pink")})
+    assert reasons()[40] == [f"colour='pink' breaks {reasons()[40][0].partition(' breaks ')[2]}"]
+
+
+def test_of_identical_rows_the_one_that_was_discarded_is_out(judged: Judged) -> None:
+    judged(IN_SET, change={40: "7,2026-01-01T10:00:00Z,red,7,8"})
+    throw_away(40)
+    again()
+    assert orders().loc[7, "price"] == 7
+    assert states() == {40: "discarded"}
+
+
+def test_what_was_decided_holds_where_the_rules_become_wider(judged: Judged) -> None:
+    wider = IN_SET.replace("blue]", "blue, pink]")
+    change = PINK | {5: "5,2026-01-01T10:00:00Z,pink,5,6", 9: "9,2026-01-01T10:00:00Z,pink,9,1"}
+    judged(IN_SET, change=change)
+    throw_away(3)
+    accept(9)
+    correct((5, "colour", "red"), (5, "price", "300"))
+    result = judged(wider, change=change)
+    assert (result.quarantined, result.released) == (1, 2)
+    assert (states()[3], reasons()[3]) == ("discarded", ["was discarded, and breaks no rule"])
+    assert 3 not in orders().index
+    assert list(orders().loc[5, ["colour", "price"]]) == ["red", 300]
+    assert orders().loc[9, "colour"] == "pink"

@@ -249,7 +249,7 @@ def _refuse_unnamed(request: Request, names: Sequence[str]) -> None:
         )
 
 
-def _unfit(request: Request, place: Place, column: str, error: ValueError) -> ContractError:
+def _unfit(request: Request, place: Place, column: str, error: Exception) -> ContractError:
     told = f"the column '{column}'" if column else "a column"
     told_of = without_cells(request, place.hide(str(error))[:300])
     return ContractError(
