@@ -153,7 +153,8 @@ def _correcting(product: Product, partition: Partition, file: Path) -> str:
 def _write(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
+        # line ends within cells are the cells' own
+        file.write_text(text, encoding="utf-8", newline="")
     except OSError as error:
         raise UsageError(
             f"{file} cannot be written: {error.strerror}", remedy="name a file elsewhere"
@@ -162,7 +163,8 @@ def _write(file: Path, text: str) -> None:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            return opened.read()
     except OSError as error:
         raise UsageError(
             f"{file} cannot be read: {error.strerror}", remedy="name the CSV that you edited"

@@ -31,6 +31,7 @@ _EVENTS: Mapping[Kind, Event] = {
     "discarded": "discarded",
 }
 _READS = "row_decisions"
+_ASKED_BY = "asked_by"
 _NAME = 32
 """Hexadecimal digits of a file's name."""
 
@@ -65,6 +66,7 @@ class RowDecision:
     Attributes:
         number: of its entry in the ledger, 0 before it has one.
         rows: by the digest of their record.
+        asked_by: what asked for it and may ask again, such as the id of a run in Airflow.
     """
 
     partition: str
@@ -75,6 +77,7 @@ class RowDecision:
     who: str = ""
     at: str = ""
     number: int = 0
+    asked_by: str = ""
 
     @property
     def count(self) -> int:
@@ -99,15 +102,19 @@ class Word:
         return self.decision.kind
 
 
-def decide(product: str, decision: RowDecision) -> Entry:
+def decide(product: str, decision: RowDecision, *, sources: int = 1) -> Entry:
     """Write a decision down, for good, and return its entry in the ledger.
 
     Two people may decide at once: both are written, and the later number holds.
+
+    Args:
+        sources: of how many sources rows are decided about together, with an entry for each.
     """
     content = {digest: asdict(row) for digest, row in sorted(decision.rows.items())}
     text = as_json(content)
     name = hashlib.sha256(text).hexdigest()[:_NAME]
     product_store(product).create(row_decision_file(decision.partition, name), text)
+    asked = {_ASKED_BY: decision.asked_by, "sources": sources} if decision.asked_by else {}
     return record(
         product,
         Entry(
@@ -121,9 +128,19 @@ def decide(product: str, decision: RowDecision) -> Entry:
                 "kind": decision.kind,
                 "rows": decision.count,
                 "file": name,
+                **asked,
             },
         ),
     )
+
+
+def decided_for(product: str, key: str, asked_by: str) -> list[Entry]:
+    """Return the decisions about a partition's rows that something asked for before."""
+    return [
+        entry
+        for entry in entries(product, *ABOUT_ROWS)
+        if entry.partition == key and entry.details.get(_ASKED_BY) == asked_by
+    ]
 
 
 def decisions_about(product: str, key: str) -> tuple[RowDecision, ...]:

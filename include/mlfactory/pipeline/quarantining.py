@@ -29,7 +29,7 @@ class QuarantineOperator(StageOperator):
     """Decides about the rows that the form names, or asks for the run that brings it in.
 
     The step `decide` writes the decision down, in the name of the user who triggered the run; `run`
-    asks for the partition's data run, and a second try of it starts no second one.
+    asks for the partition's data run. A second try decides nothing anew, and starts no second run.
     """
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class QuarantineOperator(StageOperator):
             page = {ValidationLink.name: validation_page(partition.key)}
             who = getattr(run, "triggering_user_name", None) or ""
             if self.step == "decide":
-                result = _summary(decided(product, partition, params, who))
+                result = _summary(decided(product, partition, params, who, str(run.run_id)))
             else:
                 result = _asked_for(product, partition, str(run.run_id))
         except Exception as error:
@@ -105,15 +105,23 @@ def quarantine_params(product: Product) -> dict[str, Param]:
     }
 
 
-def decided(product: Product, partition: Partition, params: dict[str, Any], who: str) -> Decided:
-    """Write down what the form says.
+def decided(
+    product: Product, partition: Partition, params: dict[str, Any], who: str, run_id: str
+) -> Decided:
+    """Write down what the form says, once for each run in Airflow.
+
+    A task that was killed when it had decided finds no row open on its second try; what is known
+    is known by the run's id.
 
     Raises:
         UsageError: if it says which rows are meant twice or not at all, or they cannot be accepted.
         ServiceError: if the partition is being validated at this moment.
     """
-    from mlfactory.quarantine import Choice, discard, release
+    from mlfactory.quarantine import Choice, decided_before, discard, release
 
+    known = decided_before(product, partition, run_id)
+    if known is not None:
+        return known
     rows = re.split(r"[\s,;]+", str(params.get("rows") or "").strip())
     everything = rows == ["all"]
     digests = () if everything else tuple(row for row in rows if row)
@@ -124,9 +132,10 @@ def decided(product: Product, partition: Partition, params: dict[str, Any], who:
             "corrected rows and the decision 'correct' belong together",
             remedy="choose correct and give the CSV, or leave that field empty",
         )
+    said: dict[str, Any] = {"why": why, "who": who, "asked_by": run_id}
     if params["decision"] == DISCARD:
-        return discard(product, partition, choice, why=why, who=who)
-    return release(product, partition, choice, why=why, who=who, corrected=corrected or None)
+        return discard(product, partition, choice, **said)
+    return release(product, partition, choice, corrected=corrected or None, **said)
 
 
 def _partition(product: Product, params: dict[str, Any]) -> Partition:

@@ -1,6 +1,6 @@
 """Quarantine: what people see of the rows that validation put there, and what they decide."""
 
-from mlfactory.quarantine.decide import Choice, Decided, discard, release
+from mlfactory.quarantine.decide import Choice, Decided, decided_before, discard, release
 from mlfactory.quarantine.listing import Line, counted
 from mlfactory.quarantine.rows import QuarantinedRow, rows_in_quarantine
 
@@ -10,6 +10,7 @@ __all__ = [
     "Line",
     "QuarantinedRow",
     "counted",
+    "decided_before",
     "discard",
     "release",
     "rows_in_quarantine",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from mlfactory.lake.catalog import raw
 from mlfactory.lake.cells import cell
 from mlfactory.lake.ledger import Entry
-from mlfactory.lake.row_decisions import DecidedRow, Kind, RowDecision, decide
+from mlfactory.lake.row_decisions import DecidedRow, Kind, RowDecision, decide, decided_for
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import UsageError
@@ -74,6 +74,7 @@ def release(
     why: str,
     who: str = "",
     corrected: str | None = None,
+    asked_by: str = "",
 ) -> Decided:
     """Let rows through when their partition is validated next.
 
@@ -81,6 +82,7 @@ def release(
     stay without a value. Corrected, they are judged anew by all rules.
 
     Args:
+        asked_by: see `discard`.
         corrected: the CSV that `spreadsheet.as_csv` made of them, edited; then `choice` names no
             rows, for these are the ones that were changed in it.
         who: the user of this process by default.
@@ -92,7 +94,7 @@ def release(
     """
     _refuse_without_reason(why)
     if corrected is not None:
-        return _correct(product, partition, choice, corrected, why=why, who=who)
+        return _correct(product, partition, choice, corrected, why=why, who=who, asked_by=asked_by)
     rows = _chosen(product, partition, choice)
     stuck = [row for row in rows if row.only_corrected]
     if stuck:
@@ -104,13 +106,24 @@ def release(
             remedy="correct them: mlfactory quarantine show … --out rows.csv, then release … "
             "--corrected rows.csv; or name other rows",
         )
-    return _decide(product, partition, "accepted", rows, lambda _: {}, why=why, who=who)
+    return _decide(
+        product, partition, "accepted", rows, lambda _: {}, why=why, who=who, asked_by=asked_by
+    )
 
 
 def discard(
-    product: Product, partition: Partition, choice: Choice, *, why: str, who: str = ""
+    product: Product,
+    partition: Partition,
+    choice: Choice,
+    *,
+    why: str,
+    who: str = "",
+    asked_by: str = "",
 ) -> Decided:
     """Leave rows out for good; one that was released before goes back with the next validation.
+
+    Args:
+        asked_by: what asks for it and may ask again, see `decided_before`.
 
     Raises:
         UsageError: if nothing is chosen, or no reason is given.
@@ -118,11 +131,34 @@ def discard(
     """
     _refuse_without_reason(why)
     rows = _chosen(product, partition, choice)
-    return _decide(product, partition, "discarded", rows, lambda _: {}, why=why, who=who)
+    return _decide(
+        product, partition, "discarded", rows, lambda _: {}, why=why, who=who, asked_by=asked_by
+    )
+
+
+def decided_before(product: Product, partition: Partition, asked_by: str) -> Decided | None:
+    """Return what something that asks a second time had decided, None if that is nothing yet."""
+    made = tuple(decided_for(product.name, partition.key, asked_by))
+    if not made or len(made) < int(made[0].details["sources"]):
+        # nothing yet, or it was killed between two sources: what is written is not written twice
+        return None
+    rows = sum(int(entry.details["rows"]) for entry in made)
+    return Decided(made, rows, _then(product, partition))
+
+
+def _then(product: Product, partition: Partition) -> str:
+    return f"mlfactory run {product.name} {partition} --stage validate --downstream"
 
 
 def _correct(
-    product: Product, partition: Partition, choice: Choice, text: str, *, why: str, who: str
+    product: Product,
+    partition: Partition,
+    choice: Choice,
+    text: str,
+    *,
+    why: str,
+    who: str,
+    asked_by: str,
 ) -> Decided:
     if choice.ways:
         raise UsageError(
@@ -132,7 +168,7 @@ def _correct(
         )
     lake, rows = Lake(product.name), rows_in_quarantine(product, partition, choice.source)
     kinds = {name: kinds_of(lake.columns(raw(name))) for name in product.spec.sources}
-    changes = changed_rows(text, rows, kinds)
+    changes, unchanged = changed_rows(text, rows, kinds)
     if not changes:
         raise UsageError(
             "nothing is changed in the CSV of corrected rows",
@@ -150,7 +186,8 @@ def _correct(
         lambda row: changes[row.source, row.digest],
         why=why,
         who=who,
-        lines=text.strip().count("\n"),
+        unchanged=unchanged,
+        asked_by=asked_by,
     )
 
 
@@ -208,7 +245,8 @@ def _decide(
     *,
     why: str,
     who: str,
-    lines: int = 0,
+    unchanged: int = 0,
+    asked_by: str = "",
 ) -> Decided:
     by_source: dict[str, dict[str, DecidedRow]] = {}
     copies = Counter((row.source, row.digest) for row in rows)
@@ -225,15 +263,18 @@ def _decide(
     entries = tuple(
         decide(
             product.name,
-            RowDecision(partition.key, source, kind, of_source, why=why.strip(), who=who),
+            RowDecision(
+                partition.key, source, kind, of_source, why.strip(), who, asked_by=asked_by
+            ),
+            sources=len(by_source),
         )
         for source, of_source in by_source.items()
     )
     return Decided(
         entries=entries,
         rows=len(rows),
-        command=f"mlfactory run {product.name} {partition} --stage validate --downstream",
-        unchanged=max(lines - len(rows), 0),
+        command=_then(product, partition),
+        unchanged=unchanged,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -36,6 +36,7 @@ class QuarantinedRow:
         record: what was received, by column.
         only_corrected: why it cannot be accepted as it is, empty if it can.
         waits: it was released, and its partition has not run since.
+        changes: of a row that was corrected the cells that became others, as the last word has it.
     """
 
     source: str
@@ -47,6 +48,7 @@ class QuarantinedRow:
     record: Mapping[str, Any]
     only_corrected: str = ""
     waits: bool = False
+    changes: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def rows_in_quarantine(
@@ -133,6 +135,7 @@ def _row(stored: Mapping[str, Any], word: Word | None, heeded: int) -> Quarantin
         return row
     if word.kind == "discarded":
         return replace(row, state="discarded")
+    row = replace(row, changes=word.row.changes)
     waits = word.decision.number > heeded
     # what was heeded and is here all the same breaks rules as it was corrected
     return replace(row, state="released", waits=True) if waits else row
@@ -151,6 +154,7 @@ def _released(source: str, digest: str, word: Word, heeded: int) -> QuarantinedR
         record=json.loads(word.row.record),
         only_corrected=word.row.only_corrected,
         waits=word.decision.number > heeded,
+        changes=word.row.changes,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +22,17 @@ OURS = (DIGEST, ROW, REASONS)
 Changes = Mapping[str, str | None]
 _SHOWN = 5
 
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+"""How a text begins that would be a formula, or one before which quotation marks were put."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
 
 def as_csv(rows: Sequence[QuarantinedRow]) -> str:
-    """Return rows as CSV, the cells as they were received.
+    """Return rows as CSV, the cells as they were received, or as they were corrected last.
+
+    A text that a spreadsheet would take for a formula has a `'` before it, which `changed_rows`
+    takes away again.
 
     Raises:
         UsageError: if they are of several sources, whose columns are not the same.
@@ -39,8 +48,8 @@ def as_csv(rows: Sequence[QuarantinedRow]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*OURS, *columns])
     for row in rows:
-        cells = [as_text(row.record.get(name)) for name in columns]
-        writer.writerow([row.digest, row.row, "; ".join(row.reasons), *cells])
+        cells = [_guarded(_stands(row, name)) for name in columns]
+        writer.writerow([row.digest, row.row, _guarded("; ".join(row.reasons)), *cells])
     return text.getvalue()
 
 
@@ -53,14 +62,35 @@ def as_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _stands(row: QuarantinedRow, name: str) -> str:
+    """Return a cell as it was corrected last, else as it was received."""
+    return (row.changes[name] or "") if name in row.changes else as_text(row.record.get(name))
+
+
+def _guarded(text: str) -> str:
+    """Return a text so that no spreadsheet takes it for a formula; numbers are none."""
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+
+
+def _unguarded(text: str) -> str:
+    bare = text[1:]
+    return bare if text.startswith("'") and _guarded(bare) == text else text
+
+
+def _same(given: str, known: str) -> bool:
+    """Tell whether two texts are the same but for line ends, which editors and browsers change."""
+    return given.splitlines() == known.splitlines()
+
+
 def changed_rows(
     text: str,
     rows: Sequence[QuarantinedRow],
     kinds: Mapping[str, Mapping[str, pa.DataType]],
-) -> dict[tuple[str, str], Changes]:
+) -> tuple[dict[tuple[str, str], Changes], int]:
     """Return what was changed in a CSV that `as_csv` made, by source and digest.
 
-    Lines that are as they were are left out; so are lines and columns that were taken away.
+    Lines that are as they were are left out, and counted; left out are also lines and columns that
+    were taken away. Of a row that was corrected before, the changes are those of then and now.
 
     Args:
         kinds: the types of each source's columns.
@@ -71,15 +101,22 @@ def changed_rows(
     """
     found: dict[tuple[str, str], Changes] = {}
     wrong: list[str] = []
+    unchanged = 0
     for number, line in _lines(text):
         row = _row_of(line, rows, number)
-        changes: dict[str, str | None] = {}
-        for name, given in line.items():
-            if name in OURS or given == as_text(row.record.get(name)):
+        changes = dict(row.changes)
+        for name, cell_of_line in line.items():
+            given = _unguarded(cell_of_line)
+            if name in OURS or _same(given, _stands(row, name)):
+                continue
+            if name in row.record and _same(given, as_text(row.record[name])):
+                # it is to be what landed again
+                changes.pop(name, None)
                 continue
             changes[name] = given if given != "" else None
             problem = _problem(row, name, given, kinds[row.source].get(name))
             wrong += [f"line {number}: {problem}"] if problem else []
+        unchanged += changes == row.changes
         known = found.setdefault((row.source, row.digest), changes)
         if known != changes:
             wrong.append(f"line {number}: the row {row.digest} has other values in a line before")
@@ -90,12 +127,13 @@ def changed_rows(
             remedy="mend the CSV; numbers have a point, times are like 2013-07-27T06:00:00Z, true "
             "and false are written so, an empty cell is no value",
         )
-    return {row: changes for row, changes in found.items() if changes}
+    before = {(row.source, row.digest): row.changes for row in rows}
+    return {row: changes for row, changes in found.items() if changes != before[row]}, unchanged
 
 
 def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
     try:
-        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True)
+        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
         header = list(reader.fieldnames or ())
         if DIGEST not in header or len(set(header)) < len(header):
             raise UsageError(

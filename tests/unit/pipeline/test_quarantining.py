@@ -77,7 +77,8 @@ def test_rows_are_accepted_in_the_name_of_who_triggered_the_run(calls: list[Any]
     assert executed("decide") == {"entries": [7], "rows": 2, "who": "ada"}
     [(what, key, choice, others)] = calls
     assert (what, key, choice) == ("release", "2013-07-01", Choice(("ab12", "cd34")))
-    assert others == {"why": FORM["why"], "who": "ada", "corrected": None}
+    run = "manual__2026-01-01T00:00:00+00:00"
+    assert others == {"why": FORM["why"], "who": "ada", "corrected": None, "asked_by": run}
 
 
 def test_the_word_all_means_all_that_are_open(calls: list[Any]) -> None:
