@@ -180,10 +180,10 @@ def _alike(rows: pa.Table, records: Sequence[Mapping[str, Any]]) -> Places:
         if one.name in RAW_HELPERS or not (text or pa.types.is_int64(one.type)):
             continue
         kind = str if text else int
-        told = (record.get(one.name) for record in records)
-        known: set[Any] = {each for each in told if type(each) is kind}
+        cells = (record.get(one.name) for record in records)
+        known = {each for each in cells if type(each) is kind}
         column = rows.column(one.name)
-        same = pc.is_in(column, value_set=pa.array(sorted(known), one.type))
+        same = pc.is_in(column, value_set=pa.array(list(known), one.type))
         alike &= pc.or_(same, pc.is_null(column)).to_numpy()
     return np.flatnonzero(alike)
 

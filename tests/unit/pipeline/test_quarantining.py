@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlfactory.pipeline.quarantining import QuarantineOperator, quarantine_param
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import load_product
 from mlfactory.quarantine import Choice, Decided
+from mlfactory.settings import settings
 
 FORM = {
     "partition": "2013-07-01",
@@ -55,6 +57,15 @@ def executed(step: str, **params: Any) -> Any:
     result = task.execute({"dag_run": run, "params": FORM | params})
     assert task.links_found["Validation"].endswith("validation/2013-07-01.html")
     return result
+
+
+@pytest.fixture(autouse=True)
+def no_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let nothing have been decided before, whatever this machine's lake has."""
+    monkeypatch.setenv("MLFACTORY_HOME", str(tmp_path))
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
 
 
 @pytest.fixture
