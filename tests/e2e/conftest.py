@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from mlfactory.scheduler.api import AirflowApi
-from mlfactory.scheduler.login import airflow_login
+from mlfactory.scheduler.login import airflow_home, airflow_login
 from mlfactory.scheduler.runs import DagRun
 from mlfactory.settings import REPOSITORY, Settings, settings
+from tests.e2e import clinic
 
 PRODUCTS = REPOSITORY / "include" / "products"
 COMMAND = Path(sys.executable).parent / "mlfactory"
@@ -131,12 +132,14 @@ def factory(
         )
 
     hourly(products / "ticker")
+    clinic.lay_out(products)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFACTORY_HOME", str(root / "home"))
         patch.setenv("MLFACTORY_PRODUCTS", str(products))
         patch.setenv("MLFACTORY_AIRFLOW_PORT", str(free_port()))
         patch.setenv("MLFACTORY_MLFLOW_PORT", str(free_port()))
+        patch.setenv("MLFACTORY_PII_KEY", clinic.PII_KEY)
         if lake_place == "s3":
             server = request.getfixturevalue("s3_server")
             patch.setenv("MLFACTORY_LAKE", f"s3://{server.bucket}/{root.name}")
@@ -144,6 +147,7 @@ def factory(
                 patch.setenv(name, value)
         settings.cache_clear()
         chosen = settings()
+        clinic.secrets_backend(root, airflow_home(chosen))
         environment = dict(os.environ)
         subprocess.run([COMMAND, "up"], env=environment, check=True)
         try:

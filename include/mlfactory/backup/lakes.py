@@ -14,6 +14,7 @@ from mlfactory.backup.contents import LAKE, Index, copied
 from mlfactory.lake.catalog import (
     AT_WORK,
     CLAIMS,
+    KEY_HASHES,
     LEDGER,
     MANIFESTS,
     RECEIVED,
@@ -33,7 +34,7 @@ _OF_LOG = re.compile(rf"[^/]+/{LOG}/\d{{20}}\.(json|checkpoint.*\.parquet)")
 _OF_TRAINING = re.compile(rf"{TRAININGS}/[^/]+/[^/]+\.json")
 """What points to other files of its training, or to MLflow."""
 
-_LEFT_OUT = (AT_WORK, SUMMARIES, RECEIVED)
+_LEFT_OUT = (AT_WORK, SUMMARIES, RECEIVED, KEY_HASHES)
 """Notes of those who are at work, and what is made anew where it is absent."""
 
 

@@ -14,11 +14,11 @@ from mlfactory.cli.row_files import write_rows
 from mlfactory.lake.catalog import FEATURES, LABELS, PREDICTIONS, source_of
 from mlfactory.lake.difference import Columns, Difference, columns_between, differences
 from mlfactory.lake.history import Change, history, no_table
+from mlfactory.lake.old_versions import tables_of
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.trainings.files import trainings_of
-from mlfactory.upkeep.tables import tables_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -176,9 +176,12 @@ def _difference_in_words(found: Difference) -> Iterator[str]:
 
 
 def _key(product: Product, table: str) -> tuple[str, ...]:
-    source = source_of(table)
+    source = source_of(table, cleaned=True)
     if source in product.spec.sources:
         return product.spec.sources[source].key
+    if table == LABELS and product.spec.label.is_told:
+        # of an event there are as many rows as were told
+        return ()
     return product.spec.features.key if table in (FEATURES, LABELS, PREDICTIONS) else ()
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mlfactory.cli import record, stack
+from mlfactory.cli import airport, record, stack
 from mlfactory.cli.output import say
 from mlfactory.cli.status import show_timeline
 from mlfactory.product.loader import Product
@@ -27,17 +27,30 @@ what a replay sent goes on meanwhile."""
 
 
 def run_demo(
-    product: Product, first: Partition, last: Partition, console: Console, *, leave: bool
+    product: Product,
+    first: Partition,
+    last: Partition,
+    console: Console,
+    *,
+    leave: bool,
+    with_airport: bool = False,
 ) -> bool:
     """Start the stack, replay a span, show the timeline; stay up until Ctrl-C unless `leave`.
+
+    Args:
+        with_airport: whether the second product is replayed too, with what it reads.
 
     Returns:
         Whether every run was a success.
     """
     started = time.monotonic()
-    running, is_ours = stack.up(settings(), lambda line: say(console, line))
+    second = airport.bring_product(settings()) if with_airport else None
+    more = [airport.airport(settings())] if with_airport else []
+    running, is_ours = stack.up(settings(), lambda line: say(console, line), more)
     try:
         ok = replay_here(product, first, last, console)
+        if second is not None:
+            ok = _replay_second(second, running, console) and ok
         tell_addresses(running, console)
         say(console, f"the demonstration took {time.monotonic() - started:.0f} s")
         if not leave:
@@ -49,6 +62,19 @@ def run_demo(
         else:
             say(console, "the stack was up before and stays up; mlfactory down stops it")
     return ok
+
+
+def _replay_second(product: Product, running: record.Running, console: Console) -> bool:
+    if airport.NAME not in running.addresses:
+        say(
+            console,
+            f"{product.name} is left out: the stack was up before, without the airport that it "
+            "reads; to see it: mlfactory down; mlfactory demo",
+        )
+        return True
+    first, last = (product.calendar.parse(key) for key in (airport.FIRST, airport.LAST))
+    say(console, f"and {product.name}: its timetable from a database, its labels late from an API")
+    return replay_here(product, first, last, console)
 
 
 def replay_here(

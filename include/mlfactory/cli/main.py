@@ -12,8 +12,16 @@ import typer
 from rich.console import Console
 from typer.core import TyperGroup
 
-from mlfactory.cli.commands import environments, keeping, machine, partitions, products
+from mlfactory.cli.commands import (
+    environments,
+    erasing,
+    keeping,
+    machine,
+    partitions,
+    products,
+)
 from mlfactory.cli.commands.data import data
+from mlfactory.cli.commands.labels import labels
 from mlfactory.cli.commands.quarantine import quarantine
 from mlfactory.cli.environment import leave_another_mlflow
 from mlfactory.cli.server.commands import server
@@ -50,11 +58,13 @@ for commands in (
     partitions.commands,
     environments.commands,
     keeping.commands,
+    erasing.commands,
     machine.commands,
 ):
     app.add_typer(commands)
 app.add_typer(data, name="data")
 app.add_typer(quarantine, name="quarantine")
+app.add_typer(labels, name="labels")
 app.add_typer(server, name="server")
 
 

@@ -8,12 +8,50 @@ from rich.console import Console
 
 from mlfactory.cli.local_files import write_text
 from mlfactory.cli.output import say
-from mlfactory.lake.catalog import raw
+from mlfactory.cli.timeline import last_profile
+from mlfactory.lake.catalog import FEATURES, profile_page, raw
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
+from mlfactory.profiles.kept import profiled_keys
 
 FILE = "expect.suggested.yaml"
+
+
+NEWEST = "newest"
+
+
+def write_profile_page(product: Product, key: str, console: Console) -> None:
+    """Write the profile page of a partition anew, of what is known of it, and tell where it is.
+
+    Args:
+        key: of the partition, or `newest`: the newest that was profiled.
+
+    Raises:
+        UsageError: if there is no such partition, or nothing is known of it.
+    """
+    from mlfactory.profiles.page import write_page
+
+    known = {
+        each
+        for table in (FEATURES, *map(raw, product.spec.sources))
+        for each in profiled_keys(product, table)
+    }
+    if not known:
+        raise UsageError(
+            f"{product.name}: no partition was profiled yet",
+            remedy=f"mlfactory run {product.name} KEY",
+        )
+    partition = product.calendar.parse(max(known) if key == NEWEST else key)
+    if partition.key not in known:
+        raise UsageError(
+            f"{product.name}, partition {partition}: nothing is known of it",
+            remedy=f"mlfactory run {product.name} {partition}; those from {min(known)} to "
+            f"{max(known)} were profiled",
+        )
+    address = product_store(product.name).address(write_page(product, partition))
+    say(console, f"{product.name} {partition}: {address}")
 
 
 def write_profile(product: Product, partitions: int, out: Path | None, console: Console) -> None:
@@ -42,6 +80,9 @@ def write_profile(product: Product, partitions: int, out: Path | None, console: 
             f"{product.name}: nothing has landed yet, so nobody knows what its data is like",
             remedy=f"mlfactory run {product.name} KEY --stage ingest for a few partitions",
         )
+    if (newest := last_profile(product)) is not None:
+        address = product_store(product.name).address(profile_page(newest))
+        say(console, f"{product.name}: what its columns are like, and what changed: {address}")
     count = sum(map(len, found.values()))
     if not count:
         say(console, f"{product.name}: nothing to add to the rules that product.yaml has")

@@ -12,7 +12,7 @@ from rich.table import Table
 from mlfactory.cli import record
 from mlfactory.cli.demo import connect
 from mlfactory.cli.output import say
-from mlfactory.product.errors import UsageError
+from mlfactory.cli.text_files import read_text, write_text
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.quarantine import (
@@ -70,7 +70,7 @@ def show_rows(
         say(console, f"{product.name}, partition {partition}: no row is in quarantine")
         return
     if out is not None:
-        _write(out, as_csv(rows))
+        write_text(out, as_csv(rows))
         then = _correcting(product, partition, out)
         say(console, f"{len(rows):,} rows written to {out}; mend their cells, then: {then}")
         return
@@ -98,7 +98,7 @@ def decide(
         UsageError: see `quarantine.release`; or if a run is asked for and no Airflow is there.
         ServiceError: if Airflow does not answer, or the partition is being validated.
     """
-    text = _read(corrected) if corrected is not None else None
+    text = read_text(corrected) if corrected is not None else None
     with ExitStack() as opened:
         api = opened.enter_context(connect()) if run else None
         if api is not None:
@@ -148,29 +148,3 @@ def _show(row: QuarantinedRow, console: Console) -> None:
 
 def _correcting(product: Product, partition: Partition, file: Path) -> str:
     return f"mlfactory quarantine release {product.name} {partition} --corrected {file} --why '…'"
-
-
-def _write(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # line ends within cells are the cells' own
-        file.write_text(text, encoding="utf-8", newline="")
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be written: {error.strerror}", remedy="name a file elsewhere"
-        ) from error
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            return opened.read()
-    except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read: {error.strerror}", remedy="name the CSV that you edited"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise UsageError(
-            f"{file} is not in UTF-8: {error.reason} at byte {error.start:,}",
-            remedy="save it as CSV in UTF-8",
-        ) from error

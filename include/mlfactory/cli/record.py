@@ -18,8 +18,9 @@ from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.settings import Settings
 
 REVIVE = "start it again: mlfactory up"
+_REVIVE_BY = {"airport": "start it again: mlfactory demo"}
 _RESTART = "start it again: mlfactory down; mlfactory up"
-_TITLES = {"airflow": "Airflow", "mlflow": "MLflow"}
+_TITLES = {"airflow": "Airflow", "mlflow": "MLflow", "airport": "the airport of the demonstration"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def ailments(found: Running) -> list[Ailment]:
     A process can be there and do nothing: a scheduler tells of itself by its heartbeat.
     """
     dead = found.dead
-    wrong = [Ailment(name, f"{_TITLES[name]} has died", REVIVE) for name in dead]
+    wrong = [
+        Ailment(name, f"{_TITLES[name]} has died", _REVIVE_BY.get(name, REVIVE)) for name in dead
+    ]
     if "airflow" not in dead and (told := _airflows_ailment(found.airflow_url)):
         problem = f"Airflow at {found.airflow_url} is unwell: {told}"
         wrong.append(Ailment("airflow", problem, _RESTART))

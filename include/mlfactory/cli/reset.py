@@ -148,7 +148,7 @@ def _refuse_active(name: str) -> None:
         return
     try:
         with AirflowApi(running.airflow_url, *airflow_login(settings())) as airflow:
-            parts = ("data", "score", "monitor", "train", "predict", "quarantine")
+            parts = ("data", "score", "monitor", "train", "predict", "quarantine", "labels")
             dags = [f"{name}.{part}" for part in parts]
             active = airflow.active_runs(dags)
     except ServiceError as error:

@@ -33,7 +33,7 @@ _STOP_SECONDS = 30
 Say = Callable[[str], None]
 
 
-def up(settings: Settings, say: Say) -> tuple[Running, bool]:
+def up(settings: Settings, say: Say, more: Sequence[Service] = ()) -> tuple[Running, bool]:
     """Start Airflow and MLflow, wait until both answer, and return where they are.
 
     An MLflow server that the settings name is used, and none is started then. What is up already is
@@ -41,6 +41,7 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
 
     Args:
         say: told what is being waited for.
+        more: services that are started before the stack's own.
 
     Returns:
         The stack, and whether it was started now.
@@ -57,7 +58,7 @@ def up(settings: Settings, say: Say) -> tuple[Running, bool]:
         if found is None or found.dead:
             _use_other(other, say)
             claim_lake(stack_name(settings))
-            wanted = services(settings)
+            wanted = [*more, *services(settings)]
             kept = _kept(settings, found, wanted, other, say)
             return _start_missing(settings, kept, wanted, say), True
     _refuse_other_mlflow(found, other)

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from mlfactory.cli.output import say
 from mlfactory.cli.summary import summary
-from mlfactory.cli.timeline import Row, keys_run, last_report, timeline
-from mlfactory.lake.catalog import report_page
+from mlfactory.cli.timeline import Row, keys_run, last_profile, last_report, timeline
+from mlfactory.lake.catalog import profile_page, report_page
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.product.loader import Product
@@ -125,6 +125,9 @@ def show_timeline(
     report = last_report(product, until=max(keys) if keys else None)
     if report is not None:
         say(console, f"last report: {product_store(product.name).address(report_page(report))}")
+    profile = last_profile(product, until=max(keys) if keys else None)
+    if profile is not None:
+        say(console, f"last profile: {product_store(product.name).address(profile_page(profile))}")
 
 
 def timeline_table(product: Product, rows: Sequence[Row]) -> Table:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import MANIFESTS, METRICS, REPORTS
+from mlfactory.lake.catalog import MANIFESTS, METRICS, PROFILES, REPORTS
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.staleness import STAGES
 from mlfactory.lake.store import parsed, product_store
@@ -169,7 +169,16 @@ def last_report(product: Product, until: str | None = None) -> str | None:
 
     None if none has.
     """
-    pages = product_store(product.name).below(REPORTS).list()
+    return _last_page(product, REPORTS, until)
+
+
+def last_profile(product: Product, until: str | None = None) -> str | None:
+    """Return the key of the newest partition that has a profile page, see `last_report`."""
+    return _last_page(product, PROFILES, until)
+
+
+def _last_page(product: Product, folder: str, until: str | None) -> str | None:
+    pages = product_store(product.name).below(folder).list()
     keys = [page.removesuffix(".html") for page in pages]
     return max((key for key in keys if until is None or key <= until), default=None)
 

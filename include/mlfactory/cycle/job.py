@@ -40,6 +40,7 @@ class Job:
         renew: whether the step `ingest` reads registers anew instead of keeping them as seen.
         shard: the shard, from 0, that the step `shard` builds.
         land: whether the step `ingest` reads the sources; if not, what was landed before stands.
+        arrived: what has come of the partition since it landed, where it is landed again for that.
     """
 
     product: Product
@@ -50,6 +51,7 @@ class Job:
     budget: Budget = Budget()
     renew: bool = False
     land: bool = True
+    arrived: str = ""
 
 
 @dataclass(frozen=True)

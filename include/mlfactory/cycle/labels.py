@@ -6,6 +6,7 @@ import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mlfactory.cycle.told import prepare_told_again
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -19,6 +20,9 @@ _log = logging.getLogger(__name__)
 def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
     """Read the partitions again whose labels have come up to `partition`; tell which.
 
+    Of labels that are told elsewhere the partitions are prepared again of which more is known now,
+    see `prepare_told_again`.
+
     What cannot be read again, or would be stopped, is told and left as it is: it must not keep
     today's data away, nor take away what passed. It stays owed: the next partition tries it again,
     and `mlfactory reconcile` names it.
@@ -27,9 +31,10 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
         `again`, the keys that were read, and `failed`, why the others were not, by key.
     """
     from mlfactory import ingest, prepare, validate
+    from mlfactory.cycle.profiles import leave_profile
     from mlfactory.lake.owed import begin_reading, due_again, end_reading
 
-    again, failed = [], {}
+    again, failed = prepare_told_again(product, partition)
     for due in due_again(product, partition):
         begin_reading(product, due.key)
         try:
@@ -38,6 +43,7 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
             ingest.run(product, due, again=partial(validate.refuse_stopped, product, due))
             validate.run(product, due)
             prepare.run(product, due)
+            leave_profile(product, due)
         except Exception as error:
             # an old file may be odd in a way that nobody foresaw
             unforeseen = not isinstance(error, FactoryError)
@@ -54,8 +60,8 @@ def read_due_again(product: Product, partition: Partition) -> dict[str, Any]:
 
 def _labels(product: Product, due: Partition) -> pd.Series:
     """Return the labels that landed in a partition, in the order of their events."""
-    from mlfactory.lake.catalog import LABELS
-    from mlfactory.lake.labels import LABEL, label_columns
+    from mlfactory.lake.catalog import LABEL, LABELS
+    from mlfactory.lake.labels import label_columns
     from mlfactory.lake.vouched import completed_rows
 
     columns = label_columns(product)

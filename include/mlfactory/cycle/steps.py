@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
+from typing import Any
 
 from mlfactory.cycle.job import Done, Job
 from mlfactory.cycle.landed import landed_before
 from mlfactory.lake.catalog import DATA_DOCS as DATA_DOCS_FOLDER
-from mlfactory.lake.catalog import report_page, validation_page
+from mlfactory.lake.catalog import profile_page, report_page, validation_page
+from mlfactory.product.errors import ContractError
 
 REPORT = "Report"
 VALIDATION = "Validation"
+PROFILE = "Profile"
 DATA_DOCS = "Data Docs"
 MLFLOW_RUN = "MLflow run"
 MODEL_VERSION = "Model version"
@@ -33,20 +36,29 @@ def ingest(job: Job) -> Done:
 
     if not job.land:
         return Done(landed_before(job.product, job.partition))
-    return Done(asdict(stage.run(job.product, job.partition, renew=job.renew)))
+    done = stage.run(job.product, job.partition, renew=job.renew, arrived=job.arrived)
+    return Done(asdict(done) | _because(job, "ingest"))
 
 
 def validate(job: Job) -> Done:
     """Judge the landed rows."""
     from mlfactory import validate as stage
+    from mlfactory.cycle.profiles import leave_profile
 
-    return Done(asdict(stage.run(job.product, job.partition)), validation_pages(job))
+    try:
+        found = stage.run(job.product, job.partition)
+    except ContractError:
+        # nothing follows that would leave it, and it is what there is to look at
+        leave_profile(job.product, job.partition)
+        raise
+    return Done(asdict(found), validation_pages(job))
 
 
 def validation_pages(job: Job) -> dict[str, str]:
     """Return the pages that a validation leaves, whatever its verdict."""
     return {
         VALIDATION: validation_page(job.partition.key),
+        PROFILE: profile_page(job.partition.key),
         DATA_DOCS: f"{DATA_DOCS_FOLDER}/index.html",
     }
 
@@ -55,7 +67,7 @@ def prepare(job: Job) -> Done:
     """Build features and labels."""
     from mlfactory import prepare as stage
 
-    return Done(asdict(stage.run(job.product, job.partition)) | _because(job))
+    return _prepared(job, asdict(stage.run(job.product, job.partition)))
 
 
 def shard(job: Job) -> Done:
@@ -69,8 +81,7 @@ def gather(job: Job) -> Done:
     """Make the shards of the partition one."""
     from mlfactory import prepare as stage
 
-    done = stage.gather(job.product, job.partition, job.training_id)
-    return Done(asdict(done) | _because(job))
+    return _prepared(job, asdict(stage.gather(job.product, job.partition, job.training_id)))
 
 
 def score(job: Job) -> Done:
@@ -155,12 +166,23 @@ def promote(job: Job) -> Done:
     return Done(asdict(result), addresses={MODEL_VERSION: address}, stop_here=stop)
 
 
-def _because(job: Job) -> dict[str, list[str]]:
-    """Return what people decided about the partition's rows since it was prepared last, if any."""
+def _prepared(job: Job, result: dict[str, Any]) -> Done:
+    """Leave the profile of the partition, and say what was done and because of what."""
+    from mlfactory.cycle.profiles import leave_profile
+
+    leave_profile(job.product, job.partition)
+    return Done(result | _because(job), {PROFILE: profile_page(job.partition.key)})
+
+
+def _because(job: Job, stage: str = "validate") -> dict[str, list[str]]:
+    """Return why the partition is another one than when it was prepared last, if it is.
+
+    That is what came late or was corrected, and what people decided about its rows.
+    """
     from mlfactory.lake.manifests import read_manifest
 
-    judged = read_manifest(job.product.name, "validate", job.partition.key)
-    because = judged.get("facts", {}).get("because", [])
+    told = read_manifest(job.product.name, stage, job.partition.key)
+    because = told.get("facts", {}).get("because", [])
     return {"because": list(because)} if because else {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 from collections.abc import Collection
 
@@ -11,10 +12,12 @@ from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import load_products
 from mlfactory.product.sources import HttpSource, SqlSource
 from mlfactory.scheduler.api import AirflowApi
-from mlfactory.scheduler.login import airflow_login
+from mlfactory.scheduler.login import airflow_home, airflow_login
 from mlfactory.settings import Settings
 
-_BACKEND = "AIRFLOW__SECRETS__BACKEND"
+_BACKENDS = (("secrets", "backend"), ("workers", "secrets_backend"))
+"""Where Airflow is told of a secrets backend: section and key."""
+
 _SECONDS = 5.0
 _WHAT = "connections"
 
@@ -30,8 +33,11 @@ def connections(settings: Settings, airflow_url: str | None) -> list[Finding]:
     named = _named()
     if not named:
         return [Finding(_WHAT, "absent", "no product names one")]
-    in_airflow = _in_airflow(settings, airflow_url)
-    return [_finding(name, sorted(users), in_airflow) for name, users in sorted(named.items())]
+    in_airflow, has_backend = _in_airflow(settings, airflow_url), _has_backend(settings)
+    return [
+        _finding(name, sorted(users), in_airflow, has_backend)
+        for name, users in sorted(named.items())
+    ]
 
 
 def _named() -> dict[str, set[str]]:
@@ -43,7 +49,9 @@ def _named() -> dict[str, set[str]]:
     return found
 
 
-def _finding(name: str, users: list[str], in_airflow: Collection[str] | None) -> Finding:
+def _finding(
+    name: str, users: list[str], in_airflow: Collection[str] | None, has_backend: bool
+) -> Finding:
     what, told = f"{_WHAT}: {name}", f"named by {', '.join(users)}"
     try:
         if in_environment(name) is not None:
@@ -54,7 +62,7 @@ def _finding(name: str, users: list[str], in_airflow: Collection[str] | None) ->
     if in_airflow is not None and name in in_airflow:
         return Finding(what, "ok", f"{told}; in Airflow, for its tasks")
     remedy = f"set {variable_of(name)}, or add it in Airflow: Admin, Connections"
-    if os.environ.get(_BACKEND):
+    if has_backend:
         return Finding(
             what, "absent", f"{told}; perhaps in the secrets backend, which is not asked"
         )
@@ -73,3 +81,20 @@ def _in_airflow(settings: Settings, url: str | None) -> Collection[str] | None:
     except FactoryError:
         # that Airflow does not answer is told where it is looked at itself
         return None
+
+
+def _has_backend(settings: Settings) -> bool:
+    """Tell whether Airflow has a secrets backend, as far as one sees here.
+
+    A server's is in the environment. The local Airflow does not heed that, which may be meant for
+    another one, and has it in its `airflow.cfg`.
+    """
+    if any(os.environ.get(f"AIRFLOW__{each}__{key}".upper()) for each, key in _BACKENDS):
+        return True
+    told = configparser.RawConfigParser(strict=False)
+    try:
+        told.read(airflow_home(settings) / "airflow.cfg", encoding="utf-8")
+    except (configparser.Error, UnicodeError):
+        # Airflow itself says what is wrong with it
+        return False
+    return any(told.get(each, key, fallback="").strip() for each, key in _BACKENDS)

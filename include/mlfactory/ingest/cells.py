@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.ingest.kinds import as_text, fields_in, fits_as_stored, is_text, stored_as
+from mlfactory.ingest.plainly import have_fractions, have_leading_zeros, plain_values
 from mlfactory.ingest.times import UTC_TIME, as_times
+from mlfactory.lake.cells import MISSING
+from mlfactory.lake.numbers import PLAIN, Numbers
 from mlfactory.product.sources import ColumnType
 
 TYPES: Mapping[ColumnType, pa.DataType] = {
@@ -23,9 +26,6 @@ TYPES: Mapping[ColumnType, pa.DataType] = {
     "boolean": pa.bool_(),
     "datetime": UTC_TIME,
 }
-
-MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
-"""What means no value in a column of anything but text, where `NA` may be Namibia."""
 
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _WHOLE = r"^[+-]?0*\d{1,19}(\.0*)?$"
@@ -49,16 +49,26 @@ class Cells:
     unread: pa.ChunkedArray
 
 
-def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None = None) -> Cells:
+def cast_cells(
+    column: pa.ChunkedArray,
+    kind: pa.DataType,
+    spelling: str | None = None,
+    numbers: Numbers = PLAIN,
+) -> Cells:
     """Return `column` in the type `kind`, and which of its cells cannot be read as that.
 
     What is infinite, or larger than a float can be, is no number that anything can be learned from.
 
     Args:
         spelling: how times are written, as strptime has it; ISO 8601 by default.
+        numbers: how numbers are written.
     """
+    if spelling is None and numbers == PLAIN:
+        plain = plain_values(column, kind)
+        if plain is not None:
+            return _all_read(plain)
     if kind == pa.float64():
-        return _finite(column)
+        return _finite(column, numbers)
     if column.type == kind:
         return _all_read(column)
     if pa.types.is_null(kind):
@@ -81,15 +91,15 @@ def cast_cells(column: pa.ChunkedArray, kind: pa.DataType, spelling: str | None 
     if kind == pa.bool_():
         return _compared(text, _booleans(text))
     if kind == pa.int64():
-        return _compared(text, _integers(text))
+        return _compared(text, _integers(numbers.plain(text)))
     return _compared(text, pa.chunked_array([pa.nulls(len(text), kind)]))
 
 
-def _finite(column: pa.ChunkedArray) -> Cells:
+def _finite(column: pa.ChunkedArray, numbers: Numbers = PLAIN) -> Cells:
     """Return a column as floats; what is infinite cannot be read, and `nan` is no value."""
     kind = pa.float64()
     if is_text(column.type):
-        given = _given(column)
+        given = numbers.plain(_given(column))
         values = _where(given, pc.match_substring_regex(given, _NUMBER), kind)
     else:
         try:
@@ -107,6 +117,8 @@ def without_codes(column: pa.ChunkedArray, cells: Cells) -> Cells:
         column: the cells as they were received.
     """
     if not is_text(column.type) or cells.values.type not in (pa.int64(), pa.float64()):
+        return cells
+    if plain_values(column, pa.int64()) is not None and not have_leading_zeros(column):
         return cells
     matches = pc.match_substring_regex(pc.cast(column, pa.string()), _LEADING_ZEROS)
     codes = pc.fill_null(matches, False)
@@ -142,6 +154,7 @@ class Seen:
         whole: all have a value, and that is a whole number.
         long: some have more digits than a float holds.
         unread: how many are no number.
+        numbers: how numbers are written.
     """
 
     typed: pa.DataType | None = None
@@ -151,6 +164,7 @@ class Seen:
     whole: bool = True
     long: bool = False
     unread: int = 0
+    numbers: Numbers = PLAIN
 
     def look_at(self, part: pa.ChunkedArray) -> None:
         """Take in what a part of the column tells."""
@@ -176,18 +190,34 @@ class Seen:
     def _look_at_text(self, part: pa.ChunkedArray) -> None:
         if self.codes:
             return  # whatever comes, it is text
+        if self.numbers == PLAIN and self._look_at_whole_numbers(part):
+            return
         given = _given(part).drop_null()
         self.given += len(given)
         self.codes = _some(given, _LEADING_ZEROS)
         if self.codes or not len(given):
             self.whole = self.whole and not len(part)
             return
-        whole = not _unread(given, pa.int64())
+        # as all else writes them; leading zeros are those of the text, whatever parts thousands
+        given = self.numbers.plain(given)
+        unread, whole = _numbers_in(given)
         self.whole = self.whole and whole and len(given) == len(part)
-        long = pc.max(pc.utf8_length(given)).as_py() >= _DIGITS_OF_FLOAT
+        long = pc.max(pc.binary_length(given)).as_py() >= _DIGITS_OF_FLOAT
         self.long = self.long or (long and _some(given, _TOO_LONG_FOR_FLOAT))
-        if not whole and not self.long:
-            self.unread += _unread(given, pa.float64())
+        if not self.long:
+            self.unread += unread
+
+    def _look_at_whole_numbers(self, part: pa.ChunkedArray) -> bool:
+        """Take in a part that has nothing but whole numbers; tell whether it was one."""
+        if plain_values(part, pa.int64()) is None or have_leading_zeros(part):
+            return False
+        given = len(part) - part.null_count
+        self.given += given
+        self.whole = self.whole and given == len(part)
+        longest = pc.max(pc.binary_length(part)).as_py() or 0
+        if longest >= _DIGITS_OF_FLOAT:
+            self.long = self.long or _some(part, _TOO_LONG_FOR_FLOAT)
+        return True
 
 
 def type_name(kind: pa.DataType) -> str:
@@ -203,6 +233,15 @@ def _given(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _some(column: pa.ChunkedArray, pattern: str) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, pattern)).as_py())
+
+
+def _numbers_in(given: pa.ChunkedArray) -> tuple[int, bool]:
+    """Return how many cells are no number, and whether all are whole numbers."""
+    plain = plain_values(given, pa.float64())
+    if plain is not None and have_fractions(plain):
+        return 0, False
+    unread = 0 if plain is not None else _unread(given, pa.float64())
+    return unread, not unread and not _unread(given, pa.int64())
 
 
 def _unread(column: pa.ChunkedArray, kind: pa.DataType) -> int:

@@ -12,13 +12,21 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.cleaning import Cleaning
 from mlfactory.ingest.cells import type_name
-from mlfactory.ingest.landing import land, names_of_rows, settled_types, spellings_of
+from mlfactory.ingest.landing import (
+    land,
+    names_of_rows,
+    refuse_typed,
+    settled_types,
+    spellings_of,
+)
 from mlfactory.ingest.receiving import receive
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME
 from mlfactory.lake.batches import whole
-from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, raw
+from mlfactory.lake.catalog import RAW_HELPERS, REFUSED, RESCUED, raw
+from mlfactory.lake.numbers import numbers_of
 from mlfactory.lake.rows import as_frame
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
@@ -61,7 +69,8 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     """Return the rows of `file`, which has the columns of the source `name`.
 
     A CSV is read as the source's own (delimiter, encoding, formats), whatever kind that is; cells
-    are held to the types that the lake has for the columns.
+    are held to the types that the lake has for the columns, and then cleaned as landed ones are, by
+    the steps that ask no other row.
 
     Raises:
         UsageError: if there is no such file, or nothing of the source was landed yet, so that no
@@ -80,6 +89,7 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     source = product.spec.sources[name]
     request = _request(product, name, file)
     received = receive(request)
+    refuse_typed(request, received.rows.schema, received.place)
     columns = [column for column in standing if column not in RAW_HELPERS]
     # whoever asks about a file gets all answers at once, so it must fit
     read = whole(received.rows)
@@ -89,11 +99,14 @@ def read_given(product: Product, name: str, file: Path) -> Given:
     if source.event_time:
         types[source.event_time] = UTC_TIME
     rows = read.select(known)
-    landed = whole(land(rows, types, spellings_of(request), names_of_rows(request)).rows)
-    reasons = dict(_unusable(landed, source))
+    spelled, numbers = spellings_of(request), numbers_of(request.source)
+    landed = whole(land(rows, types, spelled, names_of_rows(request), numbers).rows)
     absent = tuple(column for column in columns if column not in given)
     for column in absent:
         landed = landed.append_column(column, pa.nulls(landed.num_rows, standing[column]))
+    if source.clean:
+        landed = Cleaning(product, name, landed.schema).of_rows(landed)
+    reasons = dict(_unusable(landed, source))
     return Given(
         rows=as_frame(landed.select(columns)),
         absent=absent,
@@ -107,7 +120,12 @@ def _request(product: Product, name: str, file: Path) -> Request:
     # without its event time a source gives all of its rows, of whatever partition
     path = str(file.absolute())
     asked: Source
-    same: dict[str, Any] = {"key": source.key, "types": source.types, "pii": source.pii}
+    same: dict[str, Any] = {
+        "key": source.key,
+        "types": source.types,
+        "pii": source.pii,
+        "clean": source.clean,
+    }
     if file.suffix.lower() in _PARQUET or file.is_dir():
         asked = ParquetSource(kind="parquet", path=path, **same)
     elif any(suffix.lower() in _LINES for suffix in file.suffixes):
@@ -133,6 +151,7 @@ def _request(product: Product, name: str, file: Path) -> Request:
 
 def _unusable(rows: pa.Table, source: Source) -> Iterator[tuple[int, str]]:
     """Yield the rows that cannot be read, or lack what names them, with the first reason."""
+    yield from _refused(rows)
     frame = rows.select([*source.key, *_time(source), RESCUED]).to_pandas()
     unread = frame[RESCUED].notna()
     null = frame[[*source.key, *_time(source)]].isna()
@@ -148,6 +167,14 @@ def _unusable(rows: pa.Table, source: Source) -> Iterator[tuple[int, str]]:
             )
         else:
             yield int(row), f"'{null.columns[null.loc[row]][0]}' is empty"
+
+
+def _refused(rows: pa.Table) -> Iterator[tuple[int, str]]:
+    """Yield the rows that cleaning would put into quarantine, with its reasons."""
+    if REFUSED in rows.column_names:
+        for row, noted in enumerate(rows.column(REFUSED).to_pylist()):
+            if noted is not None:
+                yield row, "; ".join(told for _, told in json.loads(noted))
 
 
 def _time(source: Source) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.ipc
 
-from mlfactory.product.partitions import Calendar, Partition
+from mlfactory.product.partitions import SNAPSHOT, Calendar, Partition
 
-LAYOUT = 2
+LAYOUT = 3
 """Another number, and what was split before is read anew."""
 
 NUMBER, PLACE, EARLIER, LATER = "\0number", "\0partition", "\0earlier", "\0later"
@@ -24,6 +25,7 @@ without a time, the times before and after it. No column of a file can have such
 
 _HOURS = {"hour": 1, "day": 24, "week": 7 * 24}
 _MICROSECONDS = 3_600_000_000
+_FIRST = datetime(1900, 1, 1, tzinfo=UTC)
 _ORIGIN = int(np.datetime64("1900-01-01", "us").astype(np.int64))
 """The first of a month, and a Monday."""
 
@@ -52,6 +54,7 @@ class Index:
         first, last: the times of the first and last row that has one, in the file's order.
         low, high: the earliest and the latest time.
         rows: how many rows with a time each partition has.
+        marks: of each partition what is another one where its rows are others, see `marks`.
         on, back: steps from one time to one of a later, or earlier, partition: how many more pass
             a partition than the one before it.
         dated, undated: where the rows lie.
@@ -68,6 +71,7 @@ class Index:
     low: int | None = None
     high: int | None = None
     rows: dict[int, int] = field(default_factory=dict)
+    marks: dict[int, str] = field(default_factory=dict)
     on: dict[int, int] = field(default_factory=dict)
     back: dict[int, int] = field(default_factory=dict)
     dated: list[Block] = field(default_factory=list)
@@ -90,6 +94,7 @@ class Index:
         schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(given.pop("schema"))))
         for name in ("rows", "on", "back"):
             given[name] = {int(place): int(count) for place, count in given[name].items()}
+        given["marks"] = {int(place): str(mark) for place, mark in given["marks"].items()}
         for name in ("dated", "undated"):
             given[name] = [Block(*each) for each in given[name]]
         return Index(schema, **given)
@@ -123,3 +128,14 @@ def place_of(calendar: Calendar, partition: Partition) -> int:
         return 0
     start = np.array([partition.start.replace(tzinfo=None)], "datetime64[us]").astype(np.int64)
     return int(places_of(calendar, start)[0])
+
+
+def partition_at(calendar: Calendar, place: int) -> Partition:
+    """Return the partition of a place.
+
+    Raises:
+        UsageError: it lies beyond the ends of time.
+    """
+    if calendar.is_snapshot:
+        return calendar.parse(SNAPSHOT)
+    return calendar.shift(calendar.containing(_FIRST), place)

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -18,11 +19,12 @@ from mlfactory.ingest.cells import (
     type_name,
     without_codes,
 )
-from mlfactory.ingest.kinds import as_text
+from mlfactory.ingest.kinds import as_text, is_text
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.times import UTC_TIME, shortened
 from mlfactory.lake.batches import Batched, pieces_of, whole
 from mlfactory.lake.catalog import LANDING, RAW_HELPERS, RESCUED, ROW, SEEN_AT
+from mlfactory.lake.numbers import PLAIN, Numbers
 from mlfactory.product.errors import ContractError
 
 
@@ -47,6 +49,7 @@ def land(
     types: Mapping[str, pa.DataType],
     spellings: Mapping[str, str] | None = None,
     names_rows: Collection[str] = (),
+    numbers: Numbers = PLAIN,
 ) -> Landing:
     """Return `rows` in their types, numbered, with the text of unreadable cells.
 
@@ -55,32 +58,36 @@ def land(
         spellings: how the times of a column are written, as strptime has it.
         names_rows: the columns that name a row and whose type is not declared. They become numbers
             only if all of them are, and are none where leading zeros would be lost.
+        numbers: how numbers are written.
     """
-    kinds = _kinds(rows, types, names_rows)
+    kinds = _kinds(rows, types, names_rows, numbers)
     spelled = spellings or {}
     if isinstance(rows, pa.Table):
-        return _landed(rows, kinds, spelled, names_rows, 0)
+        return _landed(rows, kinds, spelled, names_rows, 0, numbers)
     landing = Landing(rows)
 
     def landed() -> Iterator[pa.Table]:
         landing.rescued = landing.shortened = first = 0
         for batch in rows:
-            one = _landed(batch, kinds, spelled, names_rows, first)
+            one = _landed(batch, kinds, spelled, names_rows, first, numbers)
             landing.rescued += one.rescued
             landing.shortened += one.shortened
             first += batch.num_rows
             yield whole(one.rows)
 
-    empty = _landed(rows.schema.empty_table(), kinds, spelled, names_rows, 0)
+    empty = _landed(rows.schema.empty_table(), kinds, spelled, names_rows, 0, numbers)
     landing.rows = Batched(empty.rows.schema, rows.num_rows, landed)
     return landing
 
 
 def _kinds(
-    rows: pa.Table | Batched, types: Mapping[str, pa.DataType], names_rows: Collection[str]
+    rows: pa.Table | Batched,
+    types: Mapping[str, pa.DataType],
+    names_rows: Collection[str],
+    numbers: Numbers,
 ) -> dict[str, pa.DataType]:
     """Return the type of each column, of which those that are not settled are inferred."""
-    seen = {name: Seen() for name in rows.schema.names if name not in types}
+    seen = {name: Seen(numbers=numbers) for name in rows.schema.names if name not in types}
     for batch in pieces_of(rows) if seen else ():
         for name, column in seen.items():
             column.look_at(batch.column(name))
@@ -96,13 +103,14 @@ def _landed(
     spellings: Mapping[str, str],
     names_rows: Collection[str],
     first: int,
+    numbers: Numbers,
 ) -> Landing:
     """Return rows in their types, numbered from `first`."""
     columns: dict[str, Cells] = {}
     cut = 0
     for name, kind in kinds.items():
         column = rows.column(name)
-        cells = cast_cells(column, kind, spellings.get(name))
+        cells = cast_cells(column, kind, spellings.get(name), numbers)
         columns[name] = without_codes(column, cells) if name in names_rows else cells
         cut += shortened(column) if kind == UTC_TIME else 0
     rescued = _rescued(rows, columns)
@@ -110,7 +118,7 @@ def _landed(
         {
             **{name: cells.values for name, cells in columns.items()},
             RESCUED: rescued,
-            ROW: pa.array(range(first, first + rows.num_rows), pa.int64()),
+            ROW: pa.array(np.arange(first, first + rows.num_rows), pa.int64()),
         }
     )
     return Landing(table, rows.num_rows - rescued.null_count, cut)
@@ -128,8 +136,8 @@ def marked(rows: pa.Table | Batched, landing: str, seen_at: datetime | None) -> 
 
 def _marked(rows: pa.Table, landing: str, seen_at: datetime | None) -> pa.Table:
     if seen_at is not None:
-        rows = rows.add_column(0, SEEN_AT, pa.array([seen_at] * rows.num_rows, UTC_TIME))
-    return rows.add_column(0, LANDING, pa.array([landing] * rows.num_rows, pa.string()))
+        rows = rows.add_column(0, SEEN_AT, pa.repeat(pa.scalar(seen_at, UTC_TIME), rows.num_rows))
+    return rows.add_column(0, LANDING, pa.repeat(landing, rows.num_rows))
 
 
 def spellings_of(request: Request) -> Mapping[str, str]:
@@ -156,6 +164,16 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
     }
     declared = {name: TYPES[kind] for name, kind in request.source.types.items()}
     declared |= dict.fromkeys(spellings_of(request), UTC_TIME)
+    texts = request.source.landed_as_text
+    for name in sorted(texts):
+        if types.get(name, pa.string()) != pa.string():
+            raise ContractError(
+                f"{request.where}: sources.{request.name}.clean reads '{name}' from its text, and "
+                f"the lake holds it as {type_name(types[name])}",
+                remedy=f"let the source start over, so that it lands as text: {request.reset}",
+            )
+    # what `types` says of them is what cleaning makes of them
+    declared |= dict.fromkeys(texts, pa.string())
     for name, kind in declared.items():
         if types.setdefault(name, kind) != kind:
             raise ContractError(
@@ -167,6 +185,24 @@ def settled_types(request: Request, standing: Mapping[str, pa.DataType]) -> dict
     return types
 
 
+def refuse_typed(request: Request, schema: pa.Schema, place: str) -> None:
+    """Make sure that what cleaning reads from text comes as text.
+
+    A number that another tool has read already would be read twice: 1.234 as 1234.
+
+    Raises:
+        ContractError: if such a column has a type of its own.
+    """
+    for name in sorted(request.source.landed_as_text & set(schema.names)):
+        kind = schema.field(name).type
+        if not is_text(kind) and not pa.types.is_null(kind):
+            raise ContractError(
+                f"{request.where}: sources.{request.name}.clean reads '{name}' from its text, and "
+                f"{place} has it as {kind} already",
+                remedy="remove that step",
+            )
+
+
 def _rescued(rows: pa.Table, columns: Mapping[str, Cells]) -> pa.Array:
     texts: dict[int, dict[str, str]] = {}
     for name, cells in columns.items():
@@ -176,6 +212,8 @@ def _rescued(rows: pa.Table, columns: Mapping[str, Cells]) -> pa.Array:
             given = as_text(given)
         for row in unread:
             texts.setdefault(row, {})[name] = str(given[row].as_py())
+    if not texts:
+        return pa.nulls(rows.num_rows, pa.string())
     found: list[str | None] = [None] * rows.num_rows
     for row, cells_of_row in texts.items():
         found[row] = json.dumps(cells_of_row, sort_keys=True, ensure_ascii=False)

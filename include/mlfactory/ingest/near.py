@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset
 
 from mlfactory.ingest.index import places_of
+from mlfactory.ingest.origin import seen
 from mlfactory.ingest.readers.base import Part
+from mlfactory.ingest.readers.filesystem import path_of
 from mlfactory.ingest.readers.parquet import ParquetReader, tables_of, without_value
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.rules import moments_of
@@ -85,6 +87,26 @@ def near_rows(request: Request, rows: Any, *, of_one: bool) -> Within:
         chosen = pc.if_else(pc.is_null(times), pc.is_in(table[_PLACE], wanted), inside)
         kept.add(table.filter(chosen).drop_columns([_PLACE]))
     return replace(found, rows=kept.changed(lambda table: table, kept.rows))
+
+
+def files_near(reader: ParquetReader, rows: Any) -> dict[str, Any]:
+    """Return what the manifest says of the files that may have rows of the partition.
+
+    Which those are is told by what each says of its groups of rows.
+    """
+    files = reader.listing.files
+    if len(files) == 1:
+        return {"version": seen(files[0])["version"]}
+    if reader.source.per_partition:
+        return {"read": [seen(file) for file in files]}
+    column = str(reader.source.event_time)
+    wanted = _near(reader.request, pyarrow.dataset.field(column), rows.schema.field(column).type)
+    near = {
+        fragment.path
+        for fragment in rows.get_fragments(filter=wanted)
+        if fragment.subset(wanted).row_groups
+    }
+    return {"read": [seen(file) for file in files if path_of(file) in near]}
 
 
 def _numbers_of_undated(found: Within, column: str) -> pa.Array:

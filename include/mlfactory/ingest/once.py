@@ -21,7 +21,7 @@ from mlfactory.product.errors import ServiceError
 
 _log = logging.getLogger(__name__)
 
-_NOT_READ_BY = frozenset({"key", "types", "arrives_within", "path"})
+_NOT_READ_BY = frozenset({"key", "types", "arrives_within", "path", "watch"})
 """What a spec says of a source that its rows, as they are read, do not depend on."""
 
 _TRIES = 3
@@ -39,7 +39,7 @@ def received_once(
         ServiceError: what was read is taken away again and again.
     """
     for _ in range(_TRIES):
-        kept = [_kept(reader, part, store) for part in parts]
+        kept = [kept_part(reader, part, store) for part in parts]
         try:
             return _found(reader, parts, kept)
         except Damaged as damage:
@@ -62,7 +62,7 @@ def folder_of(reader: Reader[Any], part: Part) -> str:
     return received_folder(request.name, hashlib.sha256(told.encode()).hexdigest()[:32])
 
 
-def _kept(reader: Reader[Any], part: Part, store: Store) -> Kept:
+def kept_part(reader: Reader[Any], part: Part, store: Store) -> Kept:
     """Return a part as it was split, now or before."""
     name = folder_of(reader, part)
     found = find_kept(store, name)
@@ -116,18 +116,21 @@ def _found(
 
 
 def _origin(reader: Reader[Any], kept: Sequence[Kept]) -> Mapping[str, Any]:
-    """Return what the manifest says: of each file with rows of the partition, how many."""
-    if len(kept) == 1:
-        return {name: value for name, value in kept[0].index.origin.items() if name != "part"}
+    """Return what the manifest says: of each file with rows of the partition, how many and which.
+
+    `mark` is another one where the file has other rows of the partition, see `marks`.
+    """
     request = reader.request
     timed = bool(reader.source.event_time)
     place = place_of(request.product.calendar, request.partition) if timed else 0
     files = [
         {
             **{name: value for name, value in each.index.origin.items() if name != "part"},
-            "rows": each.index.rows[place],
+            "rows": each.index.rows.get(place, 0),
+            "mark": each.index.marks.get(place, ""),
         }
         for each in kept
-        if each.index.rows.get(place)
     ]
-    return {**reader.origin(), "read": files}
+    if len(files) == 1:
+        return files[0]
+    return {**reader.origin(), "read": [each for each in files if each["rows"]]}

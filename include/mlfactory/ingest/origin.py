@@ -186,6 +186,36 @@ def origin_of(file: File) -> dict[str, Any]:
     }
 
 
+def seen(file: File) -> dict[str, Any]:
+    """Return path, bytes, time of change (UTC) and version of a file, which is not read for it.
+
+    The version is that of its content: a copy that keeps the time of change keeps it too.
+    """
+    version = str(file.identity()[1])
+    if isinstance(file, LocalFile):
+        version = f"{file.size}-{file.stat.st_mtime_ns}"
+    return {
+        "path": file.address,
+        "bytes": file.size,
+        "changed_at": _time(file.changed_at),
+        "version": version,
+    }
+
+
+def seen_as(file: File) -> str:
+    """Return what is another one as soon as a file is replaced or written to, without reading it.
+
+    The number of its disk does not count, as each machine has its own; nor does its inode, which
+    some file systems of a network number anew.
+    """
+    if isinstance(file, LocalFile):
+        stat = file.stat
+        told: tuple[Any, ...] = (str(file.path), file.size, stat.st_mtime_ns, stat.st_ctime_ns)
+    else:
+        told = file.identity()
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:32]
+
+
 def origin_of_all(found: Listing) -> dict[str, Any]:
     """Return what is told of all that was found: of a folder or pattern without reading it.
 

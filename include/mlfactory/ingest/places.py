@@ -6,14 +6,15 @@ A path may be a pattern (`data/*.csv`, `data/**/*.csv`), and name the partition.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
-from mlfactory.ingest.origin import HIDDEN, Listing, LocalFile, listing_of
+from mlfactory.ingest.origin import HIDDEN, File, Listing, LocalFile, listing_of
 from mlfactory.lake.objects import find_object, objects_below
-from mlfactory.product.errors import ContractError, LateSourceError
+from mlfactory.product.errors import ContractError, LateSourceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import PER_PARTITION
@@ -44,6 +45,63 @@ def locate(product: Product, path: str, partition: Partition) -> Listing:
             remedy="run it again when the file has arrived, or correct the path in product.yaml",
         )
     return found
+
+
+def lying(product: Product, path: str) -> list[tuple[File, str]]:
+    """Return the files that the `path` of a source means for any partition, sorted, by address.
+
+    Where the path names the partition, each comes with the key of its own; else with none. What
+    is named by no partition of the product is left out.
+
+    Raises:
+        ContractError, ServiceError, OSError: as `locate`.
+    """
+    if PER_PARTITION not in path:
+        found = _found(product, path)
+        return [(file, "") for file in (found.files if found else ())]
+    # a partition's place may be a folder
+    below = [_found(product, path.replace(PER_PARTITION, "*") + more) for more in ("", "/**/*")]
+    files = {file.address: file for listing in below if listing for file in listing.files}
+    top = path if path.startswith(_S3) else str(_local(product, path))
+    named = _named_by(top)
+    keys = {address: _key_in(product, named, address) for address in files}
+    return [(files[address], key) for address, key in sorted(keys.items()) if key]
+
+
+def _found(product: Product, written: str) -> Listing | None:
+    if not written.startswith(_S3):
+        return _on_disk(_local(product, written))
+    try:
+        return _in_bucket(written)
+    except LateSourceError:
+        return None
+
+
+def _named_by(path: str) -> re.Pattern[str]:
+    """Return what takes the key out of the address of a file that a path with one means."""
+    signs = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+    first, parts = True, []
+    for part in re.split(r"(\{partition\}|\*\*/|\*|\?|\[[^]]*\])", path):
+        if part == PER_PARTITION:
+            parts.append("(?P<key>[^/]+?)" if first else "(?P=key)")
+            first = False
+        else:
+            is_set = part.startswith("[")
+            parts.append(
+                signs.get(part) or (part.replace("[!", "[^") if is_set else re.escape(part))
+            )
+    return re.compile("".join(parts) + r"(?:/(?:.*/)?[^._/][^/]*)?")
+
+
+def _key_in(product: Product, named: re.Pattern[str], address: str) -> str:
+    match = named.fullmatch(address)
+    if match is None:
+        return ""
+    written = re.sub(r"(T\d\d)-(\d\d)$", r"\1:\2", match["key"])
+    try:
+        return product.calendar.parse(written).key
+    except UsageError:
+        return ""
 
 
 def _local(product: Product, written: str) -> Path:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from mlfactory.ingest.near import is_near, near_rows
+from mlfactory.ingest.index import Index
+from mlfactory.ingest.near import files_near, is_near, near_rows
 from mlfactory.ingest.once import received_once
 from mlfactory.ingest.readers import Part, Reader, reader_of
+from mlfactory.ingest.readers.files import FileReader
 from mlfactory.ingest.readers.parquet import ParquetReader
 from mlfactory.ingest.request import Request
 from mlfactory.ingest.widening import fitted, widest
@@ -63,7 +65,8 @@ def receive(request: Request, store: Store | None = None) -> Received:
         with reader.whole() as rows:
             request.check(rows.schema.names, place)
             found = near_rows(request, rows, of_one=parts[0].of_one)
-            return _received(request, found, place, reader.origin())
+            told = {**reader.origin(), **files_near(reader, rows)}
+            return _received(request, found, place, told)
     if store is not None and all(part.fingerprint and not part.of_one for part in parts):
         found, origin = received_once(reader, parts, store)
     else:
@@ -109,7 +112,10 @@ def _received_now(reader: Reader[Any], parts: Sequence[Part]) -> tuple[Within, M
         found = within(tables(), together)
         if not found.seen:
             reader.refuse_empty(parts[0])
-    return found, told[0] if len(parts) == 1 else reader.origin()
+    if len(parts) == 1:
+        return found, told[0]
+    is_of_files = isinstance(reader, FileReader)
+    return found, {**reader.origin(), **({"read": told} if is_of_files else {})}
 
 
 def _received(request: Request, found: Within, place: str, origin: Mapping[str, Any]) -> Received:
@@ -117,6 +123,24 @@ def _received(request: Request, found: Within, place: str, origin: Mapping[str, 
 
     Raises:
         ContractError: if there are rows, and the time of none of them can be read.
+    """
+    refuse_unreadable(request, place, found)
+    return Received(
+        found.rows,
+        place,
+        origin=origin,
+        seen=found.seen,
+        undated=found.undated,
+        strays=found.strays,
+        example=found.example,
+    )
+
+
+def refuse_unreadable(request: Request, place: str, found: Within | Index) -> None:
+    """Refuse rows of which none has a time that can be read.
+
+    Raises:
+        ContractError: there are rows, and they are such.
     """
     if found.seen and found.unreadable == found.seen:
         column = request.source.event_time
@@ -127,12 +151,3 @@ def _received(request: Request, found: Within, place: str, origin: Mapping[str, 
             "declare how they are written: "
             f"sources.{request.name}.formats: {{{column}: '%d/%m/%Y'}}",
         )
-    return Received(
-        found.rows,
-        place,
-        origin=origin,
-        seen=found.seen,
-        undated=found.undated,
-        strays=found.strays,
-        example=found.example,
-    )

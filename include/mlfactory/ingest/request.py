@@ -9,6 +9,7 @@ from mlfactory.lake.catalog import EMPTY, RAW_HELPERS
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
 from mlfactory.product.mistakes import nearest
+from mlfactory.product.own_rules import columns_named
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import Source
 
@@ -139,12 +140,17 @@ def _reasons(product: Product, name: str, standing: Sequence[str]) -> Iterator[t
         yield column, "part of its key"
     for column in source.types:
         yield column, f"declared in sources.{name}.types"
+    if product.spec.tells_labels(name):
+        label, features = product.spec.label, product.spec.features
+        for place, column in label.needs(features.key, features.event_time).items():
+            yield column, f"label.from.{place}"
     for rule in product.spec.expect.sources.get(name, ()):
         if rule.type == _ASKS_WHETHER_IT_EXISTS:
             continue
         named = [rule.arguments[key] for key in _NAMES_ONE if key in rule.arguments]
         for key in _NAMES_MANY:
             named += list(rule.arguments.get(key) or ())
+        named += columns_named(rule.type, rule.arguments)
         for column in named:
             yield str(column), f"checked by {rule.type}"
     for column in standing:

@@ -12,6 +12,8 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -23,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc
 
 from mlfactory.ingest.index import EARLIER, LATER, NUMBER, PLACE, Block, Index, places_of
+from mlfactory.ingest.marks import Marks
 from mlfactory.ingest.rules import FIRST, LAST, Moments, moments_of
 from mlfactory.ingest.spool import Spool
 from mlfactory.ingest.times import as_times
@@ -38,6 +41,9 @@ BLOCK = 8_192
 """Rows that are read back together at least, of several partitions where one has fewer."""
 
 _TELL_SECONDS = 10.0
+
+Piece = tuple[pa.Table, int, int]
+"""Rows that are read back together, and the first and last place (or time) among them."""
 
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")
 
@@ -63,14 +69,17 @@ class Splitter:
     _bytes: Counter[str] = field(default_factory=Counter)
     _on: Counter[int] = field(default_factory=Counter)
     _back: Counter[int] = field(default_factory=Counter)
-    _rows: Counter[int] = field(default_factory=Counter)
     _written: list[str] = field(default_factory=list)
+    _pending: Future[None] | None = None
     _told: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         self.index = Index(self.schema)
         self._mark = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
         self._waiting = Spool(self._numbered_schema())
+        self._marks = Marks(self.schema)
+        # packing and writing keep another core and the disk busy while the next rows are read
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="split")
 
     def take(self, table: pa.Table) -> None:
         """Put down rows, which follow those before them in the file."""
@@ -99,13 +108,19 @@ class Splitter:
         self._settle(LAST)
         self._flush_dated()
         self._flush_undated()
+        self._wait()
+        self._writer.shutdown()
         index = self.index
         index.origin, index.read_at = origin, datetime.now(UTC).isoformat()
-        index.rows, index.on, index.back = dict(self._rows), dict(self._on), dict(self._back)
+        index.rows, index.marks = dict(self._marks.rows), self._marks.of_each()
+        index.on, index.back = dict(self._on), dict(self._back)
         return self.store.create(f"{self.name}/index.json", index.as_json())
 
     def give_up(self) -> None:
         """Remove what was put down, which no index names."""
+        with suppress(Exception):  # it is given up already
+            self._wait()
+        self._writer.shutdown()
         for name in self._written:
             self.store.delete(name)
 
@@ -168,8 +183,6 @@ class Splitter:
         _count(self._back, next_one[~up], one[~up])
 
     def _keep_dated(self, rows: pa.Table, places: npt.NDArray[np.int64]) -> None:
-        for place, count in zip(*map(np.ndarray.tolist, _counts(places)), strict=True):
-            self._rows[place] += count
         self._dated.append(rows.append_column(PLACE, pa.array(places, pa.int64())))
         self._bytes["dated"] += rows.nbytes
         if self._bytes["dated"] > SEGMENT:
@@ -185,17 +198,20 @@ class Splitter:
     def _flush_dated(self) -> None:
         if not self._dated:
             return
-        table = pa.concat_tables(self._dated).combine_chunks()
+        table = pa.concat_tables(self._dated)
         self._dated, self._bytes["dated"] = [], 0
         places = table.column(PLACE).to_numpy()
         if (np.diff(places) < 0).any():
             order = np.argsort(places, kind="stable")
+            # the columns must be whole, as indices into many pieces are slow
+            table = table.combine_chunks()
             table, places = table.take(pa.array(order)), places[order]
+        self._marks.take(table, places)
         parts = [
             (table.slice(start, end - start), int(places[start]), int(places[end - 1]))
             for start, end in _cut(places)
         ]
-        self.index.dated += self._write(parts)
+        self._write(parts, self.index.dated)
 
     def _flush_undated(self) -> None:
         if not self._undated:
@@ -207,22 +223,30 @@ class Splitter:
         if low == FIRST or high == LAST:
             # beside the first or last row: in a file that goes back in time, on either side
             low, high = FIRST, LAST
-        self.index.undated += self._write([(table, low, high)])
+        self._write([(table, low, high)], self.index.undated)
 
-    def _write(self, parts: list[tuple[pa.Table, int, int]]) -> list[Block]:
+    def _write(self, parts: list[Piece], blocks: list[Block]) -> None:
+        """Let a file be written, and its blocks be noted; one is written at a time."""
+        self._wait()
         file = f"{self._mark}-{len(self._written):05d}.arrow"
-        blocks, contents, start = [], [], 0
+        self._written.append(f"{self.name}/{file}")
+        self._pending = self._writer.submit(self._put, file, parts, blocks)
+
+    def _put(self, file: str, parts: list[Piece], blocks: list[Block]) -> None:
+        sink, start = pa.BufferOutputStream(), 0
         for table, low, high in parts:
-            sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, table.schema, options=_OPTIONS) as writer:
                 writer.write_table(table)
-            content = sink.getvalue().to_pybytes()
-            blocks.append(Block(file, start, len(content), table.num_rows, low, high))
-            contents.append(content)
-            start += len(content)
-        self._written.append(f"{self.name}/{file}")
-        self.store.write(self._written[-1], b"".join(contents))
-        return blocks
+            end = sink.tell()
+            blocks.append(Block(file, start, end - start, table.num_rows, low, high))
+            start = end
+        self.store.write(f"{self.name}/{file}", sink.getvalue().to_pybytes())
+
+    def _wait(self) -> None:
+        """Wait until what was given to be written is; what kept it from that is raised here."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
 
     def _numbered_schema(self) -> pa.Schema:
         return self.schema.remove_metadata().append(pa.field(NUMBER, pa.int64()))

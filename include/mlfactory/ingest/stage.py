@@ -15,17 +15,20 @@ from mlfactory.ingest.landing import (
     land,
     marked,
     names_of_rows,
+    refuse_typed,
     settled_types,
     spellings_of,
 )
-from mlfactory.ingest.losses import refuse_loss
+from mlfactory.ingest.losses import refuse_loss, refuse_lost
 from mlfactory.ingest.receiving import Received, receive
 from mlfactory.ingest.registers import Seen, seen_before
 from mlfactory.ingest.request import Request, request_for
+from mlfactory.ingest.versions import differences
 from mlfactory.lake.batches import Batched, Stream
 from mlfactory.lake.catalog import LANDING, RESCUED, SEEN_AT, raw
 from mlfactory.lake.guards import settle_guards
-from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.manifests import manifest, read_manifest, was_prepared
+from mlfactory.lake.numbers import numbers_of
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, as_stored, kinds_of
@@ -60,7 +63,12 @@ class _Landed:
 
 
 def run(
-    product: Product, partition: Partition, *, renew: bool = False, again: Judge | None = None
+    product: Product,
+    partition: Partition,
+    *,
+    renew: bool = False,
+    again: Judge | None = None,
+    arrived: str = "",
 ) -> IngestResult:
     """Land the rows of `partition` from every source, replacing what was landed before.
 
@@ -73,6 +81,8 @@ def run(
             register that has them. Rows that are gone from either since then are an error
             (`refuse_loss`); so is what this function raises, which is given the rows that would
             be landed, by source. Either way the lake stays as it was.
+        arrived: what has come, where the partition is landed again for that. Rows that it had and
+            that are in no file any more are an error then (`refuse_lost`).
 
     Raises:
         ContractError: if a source is not what its contract says.
@@ -96,6 +106,10 @@ def run(
         if again is not None:
             refuse_loss(product, partition, rows, anew)
             again(landed)
+        before = read_manifest(product.name, "ingest", partition.key)
+        told = {name: _facts(each) for name, each in found.items()}
+        if arrived:
+            refuse_lost(product, partition, before, told, landed)
         record.begin()
         for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
@@ -115,6 +129,7 @@ def run(
             "state": result.state,
             "rescued": result.rescued,
             "sources": {name: _facts(each) for name, each in found.items()},
+            **_because(product, before, told, arrived),
         }
     _log.info("%s %s: landed %s", product.name, partition, rows)
     return result
@@ -165,13 +180,21 @@ def _kept(product: Product, name: str, partition: Partition, seen: Seen) -> _Lan
 
 def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime | None) -> _Landed:
     received = receive(request, product_store(request.product.name))
-    landing = land(received.rows, types, spellings_of(request), names_of_rows(request))
+    refuse_typed(request, received.rows.schema, received.place)
+    landing = land(
+        received.rows,
+        types,
+        spellings_of(request),
+        names_of_rows(request),
+        numbers_of(request.source),
+    )
     _tell_of_empty_columns(request.where, landing.rows)
     facts: dict[str, Any] = {
         "place": received.place,
         "rows_seen": received.seen,
         "undated": received.undated,
         "strays": received.strays,
+        "columns": {one.name: str(one.type) for one in received.rows.schema},
         **received.origin,
     }
     if seen_at is not None:
@@ -184,6 +207,21 @@ def _as_written(rows: pa.Table | Batched) -> pa.Table | Stream:
         return as_stored(rows)
     stored = rows.mapped(as_stored)
     return Stream(stored.schema, stored)
+
+
+def _because(
+    product: Product, before: Mapping[str, Any], told: Mapping[str, Any], arrived: str
+) -> dict[str, Any]:
+    """Return why a partition that had landed is another one now, if it is.
+
+    What nothing was prepared of yet is said again by the landing that replaces it.
+    """
+    sources, told_before = before.get("facts", {}).get("sources", {}), list[str]()
+    if before and not was_prepared(product.name, before):
+        told_before = before["facts"].get("because", [])
+    news = differences(sources, told) or ([arrived] if arrived else [])
+    because = list(dict.fromkeys([*told_before, *news]))
+    return {"because": because} if because else {}
 
 
 def _facts(landed: _Landed) -> dict[str, Any]:
@@ -241,5 +279,6 @@ def _tell_of_empty_columns(where: str, rows: pa.Table | Batched) -> None:
 
 
 def _has_data(product: Product, rows: dict[str, int]) -> bool:
-    timed = [name for name, source in product.spec.sources.items() if source.event_time]
-    return any(rows[name] for name in timed or rows)
+    sources = product.spec.events_from
+    timed = [name for name, source in sources.items() if source.event_time]
+    return any(rows[name] for name in timed or sources)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mlfactory.ingest.kinds import as_text, holds_long, plain_schema
-from mlfactory.ingest.readers.base import Rows
 from mlfactory.ingest.spool import MixedSpool
+
+if TYPE_CHECKING:
+    from mlfactory.ingest.readers.base import Rows
 
 _LONG = b"long"
 _MARK = {_LONG: b"yes"}
@@ -27,6 +30,8 @@ def widened(tables: Iterable[pa.Table]) -> Rows:
     of its values: of whole numbers and fractions these, unless digits of one would be lost; of
     values of different kinds text.
     """
+    from mlfactory.ingest.readers.base import Rows  # readers import this
+
     kept = MixedSpool()
     schemas: dict[pa.Schema, None] = {}
     for table in tables:

@@ -1,7 +1,8 @@
 """A cell that a person wrote, in the type of its column: one plain way of writing each type.
 
-How a source writes its numbers and times is the source's; people who correct a row write numbers
-with a point, times as ISO 8601 has them, and `true` or `false`.
+How a source writes its numbers is the source's, and so do people who correct a row of it: see
+`lake.numbers`, which makes plain ones of them, with a point. Times are as ISO 8601 has them, and
+truth is `true` or `false`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ import pandas as pd
 import pyarrow as pa
 
 from mlfactory.lake.kinds import times
+
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>")
+"""What means no value in a column of anything but text, where `NA` may be Namibia."""
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+(\.0*)?", re.ASCII)

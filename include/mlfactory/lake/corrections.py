@@ -29,12 +29,15 @@ Corrections = Mapping[str, pa.Table]
 def corrected_rows(product: Product, source: str, judged: Mapping[str, Standing]) -> Corrections:
     """Return the corrected rows of a source, of those of the partitions that have any.
 
+    Those of a source that is cleaned are none: they were corrected before that, and stand among its
+    cleaned rows.
+
     Raises:
         ServiceError: if a partition is being validated anew at this moment.
         IntegrityError: if corrected rows are gone, so that the bad ones would come back.
     """
     wanted = {key: each for key, each in judged.items() if each.corrected(source)}
-    if not wanted:
+    if not wanted or product.spec.sources[source].clean:
         return {}
     lake = Lake(product.name)
     there = lake.arrow(corrected(source), list(wanted))

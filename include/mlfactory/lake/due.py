@@ -36,8 +36,18 @@ def all_due(product: Product, slot: Partition) -> datetime:
     return slot.end + product.spec.label.arrives_after
 
 
-def landings_of(product: Product, keys: Sequence[str]) -> list[str]:
-    """Return the partitions in which labels of the events of `keys` may have landed."""
+def landings_of(product: Product, keys: Sequence[str], until: datetime) -> list[str]:
+    """Return the partitions in which labels of the events of `keys` may have landed.
+
+    Those that build makes land where they fall due. Those that come from a source land where they
+    were told, at any time after their event: of these the ones that were told before `until`.
+    """
+    if not keys:
+        return []
+    if product.spec.label.is_told:
+        first = product.calendar.parse(min(keys))
+        last = product.calendar.containing(until - _TICK)
+        return [slot.key for slot in product.calendar.span(first, last)]
     delay = product.spec.label.arrives_after
     if product.calendar.is_snapshot or not delay or not product.spec.features.history:
         return sorted(set(keys))

@@ -14,8 +14,10 @@ import pyarrow.compute as pc
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.hashes import Hashes, row_hashes
-from mlfactory.lake.labels import event_partitions, label_columns, told_among
+from mlfactory.lake.labels import event_partitions, judged_by, label_columns, told_among
 from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.sampling import event_key, rows_of
+from mlfactory.lake.settled import settle
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_batches
 from mlfactory.product.loader import Product
@@ -41,12 +43,12 @@ def count_known(
     Args:
         spared: see `vouched_rows`.
     """
-    if len(landings_of(product, [slot.key])) == 1:
+    if len(landings_of(product, [slot.key], as_of)) == 1 and not product.spec.label.is_told:
         return sum(batch.num_rows for batch in _known(product, slot, as_of, spared))
     count = 0
-    for part in _parts(_rows_of(product, slot)):
-        found = _hashes(product, slot, as_of, spared)
-        count += len(np.unique(_joined(_within(hashed, part) for hashed in found)))
+    for part in _parts(_rows_of(product, slot, as_of)):
+        found = _hashes(product, slot, as_of, spared, part)
+        count += len(np.unique(_joined(found)))
     return count
 
 
@@ -60,13 +62,16 @@ def count_known_in(
 ) -> int:
     """Return how many labels of the events of some partitions were known at a moment.
 
-    They are counted of a version of the table; an event that landed twice counts twice.
+    They are counted of a version of the table; an event that landed twice counts twice. Of labels
+    that are told each event counts once, however often it was told of.
 
     Args:
         left_out: partitions whose landings do not count.
     """
-    landings = [key for key in landings_of(product, keys) if key not in left_out]
+    landings = [key for key in landings_of(product, keys, as_of) if key not in left_out]
     time, wanted, found = product.spec.features.event_time, set(keys), 0
+    if product.spec.label.is_told:
+        return _events_told_of(product, keys, as_of, version, landings)
     columns = label_columns(product)
     lake = Lake(product.name)
     for batch in lake.batches(LABELS, landings, columns=columns, version=version):
@@ -80,6 +85,26 @@ def count_known_in(
     return found
 
 
+def _events_told_of(
+    product: Product, keys: Sequence[str], as_of: datetime, version: int, landings: Sequence[str]
+) -> int:
+    """Return of how many events of some partitions labels were told until a moment."""
+    lake, features, wanted, count = Lake(product.name), product.spec.features, set(keys), 0
+    time = str(features.event_time)
+    event = event_key(features.key, features.event_time)
+    for part in _parts(rows_of(lake, LABELS, landings, version)):
+        found = []
+        for batch in lake.batches(
+            LABELS, landings, columns=label_columns(product), version=version
+        ):
+            told = told_among(product, batch, as_of)
+            of = event_partitions(product.calendar, told.select([time]).to_pandas()[time])
+            hashed = row_hashes(told.filter(pa.array(of.isin(wanted).to_numpy())), event)
+            found.append(np.unique(_within(hashed, part)))
+        count += len(np.unique(_joined(found)))
+    return count
+
+
 def count_labelled(
     product: Product,
     slot: Partition,
@@ -90,17 +115,19 @@ def count_labelled(
 ) -> tuple[int, int]:
     """Return how many events of a partition some rows tell of, and how many have a known label.
 
+    Labels count that a model may be judged by, see `labels.judged_by`.
+
     Args:
         events: with the key, each event once.
         spared: see `vouched_rows`; of partitions whose labels are read.
     """
     key, rows, labelled = product.spec.features.key, 0, 0
-    for part in _parts(_rows_of(product, slot)):
+    for part in _parts(_rows_of(product, slot, as_of)):
         hashed = _joined(_within(row_hashes(batch, key), part) for batch in events())
         hashed.sort()
         known = np.zeros(len(hashed), dtype=np.bool_)
-        for found in _hashes(product, slot, as_of, spared):
-            known[_places(hashed, _within(found, part))] = True
+        for found in _hashes(product, slot, as_of, spared, part, judged=True):
+            known[_places(hashed, found)] = True
         rows, labelled = rows + len(hashed), labelled + int(known.sum())
     return rows, labelled
 
@@ -109,7 +136,7 @@ def _known(
     product: Product, slot: Partition, as_of: datetime, spared: Collection[str]
 ) -> Iterator[pa.Table]:
     """Yield the labels of a partition's events that were known at a moment."""
-    landings, time = landings_of(product, [slot.key]), product.spec.features.event_time
+    landings, time = landings_of(product, [slot.key], as_of), product.spec.features.event_time
     columns = label_columns(product)
     for batch in vouched_batches(product.name, LABELS, landings, columns=columns, spared=spared):
         told = told_among(product, batch, as_of)
@@ -122,15 +149,39 @@ def _known(
 
 
 def _hashes(
-    product: Product, slot: Partition, as_of: datetime, spared: Collection[str]
+    product: Product,
+    slot: Partition,
+    as_of: datetime,
+    spared: Collection[str],
+    part: tuple[int, int],
+    *,
+    judged: bool = False,
 ) -> Iterator[Hashes]:
+    """Yield hashes, within a range, of the events whose label was known at a moment.
+
+    Args:
+        judged: only of those that a model may be judged by.
+    """
+    key, told = product.spec.features.key, []
     for batch in _known(product, slot, as_of, spared):
-        yield row_hashes(batch, product.spec.features.key)
+        batch = judged_by(product, batch) if judged else batch
+        hashed = row_hashes(batch, key)
+        if product.spec.label.is_told:
+            # which label counts, and whether one does, only all that was told of an event says
+            told.append(batch.filter(pa.array(_are_within(hashed, part))))
+        else:
+            yield hashed[_are_within(hashed, part)]
+    if told:
+        rows = pa.concat_tables(told).to_pandas()
+        counting = settle(rows, key, product.spec.label.kind).rows
+        schema = told[0].select(key).schema
+        named = pa.Table.from_pandas(counting[list(key)], schema, preserve_index=False)
+        yield row_hashes(named, key)
 
 
-def _rows_of(product: Product, slot: Partition) -> int:
+def _rows_of(product: Product, slot: Partition, as_of: datetime) -> int:
     """Return how many rows there may be of a partition's events, or of their labels."""
-    made = read_manifests(product.name, "prepare", landings_of(product, [slot.key]))
+    made = read_manifests(product.name, "prepare", landings_of(product, [slot.key], as_of))
     labels = sum(int(one.get("written", {}).get(LABELS, 0)) for one in made.values())
     return max(labels, int(made.get(slot.key, {}).get("written", {}).get(FEATURES, 0)))
 
@@ -143,9 +194,11 @@ def _parts(rows: int) -> list[tuple[int, int]]:
 
 
 def _within(hashed: Hashes, part: tuple[int, int]) -> Hashes:
-    if part == (0, 2**64 - 1):
-        return hashed
-    return hashed[(hashed >= np.uint64(part[0])) & (hashed <= np.uint64(part[1]))]
+    return hashed if part == (0, 2**64 - 1) else hashed[_are_within(hashed, part)]
+
+
+def _are_within(hashed: Hashes, part: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    return (hashed >= np.uint64(part[0])) & (hashed <= np.uint64(part[1]))
 
 
 def _places(hashed: Hashes, found: Hashes) -> Ints:

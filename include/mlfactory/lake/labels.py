@@ -1,8 +1,10 @@
 """Labels as they were known at a moment: the one way in which every stage reads them.
 
 A label lies in the partition in which it landed. That is its event's own, or, for a label that can
-only be told from later rows (the value in 24 hours), the one in which it fell due; its event is
-found by key and event time. Of the labels of an event that were known, the newest landing's counts.
+only be told from later rows (the value in 24 hours), the one in which it fell due; or, for one that
+comes from a source of labels, the one in which it was told. Its event is found by key and event
+time. Of the labels of an event that were known, the newest landing's counts; of those that were
+told, what `settled` says.
 """
 
 from __future__ import annotations
@@ -10,19 +12,29 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.lake.catalog import LABELS, PARTITION
+from mlfactory.lake.answers import RANDOM
+from mlfactory.lake.catalog import (
+    AVAILABLE_AT,
+    DRAWN,
+    LABEL,
+    LABELS,
+    PARTITION,
+    TOLD_AS,
+    TOLD_BY,
+)
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.sampling import Sample, fits, read_those
+from mlfactory.lake.settled import PEOPLE, settle
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.vouched import vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Calendar
-
-LABEL, AVAILABLE_AT = "label", "available_at"
 
 _LANDED = "__landed"
 
@@ -48,9 +60,10 @@ def known_labels(
 
     Returns:
         The key columns and the event time, `label`, `available_at` and `partition` (the event's),
-        one row an event, partition after partition.
+        one row an event, partition after partition; of labels that are told also who told them
+        and why the row was drawn, see `judged`. `available_at` is since when the label is this one.
     """
-    landings = [key for key in landings_of(product, keys) if key not in left_out]
+    landings = [key for key in landings_of(product, keys, as_of) if key not in left_out]
     columns = label_columns(product)
     if version is None:
         found = vouched_rows(product.name, LABELS, landings, columns=columns)
@@ -60,7 +73,12 @@ def known_labels(
 
 
 def label_columns(product: Product) -> list[str]:
-    """Return the columns of the table `labels`."""
+    """Return the columns of the table `labels` that tell which label of an event counts."""
+    told = [TOLD_BY, TOLD_AS, DRAWN] if product.spec.label.is_told else []
+    return [*_columns(product), *told]
+
+
+def _columns(product: Product) -> list[str]:
     features = product.spec.features
     named = [*features.key, *([features.event_time] if features.event_time else [])]
     return list(dict.fromkeys([*named, LABEL, AVAILABLE_AT, PARTITION]))
@@ -78,17 +96,47 @@ def known_among(
     known = found[LABEL].notna()
     if product.calendar.is_snapshot or features.event_time is None:
         return found[known & found[PARTITION].isin(set(keys))].reset_index(drop=True)
-    known &= found[AVAILABLE_AT] <= as_of
+    since = found[AVAILABLE_AT]
+    # one that is told at the very end of a partition lands in the next
+    known &= since < as_of if product.spec.label.is_told else since <= as_of
     found = found[known]
     if found.empty:
-        return found.reset_index(drop=True)
+        return found[label_columns(product)].reset_index(drop=True)
     found = found.rename(columns={PARTITION: _LANDED})
     found[PARTITION] = event_partitions(product.calendar, found[features.event_time])
     found = found[found[PARTITION].isin(set(keys))]
-    # rows come landing after landing, and keys sort as times do
-    found = found.drop_duplicates([PARTITION, *features.key], keep="last")
+    event = [PARTITION, *features.key]
+    if product.spec.label.is_told:
+        found = settle(found.reset_index(drop=True), event, product.spec.label.kind).rows
+    else:
+        # rows come landing after landing, and keys sort as times do
+        found = found.drop_duplicates(event, keep="last")
     found = found.sort_values(PARTITION, kind="stable", ignore_index=True)
     return found[label_columns(product)]
+
+
+def judged_by(product: Product, rows: pa.Table) -> pa.Table:
+    """Return those rows of the table `labels` that a model may be judged by.
+
+    What people answered about rows that were chosen for what a model said of them is learned from;
+    a model that is judged by it looks worse than it is, or better.
+    """
+    if not product.spec.label.is_told:
+        return rows
+    of_people = pc.equal(rows[TOLD_AS], PEOPLE)
+    return rows.filter(pc.or_kleene(pc.invert(of_people), pc.equal(rows[DRAWN], RANDOM)))
+
+
+def judged_rows(product: Product, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what `judged_by` does, of rows in a frame."""
+    return rows[judged(product, rows)]
+
+
+def judged(product: Product, rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Tell of each label in a frame whether a model may be judged by it, see `judged_by`."""
+    if not product.spec.label.is_told:
+        return np.ones(len(rows), dtype=np.bool_)
+    return np.asarray((rows[TOLD_AS] != PEOPLE) | (rows[DRAWN] == RANDOM), dtype=np.bool_)
 
 
 def told_among(product: Product, rows: pa.Table, as_of: datetime) -> pa.Table:
@@ -96,7 +144,8 @@ def told_among(product: Product, rows: pa.Table, as_of: datetime) -> pa.Table:
     told = pc.invert(pc.is_null(rows[LABEL], nan_is_null=True))
     if not product.calendar.is_snapshot and product.spec.features.event_time is not None:
         moment = pa.scalar(as_of, rows[AVAILABLE_AT].type)
-        told = pc.and_(told, pc.less_equal(rows[AVAILABLE_AT], moment))
+        known = pc.less if product.spec.label.is_told else pc.less_equal
+        told = pc.and_(told, known(rows[AVAILABLE_AT], moment))
     return rows.filter(told)
 
 

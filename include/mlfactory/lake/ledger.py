@@ -23,7 +23,13 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 Event = Literal[
-    "promoted", "rejected", "retrain_requested", "retrain_refused", "released", "discarded"
+    "promoted",
+    "rejected",
+    "retrain_requested",
+    "retrain_refused",
+    "released",
+    "discarded",
+    "erased",
 ]
 
 RELEASED = "released"
@@ -135,7 +141,7 @@ def record(product: str, entry: Entry) -> Entry:
                 **asdict(entry),
                 "number": number,
                 "at": datetime.now(UTC).isoformat(timespec="seconds"),
-                "who": entry.who or _who(),
+                "who": entry.who or user(),
             }
         )
         if store.create(ledger_file(number), as_json(asdict(complete))):
@@ -231,7 +237,8 @@ def _newest(standing_entries: Sequence[Entry]) -> Entry | None:
     return next((one for one in reversed(standing_entries) if one.event in DECISIONS), None)
 
 
-def _who() -> str:
+def user() -> str:
+    """Return who runs this process."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -202,3 +202,10 @@ def stands_on(reader: Mapping[str, Any], read: Mapping[str, Any]) -> bool:
         return False
     known = reader.get("reads", {}).get(run_name(read["stage"], read["name"]))
     return bool(known == read["id"])
+
+
+def was_prepared(product: str, landed: Mapping[str, Any]) -> bool:
+    """Tell whether features were built of a landing, by its manifest."""
+    judged = read_manifest(product, "validate", landed["name"])
+    prepared = read_manifest(product, "prepare", landed["name"])
+    return stands_on(judged, landed) and stands_on(prepared, judged)

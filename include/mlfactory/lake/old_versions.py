@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import DeltaTable
@@ -17,7 +18,7 @@ from deltalake.exceptions import CommitFailedError
 
 from mlfactory.lake.catalog import PARTITION
 from mlfactory.lake.delta import find_table, forget_table, keep_versions, options_of, told, written
-from mlfactory.lake.store import Store, store_at
+from mlfactory.lake.store import Store, product_store, store_at
 from mlfactory.product.errors import IntegrityError
 
 LOG = "_delta_log"
@@ -193,3 +194,43 @@ def _moment_of(store: Store, version: int) -> float:
         if "timestamp" in told_of:
             return float(told_of["timestamp"])
     return float("inf")
+
+
+def tables_of(product: str) -> list[str]:
+    """Return the names of a product's tables."""
+    mark = f"/{LOG}/"
+    return sorted({n.partition("/")[0] for n in product_store(product).list() if mark in n})
+
+
+def old_files(address: str) -> list[str]:
+    """Return the files of rows that the newest version does not have."""
+    delta = find_table(address)
+    files = [name for name in store_at(address).list() if not name.startswith(f"{LOG}/")]
+    if delta is None:
+        return files
+    told_of = pa.table(delta.get_add_actions(flatten=True))["path"].to_pylist()
+    return sorted({*files} - {unquote(path) for path in told_of})
+
+
+def forget_old_versions(address: str) -> None:
+    """Let a table have its newest version only: no file, and no line of its log, is of another.
+
+    Nobody may write or read the table meanwhile. Done again, it goes on where it was cut off.
+    """
+    delta = find_table(address)
+    if delta is None:
+        return
+    with written(address):
+        delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
+        # a commit that tells of no row, for the others go
+        delta.alter.set_table_properties({"delta.enableExpiredLogCleanup": "false"})
+    forget_table(address)
+    delta = find_table(address)
+    if delta is None:
+        return
+    with written(address):
+        delta.create_checkpoint()
+    newest = f"{LOG}/{delta.version():020d}."
+    log = [name for name in store_at(address).list(LOG) if re.match(rf"{LOG}/\d{{20}}\.", name)]
+    remove_log(address, [name for name in log if name < newest])
+    forget_table(address)

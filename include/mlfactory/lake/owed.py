@@ -31,6 +31,9 @@ def due_again(product: Product, partition: Partition) -> list[Partition]:
     those that fell due earlier and could not be read, a few at a time and in turns. A backfill
     reads everything late, and names none.
     """
+    if product.spec.label.is_told:
+        # they are read in the partition in which they are told
+        return []
     new = {slot.key for slot in fell_due(product, partition, timedelta(0))}
     marked = _marked(product)
     if not new and not marked:
@@ -56,7 +59,8 @@ def owed_by(
         landed: the manifests of `ingest`, or summaries of them, by partition.
         built: those of `prepare`.
     """
-    if product.calendar.is_snapshot or not product.spec.label.arrives_after:
+    label = product.spec.label
+    if product.calendar.is_snapshot or not label.arrives_after or label.is_told:
         return []
     marked = _marked(product)
     keys = {

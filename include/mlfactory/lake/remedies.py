@@ -14,7 +14,7 @@ _OF_PARTITIONS = ("ingest", "validate", "prepare", "score", "monitor", "retrain"
 def instead_of_table(address: str) -> str:
     """Return how a product goes on without a table that cannot be read, given by its address."""
     product, table = address.rstrip("/").split("/")[-2:]
-    source = source_of(table)
+    source = source_of(table, cleaned=True)
     if source is not None:
         return (
             f"read the source again: mlfactory reset {product} --source {source}, then mlfactory "

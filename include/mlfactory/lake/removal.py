@@ -12,11 +12,17 @@ from collections.abc import Iterator
 
 from mlfactory.lake.catalog import (
     AT_WORK,
+    ERASED,
     LEDGER,
     MANIFESTS,
+    PROFILED,
+    PROFILES,
     REMOVAL,
+    arrivals_file,
+    clean,
     corrected,
     guards_folder,
+    key_hashes_folder,
     raw,
     received_folder,
 )
@@ -24,8 +30,8 @@ from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import Store, product_store
 
 _FIRST = (MANIFESTS, LEDGER)
-_NOTES = (AT_WORK, REMOVAL)
-"""What is kept of work on a product, and not of the product."""
+_NOTES = (AT_WORK, REMOVAL, ERASED)
+"""What is kept of work on a product and of who may not be in it, and not of the product."""
 _LOG = "_delta_log"
 
 
@@ -45,8 +51,18 @@ def is_table(product: str, name: str) -> bool:
 
 
 def end_removal(product: str) -> None:
-    """Note that all is gone that was to go."""
-    product_store(product).delete_all()
+    """Note that all is gone that was to go.
+
+    Who was erased stays noted: what lands anew would bring them back.
+    """
+    store = product_store(product)
+    if not store.list(ERASED):
+        store.delete_all()
+        return
+    names = [name for name in store.list() if not name.startswith(f"{ERASED}/")]
+    # the note that a removal is under way goes last
+    for name in sorted(names, key=lambda name: name == REMOVAL):
+        store.delete(name)
 
 
 def remove_everything(product: str) -> Iterator[str]:
@@ -78,8 +94,15 @@ def remove_source(product: str, source: str, *, force: bool = False) -> None:
     _remove(store, raw(source))
     _remove(store, received_folder(source))
     _remove(store, guards_folder(source))
+    store.delete(arrivals_file(source))
+    _remove(store, key_hashes_folder(source))
     # they have the types of the rows that landed; validation writes them anew
     _remove(store, corrected(source))
+    _remove(store, clean(source))
+    # they show values of the rows that landed, which may be why these are to go
+    _remove(store, f"{PROFILED}/{raw(source)}")
+    _remove(store, f"{PROFILED}/{clean(source)}")
+    _remove(store, PROFILES)
     store.delete(REMOVAL)
 
 

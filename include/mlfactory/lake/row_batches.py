@@ -21,6 +21,7 @@ from mlfactory.lake.rows import (
     quarantined_rows,
     refuse_loss,
     replaced,
+    table_of,
     unnamed,
 )
 from mlfactory.lake.tables import Lake
@@ -35,6 +36,7 @@ def landed_batches(
     landings: Mapping[str, Landed],
     *,
     columns: Sequence[str] | None = None,
+    table: str = "",
 ) -> Iterator[pa.Table]:
     """Yield the rows that `landed_rows` returns, at least one batch, if an empty one.
 
@@ -43,6 +45,7 @@ def landed_batches(
 
     Args:
         columns: of the source; the partition and the row's place come along. All by default.
+        table: that of the source's landed rows by default, or that of its cleaned ones.
 
     Raises:
         ServiceError: if there are rows of another landing.
@@ -51,18 +54,20 @@ def landed_batches(
             table lacks a column that is asked for.
     """
     lake = Lake(product.name)
-    version = lake.version(raw(source))
+    table = table or raw(source)
+    version = lake.version(table)
     if version is None or not landings:
-        refuse_loss(product, source, landings, {})
-        return iter([_of(empty_rows(lake, source), columns)])
-    marks = lake.marks(raw(source), LANDING, list(landings), version=version)
+        refuse_loss(product, source, landings, {}, table)
+        return iter([_of(empty_rows(lake, table), columns)])
+    marks = lake.marks(table, LANDING, list(landings), version=version)
     for key, found in sorted(marks.items()):
         if "" in found:
             raise unnamed(product, source)
         if set(found) - {landings[key].landing}:
-            raise replaced(product, source, key)
-    refuse_loss(product, source, landings, {key: sum(each.values()) for key, each in marks.items()})
-    return rebatched(_counted(product, source, landings, columns, version))
+            raise replaced(product, source, key, table)
+    counts = {key: sum(each.values()) for key, each in marks.items()}
+    refuse_loss(product, source, landings, counts, table)
+    return rebatched(_counted(product, table, landings, columns, version))
 
 
 def accepted_batches(
@@ -91,7 +96,8 @@ def accepted_batches(
         for key, rows in bad.groupby(PARTITION, sort=False)
     }
     corrections = corrected_rows(product, source, usable)
-    batches = landed_batches(product, source, landings, columns=columns)
+    table = table_of(product, source)
+    batches = landed_batches(product, source, landings, columns=columns, table=table)
     return rebatched(_let_through(batch, places, corrections) for batch in batches)
 
 
@@ -108,35 +114,35 @@ def _let_through(
 
 def _counted(
     product: Product,
-    source: str,
+    table: str,
     landings: Mapping[str, Landed],
     columns: Sequence[str] | None,
     version: int,
 ) -> Iterator[pa.Table]:
     lake = Lake(product.name)
-    yield from (_of(each, columns) for each in lake.batches(raw(source), [], version=version))
+    yield from (_of(each, columns) for each in lake.batches(table, [], version=version))
     for key, landed in sorted(landings.items()):
         came = 0
-        for batch in _in_order(lake, source, key, columns, version):
+        for batch in in_order(lake, table, key, columns, version):
             came += batch.num_rows
             yield _of(batch, columns)
         if came != landed.rows:
             raise IntegrityError(
-                f"{product.name}.{source}, partition {key}: {landed.rows:,} rows were landed, and "
-                f"the files of {lake.address(raw(source))} hold {came:,}",
+                f"{product.name}, partition {key}: {landed.rows:,} rows were written, and the "
+                f"files of {lake.address(table)} hold {came:,}",
                 remedy="put the table back from a copy",
             )
 
 
-def _in_order(
-    lake: Lake, source: str, key: str, columns: Sequence[str] | None, version: int
+def in_order(
+    lake: Lake, table: str, key: str, columns: Sequence[str] | None, version: int
 ) -> Iterator[pa.Table]:
     """Yield the rows of a partition as they came.
 
     More than a batch of them was written in that order; only where another tool has changed it
     since are they sorted in memory.
     """
-    table, wanted = raw(source), None
+    wanted = None
     if columns is not None:
         there = lake.columns(table, version=version)
         empty = kinds_of(there)

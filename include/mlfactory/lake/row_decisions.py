@@ -46,7 +46,8 @@ class DecidedRow:
         reasons: why it was in quarantine.
         kinds: the same without the values of the row.
         only_corrected: why it cannot be accepted as it is, empty if it can.
-        changes: of a corrected row the text of each cell that becomes another, None for no value.
+        changes: of a corrected row the text of each cell that becomes another, None for no value;
+            a number with a point, however its source writes them.
         copies: how many rows, the same in every cell, were decided about.
     """
 

@@ -1,8 +1,8 @@
 """Rows as they landed, and those of them that validation has let through.
 
 Which rows may be used is decided here and nowhere else: those of the very landing that was
-validated, without the ones that were put into quarantine then, and with those that were corrected
-in place of what had landed.
+validated, as the source's `clean` steps left them where it has any, without the ones that were put
+into quarantine then, and with those that were corrected in place of what had landed.
 """
 
 from __future__ import annotations
@@ -16,9 +16,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.lake.catalog import LANDING, PARTITION, QUARANTINE, RAW_HELPERS, ROW, raw
+from mlfactory.lake.catalog import (
+    LANDING,
+    PARTITION,
+    QUARANTINE,
+    RAW_HELPERS,
+    ROW,
+    clean,
+    raw,
+    source_of,
+)
 from mlfactory.lake.corrections import corrected_rows, with_corrections
 from mlfactory.lake.manifests import read_manifest, read_manifests, run_name, stands_on
+from mlfactory.lake.steps import has_other_steps
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, kinds_of
 from mlfactory.product.errors import ContractError, IntegrityError, ServiceError
@@ -32,7 +42,10 @@ _EXACT = 2**53
 
 @dataclass(frozen=True)
 class Landed:
-    """What a partition is known to hold of a source: the id of its landing, and how many rows."""
+    """What a partition is known to hold of a source: the id of its landing, and how many rows.
+
+    Of cleaned rows it is the id of the validation that cleaned them.
+    """
 
     landing: str
     rows: int
@@ -43,8 +56,8 @@ class Standing:
     """Whether the rows of a partition may be used.
 
     Attributes:
-        state: `unvalidated` if it was not validated since it was last landed, `absent` if it was
-            never landed (to the end).
+        state: `unvalidated` if it was not validated since it was last landed, or was cleaned then
+            in another way than the spec has now; `absent` if it was never landed (to the end).
         validation: the manifest of its validation, empty if there is none.
     """
 
@@ -59,7 +72,9 @@ class Standing:
 
     def landed(self, source: str) -> Landed:
         """Return what was validated of a source; of one that was added since, nothing."""
-        return Landed(self.landing, self._count(f"rows.{source}"))
+        cleaned = source in self.validation.get("facts", {}).get("cleaned", {})
+        by = str(self.validation.get("id", "")) if cleaned else self.landing
+        return Landed(by, self._count(f"rows.{source}"))
 
     def quarantined(self, source: str) -> int:
         """Return how many rows of a source were put into quarantine."""
@@ -78,7 +93,7 @@ def standings(product: Product, keys: Sequence[str]) -> dict[str, Standing]:
     landed = read_manifests(product.name, "ingest", keys)
     validated = read_manifests(product.name, "validate", keys)
     return {
-        key: Standing(key, _state(landed.get(key, {}), validated.get(key, {})), validation)
+        key: Standing(key, _state(product, landed.get(key, {}), validation), validation)
         for key in keys
         for validation in [validated.get(key, {})]
     }
@@ -102,10 +117,10 @@ def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd
     """Return what `accepted` does, of partitions whose standing is known already."""
     usable = {each.key: each for each in judged if each.state == "accepted"}
     landings = {key: each.landed(source) for key, each in usable.items()}
-    rows = landed_rows(product, source, landings)
+    rows = landed_rows(product, source, landings, table_of(product, source))
     bad = quarantined_rows(product, source, usable)
     if len(bad):
-        names = [PARTITION, LANDING, ROW]
+        names = [PARTITION, ROW]
         places = pd.MultiIndex.from_frame(rows.select(names).to_pandas())
         rows = rows.filter(pa.array(~places.isin(pd.MultiIndex.from_frame(bad[names]))))
     rows = with_corrections(rows, corrected_rows(product, source, usable))
@@ -113,11 +128,22 @@ def accepted_of(product: Product, source: str, judged: Sequence[Standing]) -> pd
     return as_frame(rows.drop_columns(helpers))
 
 
-def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -> pa.Table:
+def table_of(product: Product, source: str) -> str:
+    """Return the table whose rows of a source are validated and used: cleaned where that is asked.
+
+    Of partitions that are `accepted` it has all rows.
+    """
+    return clean(source) if product.spec.sources[source].clean else raw(source)
+
+
+def landed_rows(
+    product: Product, source: str, landings: Mapping[str, Landed], table: str = ""
+) -> pa.Table:
     """Return all rows of a source in some partitions, in order, with the columns that are ours.
 
     Args:
         landings: what each of the partitions is known to hold.
+        table: that of the source's landed rows by default, or that of its cleaned ones.
 
     Raises:
         ServiceError: if there are rows of another landing.
@@ -126,10 +152,11 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -
         ContractError: if rows were landed by a revision that did not name their landing.
     """
     lake = Lake(product.name)
-    rows = lake.arrow(raw(source), list(landings))
+    table = table or raw(source)
+    rows = lake.arrow(table, list(landings))
     if rows is None:
-        refuse_loss(product, source, landings, {})
-        return empty_rows(lake, source)
+        refuse_loss(product, source, landings, {}, table)
+        return empty_rows(lake, table)
     if LANDING not in rows.column_names:
         raise unnamed(product, source)
     rows = rows.sort_by([(PARTITION, "ascending"), (ROW, "ascending")])
@@ -138,9 +165,11 @@ def landed_rows(product: Product, source: str, landings: Mapping[str, Landed]) -
     expected = pc.take(known[1], pc.index_in(rows.column(PARTITION), value_set=known[0]))
     strange = pc.invert(pc.equal(rows.column(LANDING), expected))
     if pc.any(strange).as_py():
-        raise replaced(product, source, rows.column(PARTITION).filter(strange)[0].as_py())
+        key = rows.column(PARTITION).filter(strange)[0].as_py()
+        raise replaced(product, source, key, table)
     found = rows.column(PARTITION).value_counts().to_pylist()
-    refuse_loss(product, source, landings, {one["values"]: one["counts"] for one in found})
+    counts = {one["values"]: one["counts"] for one in found}
+    refuse_loss(product, source, landings, counts, table)
     return as_received(rows)
 
 
@@ -164,9 +193,13 @@ def is_large(column: pa.ChunkedArray) -> bool:
     return any(end is not None and abs(end) > _EXACT for end in ends.values())
 
 
-def empty_rows(lake: Lake, source: str) -> pa.Table:
-    """Return the columns of a source's rows as they came, and ours, without a row."""
-    columns = _EMPTY | kinds_of(lake.columns(raw(source), ours=True))
+def empty_rows(lake: Lake, table: str) -> pa.Table:
+    """Return the columns of a source's rows as they came, and ours, without a row.
+
+    Args:
+        table: of landed or of cleaned rows.
+    """
+    columns = _EMPTY | kinds_of(lake.columns(table, ours=True))
     return pa.table({name: pa.array([], kind) for name, kind in columns.items()})
 
 
@@ -179,8 +212,14 @@ def unnamed(product: Product, source: str) -> ContractError:
     )
 
 
-def replaced(product: Product, source: str, key: str) -> ServiceError:
+def replaced(product: Product, source: str, key: str, table: str) -> ServiceError:
     """Return the error about rows of another landing than the one that is known."""
+    if _is_clean(table):
+        return ServiceError(
+            f"{product.name}.{source}, partition {key}: its rows are being cleaned by another run "
+            "of validate",
+            remedy=f"run it again when that has ended; if none is at work: {_anew(product, key)}",
+        )
     return ServiceError(
         f"{product.name}.{source}, partition {key}: its rows are being replaced by another run of "
         "ingest",
@@ -192,18 +231,27 @@ def replaced(product: Product, source: str, key: str) -> ServiceError:
 _EMPTY = {PARTITION: pa.string(), LANDING: pa.string(), ROW: pa.int64()}
 
 
-def _state(landed: Mapping[str, Any], validated: Mapping[str, Any]) -> State:
+def _state(product: Product, landed: Mapping[str, Any], validated: Mapping[str, Any]) -> State:
     if not landed:
         return "absent"
     if not stands_on(validated, landed):
+        return "unvalidated"
+    if has_other_steps(validated, product):
         return "unvalidated"
     return "stopped" if validated["facts"]["verdict"] == "stop" else "accepted"
 
 
 def refuse_loss(
-    product: Product, source: str, landings: Mapping[str, Landed], found: Mapping[str, int]
+    product: Product,
+    source: str,
+    landings: Mapping[str, Landed],
+    found: Mapping[str, int],
+    table: str = "",
 ) -> None:
     """Make sure that there are as many rows of each partition as were landed (`found`).
+
+    Args:
+        table: that of the source's landed rows by default, or that of its cleaned ones.
 
     Raises:
         ServiceError: if a partition was landed anew meanwhile.
@@ -212,6 +260,13 @@ def refuse_loss(
     for key, landed in landings.items():
         if found.get(key, 0) == landed.rows:
             continue
+        if _is_clean(table):
+            _refuse_if_replaced(product, "validate", key, landed.landing)
+            raise IntegrityError(
+                f"{product.name}.{source}, partition {key}: {landed.rows:,} rows were left by "
+                f"cleaning, and {Lake(product.name).address(table)} holds {found.get(key, 0):,}",
+                remedy=_anew(product, key),
+            )
         _refuse_if_replaced(product, "ingest", key, landed.landing)
         raise IntegrityError(
             f"{product.name}.{source}, partition {key}: {landed.rows:,} rows were landed, and "
@@ -237,6 +292,8 @@ def quarantined_rows(product: Product, source: str, judged: Mapping[str, Standin
     )
     found = found.rename(columns={"landing": LANDING, "row": ROW})
     found = found[np.asarray(found["source"] == source, dtype=bool)]
+    known = found[PARTITION].map({key: each.landing for key, each in judged.items()})
+    found = found[np.asarray(found[LANDING] == known, dtype=bool)]
     there = found[[PARTITION, LANDING]].value_counts()
     for key, standing in judged.items():
         count = int(there.get((key, standing.landing), 0))
@@ -250,6 +307,14 @@ def quarantined_rows(product: Product, source: str, judged: Mapping[str, Standin
             remedy=f"mlfactory run {product.name} {key} --stage validate --downstream",
         )
     return found[names]
+
+
+def _is_clean(table: str) -> bool:
+    return bool(table) and source_of(table) is None
+
+
+def _anew(product: Product, key: str) -> str:
+    return f"mlfactory run {product.name} {key} --stage validate --downstream"
 
 
 def _refuse_if_replaced(product: Product, stage: str, key: str, run: str) -> None:

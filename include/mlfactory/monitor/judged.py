@@ -10,8 +10,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from mlfactory.lake.catalog import PARTITION
-from mlfactory.lake.labels import LABEL
+from mlfactory.lake.catalog import LABEL, PARTITION
 from mlfactory.monitor.tables import Tables
 from mlfactory.monitor.windows import performance_windows
 from mlfactory.product.loader import Product

@@ -12,10 +12,6 @@ from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
-LEAST_LABELLED = 0.8
-"""Share of a partition's events whose label must have come once labels are overdue. Some events
-never get one, such as a flight that was cancelled."""
-
 
 def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> Finding | None:
     """Return the age in hours of the newest event at the end of `partition`, held to its bound.
@@ -41,13 +37,14 @@ def labels_in_time(product: Product, partition: Partition) -> list[Finding]:
 
     The value is the share of its events with a label; too small a share is an alert.
     """
+    least = product.spec.label.covers
     return [
         Finding(
             late.partition,
             LABELS_IN_TIME,
             value=late.labelled / late.rows,
-            bound=LEAST_LABELLED,
-            state=OK if late.labelled >= LEAST_LABELLED * late.rows else ALERT,
+            bound=least,
+            state=OK if late.labelled >= least * late.rows else ALERT,
             as_of=partition.key,
         )
         for late in overdue(product, partition)

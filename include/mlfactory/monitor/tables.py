@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 
 import pandas as pd
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION, PREDICTIONS
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.known import count_known, count_labelled
-from mlfactory.lake.labels import known_among, label_columns, told_among
+from mlfactory.lake.labels import judged_by, judged_rows, known_among, label_columns, told_among
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.sampling import Among, Sample, event_key, share_of
 from mlfactory.lake.tables import Lake
@@ -115,15 +116,18 @@ class Tables:
         return self._those(FEATURES, slots, columns, self._about(rows).of)
 
     def labels(self, slots: Iterable[Partition], as_of: datetime) -> pd.DataFrame:
-        """Return the labels of the events of some partitions, see `lake.labels.known_labels`."""
+        """Return the labels of the events of some partitions, see `lake.labels.known_labels`.
+
+        They are those that a model may be judged by, see `lake.labels.judged_by`.
+        """
         slots = list(slots)
         keys, columns = [slot.key for slot in slots], label_columns(self._product)
-        landings = landings_of(self._product, keys)
+        landings = landings_of(self._product, keys, as_of)
         if self.whole(slots):
-            rows = self._rows(LABELS, landings, columns)
+            rows = judged_rows(self._product, self._rows(LABELS, landings, columns))
             return known_among(self._product, rows, keys, as_of)
         sample = Sample(self.share(slots, as_of), self._event, "monitor")
-        batches = self._batches(LABELS, landings, columns)
+        batches = map(partial(judged_by, self._product), self._batches(LABELS, landings, columns))
         chosen = [sample.of(told_among(self._product, one, as_of)) for one in batches]
         rows = self._together(LABELS, columns, chosen)
         return known_among(self._product, rows, keys, as_of)
@@ -133,7 +137,8 @@ class Tables:
         if self.whole(slots):
             return 1.0
         keys = [slot.key for slot in slots]
-        made = read_manifests(self._product.name, "prepare", landings_of(self._product, keys))
+        landings = landings_of(self._product, keys, as_of)
+        made = read_manifests(self._product.name, "prepare", landings)
         written = (int(one.get("written", {}).get(LABELS, 0)) for one in made.values())
         if sum(written) <= MOST:
             return 1.0
@@ -181,17 +186,17 @@ class Tables:
                     (pc.field("role") == role) & (pc.field("model_version") == version)
                 )
 
-        return count_labelled(self._product, slot, as_of, made, spared=self._spared_of(slot))
+        return count_labelled(self._product, slot, as_of, made, spared=self._spared_of(slot, as_of))
 
     def _known(self, slot: Partition, as_of: datetime) -> int:
         asked = (slot.key, as_of)
         if asked not in self._counted:
-            rows = count_known(self._product, slot, as_of, spared=self._spared_of(slot))
+            rows = count_known(self._product, slot, as_of, spared=self._spared_of(slot, as_of))
             self._counted[asked] = rows, rows
         return self._counted[asked][0]
 
-    def _spared_of(self, slot: Partition) -> set[str]:
-        return self._spared(LABELS, landings_of(self._product, [slot.key]))
+    def _spared_of(self, slot: Partition, as_of: datetime) -> set[str]:
+        return self._spared(LABELS, landings_of(self._product, [slot.key], as_of))
 
     @property
     def _event(self) -> tuple[str, ...]:
@@ -276,6 +281,7 @@ class Tables:
 
     def _spared(self, table: str, keys: Iterable[str]) -> set[str]:
         whole = self._whole
-        if table == LABELS:
-            whole = whole.union(landings_of(self._product, sorted(whole)))
+        if table == LABELS and whole:
+            until = max(map(self._product.calendar.parse, whole)).end
+            whole = whole.union(landings_of(self._product, sorted(whole), until))
         return set(keys) - whole

@@ -8,7 +8,8 @@ to tell, for rows share what their day brought: there it may be four weeks.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from mlfactory.lake.due import landing_of
@@ -16,6 +17,11 @@ from mlfactory.lake.manifests import read_manifest
 from mlfactory.product.defaults import JUDGED_OVER
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+
+_log = logging.getLogger(__name__)
+
+MOST_AGAIN = 100
+"""Earlier partitions that are measured again when their labels are told: each takes seconds."""
 
 _SHORTEST = {"hour": 24}
 """Partitions in the shortest window: an hour is compared together with the rest of its day."""
@@ -75,9 +81,10 @@ def measured_at(product: Product, partition: Partition) -> list[tuple[Partition,
     """Return which partitions' performance to measure when `partition` is run, and as of when.
 
     Each comes with the partition at whose end its labels are looked at. It is `partition` itself,
-    at its own end, and the earlier ones whose last label fell due within it. Where the partition
-    in which its own labels fell due was monitored already, it is being run again: then it is
-    measured as of that one too, for labels that came late are in the lake only now.
+    at its own end, and the earlier ones whose last label fell due within it, or of which labels
+    were told within it. Where the partition in which its own labels fell due was monitored already,
+    it is being run again: then it is measured as of that one too, for labels that came late are in
+    the lake only now.
     """
     calendar = product.calendar
     if calendar.is_snapshot:
@@ -91,11 +98,37 @@ def measured_at(product: Product, partition: Partition) -> list[tuple[Partition,
         for slot in calendar.span(first, calendar.containing(partition.end - delay))
         if partition.start < slot.end + delay <= partition.end and slot.start < partition.start
     ]
+    found = [*_told_of(product, partition, {slot.key for slot, _ in found}), *found]
     found.append((partition, partition))
     due = settled_at(product, partition)
     if due.start > partition.start and read_manifest(product.name, "monitor", due.key):
         found.append((partition, due))
     return found
+
+
+def _told_of(
+    product: Product, partition: Partition, known: Collection[str]
+) -> list[tuple[Partition, Partition]]:
+    """Return the earlier partitions of which labels were told within `partition`, the newest ones.
+
+    Those that are known to be measured anyway are left out.
+    """
+    facts = read_manifest(product.name, "prepare", partition.key).get("facts", {})
+    first = product.calendar.first
+    oldest = product.calendar.containing(first).key if first else ""
+    told = sorted(facts.get("labels", {}).get("of", {}).keys() - known)
+    slots = [product.calendar.parse(key) for key in told if oldest <= key < partition.key]
+    if len(slots) > MOST_AGAIN:
+        _log.warning(
+            "%s %s: labels of %d earlier partitions were told, and the newest %d are measured "
+            "again; measure another with mlfactory run %s <partition> --stage monitor",
+            product.name,
+            partition,
+            len(slots),
+            MOST_AGAIN,
+            product.name,
+        )
+    return [(slot, partition) for slot in slots[-MOST_AGAIN:]]
 
 
 def settled_at(product: Product, about: Partition) -> Partition:

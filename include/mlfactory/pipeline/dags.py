@@ -1,4 +1,4 @@
-"""The six DAGs of a product, as one reads them in the Airflow UI."""
+"""The DAGs of a product, as one reads them in the Airflow UI."""
 
 from __future__ import annotations
 
@@ -7,28 +7,36 @@ from typing import Any
 
 from airflow.sdk import (
     DAG,
+    AssetAny,
     Param,
     PartitionedAssetTimetable,
     PartitionedAtRuntime,
     XComArg,
 )
 
+from mlfactory.arrivals.looking import watched
 from mlfactory.cycle.pace import RETRIES
+from mlfactory.pipeline.arriving import ArrivalsOperator, watched_assets
 from mlfactory.pipeline.assets import ProductAssets, product_assets
 from mlfactory.pipeline.docs import (
+    arrivals_doc,
     data_doc,
+    labels_doc,
     monitor_doc,
     predict_doc,
     quarantine_doc,
     score_doc,
     train_doc,
 )
+from mlfactory.pipeline.labelling import LabelsOperator, labels_params
 from mlfactory.pipeline.links import (
     AnswersLink,
     DataDocsLink,
     MlflowRunLink,
     ModelVersionLink,
+    ProfileLink,
     ReportLink,
+    RowsToLabelLink,
     ValidationLink,
 )
 from mlfactory.pipeline.operator import SearchOperator, StageOperator
@@ -63,9 +71,11 @@ those of the longest search; a search ends itself at its own budget."""
 def build_dags(product: Product) -> list[DAG]:
     """Return a product's DAGs.
 
-    These are `<p>.data`, `.score`, `.monitor`, `.train`, `.predict` and `.quarantine`.
+    These are `<p>.data`, `.score`, `.monitor`, `.train`, `.predict` and `.quarantine`; where a
+    source is watched, `.arrivals`; and where people are asked to label rows, `.labels`.
     """
     assets = product_assets(product.name)
+    arrivals = [_arrivals_dag(product)] if watched(product) else []
     return [
         _data_dag(product, assets),
         _score_dag(product, assets),
@@ -73,6 +83,8 @@ def build_dags(product: Product) -> list[DAG]:
         _train_dag(product, assets),
         _predict_dag(product),
         _quarantine_dag(product),
+        *arrivals,
+        *([_labels_dag(product)] if product.spec.labelling is not None else []),
     ]
 
 
@@ -81,7 +93,7 @@ def _data_dag(product: Product, assets: ProductAssets) -> DAG:
     with _dag(product, "data", schedule, data_doc(product), _data_params()) as dag:
         labels = _task(product, "labels")
         ingest = _task(product, "ingest")
-        validate = _task(product, "validate", links=(ValidationLink, DataDocsLink))
+        validate = _task(product, "validate", links=(ValidationLink, ProfileLink, DataDocsLink))
         labels >> ingest >> validate >> _prepare(product, assets)
     return dag
 
@@ -90,14 +102,14 @@ def _prepare(product: Product, assets: ProductAssets) -> Any:
     """Return the task that prepares a partition, or one for each shard and one that gathers."""
     shards = product.spec.partition.shards
     if shards == 1:
-        return _task(product, "prepare", outlets=[assets.features])
+        return _task(product, "prepare", links=(ProfileLink,), outlets=[assets.features])
     prepare = StageOperator.partial(
         task_id="prepare",
         product=product.name,
         step="shard",
         map_index_template=f"{{{{ task.shard + 1 }}}} of {shards}",
     ).expand(shard=list(range(shards)))
-    prepare >> _task(product, "gather", outlets=[assets.features])
+    prepare >> _task(product, "gather", links=(ProfileLink,), outlets=[assets.features])
     return prepare
 
 
@@ -155,6 +167,22 @@ def _quarantine_dag(product: Product) -> DAG:
             task_id="run", product=product.name, step="run", links=(ValidationLink,)
         )
         decide >> run
+    return dag
+
+
+def _arrivals_dag(product: Product) -> DAG:
+    schedule = AssetAny(*watched_assets(product))
+    with _dag(product, "arrivals", schedule, arrivals_doc(product)) as dag:
+        ArrivalsOperator(task_id="arrivals", product=product.name, step="arrivals")
+    return dag
+
+
+def _labels_dag(product: Product) -> DAG:
+    with _dag(product, "labels", None, labels_doc(product), labels_params()) as dag:
+        draw = LabelsOperator(
+            task_id="draw", product=product.name, step="draw", links=(RowsToLabelLink,)
+        )
+        draw >> LabelsOperator(task_id="take", product=product.name, step="take")
     return dag
 
 
@@ -233,6 +261,15 @@ def _data_params() -> dict[str, Param]:
             title="Read the sources",
             description="Off: the rows that were landed before stand, and are checked and prepared "
             "anew, as after a change of the rules or of the features.",
+        ),
+        "arrived": Param(
+            None,
+            type=["null", "string"],
+            maxLength=2000,
+            title="What has come",
+            description="Files or rows that came late or were corrected, for which the partition "
+            "is landed again; told on. With it the run stops where the partition would lose rows "
+            "whose files are gone.",
         ),
     }
 

@@ -97,6 +97,33 @@ run announces the partition with the reason. `mlfactory quarantine` does the sam
 """
 
 
+def arrivals_doc(product: Product) -> str:
+    """Return the description of `<p>.arrivals`."""
+    spec = product.spec
+    names = [name for name, source in spec.sources.items() if getattr(source, "watch", None)]
+    watched = ", ".join(f"`{name}`" for name in names)
+    return f"""### {spec.title or spec.name}: arrivals
+Starts by itself when a file comes into a place of {watched}, or changes there; Airflow's triggerer
+looks. Each such file is read once, and split. Of every partition that is over and lacks
+something of it a run of `{spec.name}.data` is asked for, whose note and parameter *What has come*
+say what: rows that come late land in the partition that they are of, and what stands on it is made
+again. A file that is still being written is waited for; one that is known starts nothing.
+"""
+
+
+def labels_doc(product: Product) -> str:
+    """Return the description of `<p>.labels`."""
+    spec = product.spec
+    return f"""### {spec.title or spec.name}: labels
+Rows that people are asked to label. *Trigger* with a partition alone: the task `draw` draws its
+rows, once, and its *Rows to label* shows them with lines to copy. *Trigger* again with the answers:
+`take` keeps them with your name, and they are labels from then on. Nothing of them is taken where
+one is no label of the product's kind; nobody's answer is ever overwritten.
+
+`mlfactory labels` does the same on a command line, and shows how far people agree.
+"""
+
+
 def _minutes(length: timedelta) -> str:
     """Return a length of time in hours and minutes: `2 h 17 min`."""
     hours, minutes = divmod(int(length.total_seconds()) // 60, 60)

@@ -48,6 +48,12 @@ class ValidationLink(StageLink):
     name = steps.VALIDATION
 
 
+class ProfileLink(StageLink):
+    """To the partition's profile page."""
+
+    name = steps.PROFILE
+
+
 class DataDocsLink(StageLink):
     """To Great Expectations' own Data Docs."""
 
@@ -60,13 +66,21 @@ class AnswersLink(StageLink):
     name = "Answers"
 
 
+class RowsToLabelLink(StageLink):
+    """To the rows that people are asked to label."""
+
+    name = "Rows to label"
+
+
 ALL_LINKS = (
     MlflowRunLink,
     ModelVersionLink,
     ReportLink,
     ValidationLink,
+    ProfileLink,
     DataDocsLink,
     AnswersLink,
+    RowsToLabelLink,
 )
 
 

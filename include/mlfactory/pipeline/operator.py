@@ -118,6 +118,7 @@ class StageOperator(WithSchedulersCode):
             shard=self.shard,
             budget=_budget(params, by_hand(run)),
             land=params.get("land", True),
+            arrived=str(params.get("arrived") or ""),
         )
 
     def _link(self, context: Context, done: Done) -> None:

@@ -63,6 +63,14 @@ def ledger(dag_id: str) -> Response:
     return _ours(ledger_page(_product(dag_id)))
 
 
+@app.get("/{dag_id}/features")
+def features(dag_id: str) -> Response:
+    """Show the index of the product's features."""
+    from mlfactory.pipeline.product_pages import features_page
+
+    return _ours(features_page(_product(dag_id)))
+
+
 @app.get("/{dag_id}/files/{path:path}")
 def page(dag_id: str, path: str) -> Response:
     """Return a page of the product, or a file that a page of its Data Docs needs."""

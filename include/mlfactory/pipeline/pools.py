@@ -21,6 +21,8 @@ TRAININGS = "mlfactory_trainings"
 PRIORITY = {
     "predict": 50,
     "quarantine": 50,
+    "arrivals": 45,
+    "labels": 50,
     "score": 40,
     "data": 30,
     "monitor": 20,

@@ -38,7 +38,7 @@ class PredictOperator(StageOperator):
 
 def predict_params(product: Product) -> dict[str, Param]:
     """Return the form of `<p>.predict`."""
-    sources = list(product.spec.sources)
+    sources = list(product.spec.events_from)
     return {
         "file": Param(
             type="string",

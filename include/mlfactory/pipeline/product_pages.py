@@ -9,18 +9,24 @@ from mlfactory.lake import ledger
 from mlfactory.lake.catalog import (
     DATA_DOCS,
     PAGES,
+    PROFILES,
     RECONCILED_PAGE,
     REPORTS,
     VALIDATION,
     card_page,
     gates_page,
+    profile_page,
     report_page,
     validation_page,
 )
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.store import product_store
+from mlfactory.product.errors import SpecError
+from mlfactory.product.loader import load_product
+from mlfactory.report.feature_page import feature_page
 from mlfactory.report.page import Link, Page
 from mlfactory.settings import settings
+from mlfactory.trainings.feature_index import features_of
 
 _MOST_PARTITIONS = 400
 _MOST_ENTRIES = 500
@@ -59,6 +65,15 @@ def ledger_page(product: str) -> str:
     return page.render()
 
 
+def features_page(product: str) -> str:
+    """Return the index of the product's features as a page."""
+    try:
+        found = features_of(load_product(product))
+    except SpecError as error:
+        return Page(f"{product}: features").paragraph(str(error)).render()
+    return feature_page(found).render()
+
+
 def _facts(product: str, entries: list[Entry], kept: Set[str]) -> dict[str, object]:
     promoted = [entry for entry in entries if entry.event == "promoted"]
     facts: dict[str, object] = {}
@@ -71,6 +86,7 @@ def _facts(product: str, entries: list[Entry], kept: Set[str]) -> dict[str, obje
     else:
         facts["champion"] = "none yet"
     facts["decisions"] = Link("ledger", "ledger")
+    facts["features"] = Link("index", "features")
     if RECONCILED_PAGE in kept:
         facts["what is missing or stale"] = Link("looked for last", _file(RECONCILED_PAGE))
     # Airflow shows this page in a frame that opens no window, and MLflow refuses to be framed: the
@@ -108,7 +124,7 @@ def _models(page: Page, product: str, judged: list[Entry], kept: Set[str]) -> No
 def _partitions(page: Page, kept: Set[str]) -> None:
     keys = {
         name.removeprefix(f"{folder}/").removesuffix(".html")
-        for folder in (REPORTS, VALIDATION)
+        for folder in (REPORTS, VALIDATION, PROFILES)
         for name in kept
         if name.startswith(f"{folder}/")
     }
@@ -119,12 +135,13 @@ def _partitions(page: Page, kept: Set[str]) -> None:
     if len(keys) > _MOST_PARTITIONS:
         page.paragraph(f"The newest {_MOST_PARTITIONS} of {len(keys):,}.")
     page.table(
-        ["partition", "monitoring", "validation"],
+        ["partition", "monitoring", "validation", "profile"],
         [
             [
                 key,
                 _link("report", report_page(key), kept),
                 _link("validation", validation_page(key), kept),
+                _link("profile", profile_page(key), kept),
             ]
             for key in sorted(keys, reverse=True)[:_MOST_PARTITIONS]
         ],

@@ -85,7 +85,7 @@ def quarantine_params(product: Product) -> dict[str, Param]:
             format="multiline",
             maxLength=_MOST_TEXT,
             title="Corrected rows",
-            description="The CSV that `mlfactory quarantine show … --out rows.csv` writes, its "
+            description="The CSV that mlfactory quarantine show … --out rows.csv writes, its "
             "cells mended; the column _digest says which row is meant.",
         ),
         "source": Param(

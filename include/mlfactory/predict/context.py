@@ -23,7 +23,7 @@ def driving_source(product: Product, name: str | None) -> str:
     Raises:
         UsageError: if there is no source `name`.
     """
-    sources = product.spec.sources
+    sources = product.spec.events_from
     if name is None:
         timed = [known for known, source in sources.items() if source.event_time]
         return (timed or list(sources))[0]
@@ -62,16 +62,20 @@ def surroundings(product: Product, times: pd.Series | None) -> Surroundings:
         name: newest(product, name)
         if times is None or source.event_time is None
         else accepted_of(product, name, list(judged.values()))
-        for name, source in product.spec.sources.items()
+        for name, source in product.spec.events_from.items()
     }
     gaps = tuple(key for key in before if judged[key].state != "accepted")
     return Surroundings(found, gaps)
 
 
 def newest(product: Product, name: str) -> pd.DataFrame:
-    """Return the rows of the newest partition of a source that passed its validation."""
+    """Return the rows of the newest partition of a source that passed its validation.
+
+    Raises:
+        UsageError: if none did, and some await it, as after a change of the steps of `clean`.
+    """
     keys = Lake(product.name).partitions(raw(name))
-    looked_at = 1
+    looked_at, waiting = 1, list[str]()
     while keys:
         # the newest mostly is; of thousands no more are looked at than need be
         chosen, keys = keys[-looked_at:], keys[:-looked_at]
@@ -79,7 +83,15 @@ def newest(product: Product, name: str) -> pd.DataFrame:
         usable = [each for each in judged.values() if each.state == "accepted"]
         if usable:
             return accepted_of(product, name, usable[-1:])
+        waiting += [key for key, each in judged.items() if each.state == "unvalidated"]
         looked_at *= 2
+    if waiting:
+        last = max(waiting)
+        raise UsageError(
+            f"{product.name}.{name}: no partition of it passed its validation, and {last} awaits "
+            "it, since it was landed again or its steps of clean were changed",
+            remedy=f"mlfactory run {product.name} {last} --stage validate --downstream",
+        )
     return accepted_of(product, name, [])
 
 

@@ -73,7 +73,7 @@ def look_ahead(product: Product, partition: Partition) -> Looked:
         # some rows refer to older ones
         sources = whole
         found = find_peeks(product.spec, sources, _quiet(build))
-    timed = [name for name, source in product.spec.sources.items() if source.event_time]
+    timed = [name for name, source in product.spec.events_from.items() if source.event_time]
     return Looked(found, sum(len(sources[name]) for name in timed), calls)
 
 
@@ -105,7 +105,7 @@ def refuse_peeks(product: Product, partition: Partition) -> bool:
 
 def _newest(product: Product, sources: Sources) -> Sources:
     """Return the newest rows, from the moment on since when the first source has so many."""
-    timed = product.spec.sources.items()
+    timed = product.spec.events_from.items()
     columns = {name: source.event_time for name, source in timed if source.event_time}
     driving = next(iter(columns), None)
     if driving is None or len(sources[driving]) <= ROWS:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from mlfactory.prepare.asof import with_declared
 from mlfactory.product.code import at_line, product_function
 from mlfactory.product.errors import BuildError, FactoryError
 from mlfactory.product.loader import Product
@@ -16,17 +17,21 @@ from mlfactory.product.mistakes import nearest
 def call_build(product: Product, where: str, sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the frame that the product's build function makes of `sources`.
 
+    What the spec declares under `features.joined` and `features.windows` is added to it.
+
     Args:
         where: what an error begins with.
 
     Raises:
-        BuildError: if the function raises, or does not return a frame.
+        BuildError: if the function raises, or does not return a frame, or what is declared asks for
+            a column that is not there.
     """
     reference = product.spec.features.build
     file = product.folder / f"{reference.partition(':')[0]}.py"
     function = product_function(product, reference)
     try:
-        frame: Any = function(sources)
+        # a function may write into the frames it is given; what is declared is made of the rows
+        frame: Any = function({name: rows.copy(deep=False) for name, rows in sources.items()})
     except FactoryError:
         raise
     except Exception as error:
@@ -39,7 +44,7 @@ def call_build(product: Product, where: str, sources: Mapping[str, pd.DataFrame]
             f"{where}: {reference} returned {type(frame).__name__} ({file})",
             remedy="return a pandas DataFrame with one row for each event",
         )
-    return frame
+    return with_declared(product.spec, where, frame, sources)
 
 
 def _told(error: Exception, sources: Mapping[str, pd.DataFrame]) -> str:

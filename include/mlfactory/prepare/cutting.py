@@ -10,10 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.lake.catalog import RAW_HELPERS, raw
+from mlfactory.lake.catalog import RAW_HELPERS
 from mlfactory.lake.hashes import row_hashes
 from mlfactory.lake.row_batches import accepted_batches
-from mlfactory.lake.rows import as_frame, is_large
+from mlfactory.lake.rows import as_frame, is_large, table_of
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
 from mlfactory.prepare.sources import Stretch
@@ -38,7 +38,7 @@ def load_shard(
     cut = cut_sources(product)
     return {
         name: _load(product, name, partition, stretch, number if name in cut else None)
-        for name in product.spec.sources
+        for name in product.spec.events_from
     }
 
 
@@ -49,13 +49,13 @@ def cut_sources(product: Product) -> set[str]:
     not say that the same is meant.
     """
     spec, by = product.spec, product.spec.partition.by
-    timed = [name for name, source in spec.sources.items() if source.event_time]
+    timed = [name for name, source in spec.events_from.items() if source.event_time]
     if not by:
         return {timed[0]}
     lake, found = Lake(product.name), set()
     types: dict[str, tuple[pa.DataType, str]] = {}
     for name in timed:
-        kinds = kinds_of(lake.columns(raw(name)))
+        kinds = kinds_of(lake.columns(table_of(product, name)))
         if not kinds:
             continue
         lacking = [column for column in by if column not in kinds]

@@ -10,8 +10,9 @@ import pandas as pd
 
 from mlfactory.lake.kinds import as_float, times, words
 from mlfactory.product.errors import BuildError
+from mlfactory.product.label import Label
 from mlfactory.product.mistakes import nearest
-from mlfactory.product.spec import Label, ProductSpec
+from mlfactory.product.spec import ProductSpec
 
 
 def check_columns(

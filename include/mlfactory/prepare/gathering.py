@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from mlfactory.lake.batches import Stream
-from mlfactory.lake.catalog import FEATURES, LABELS
+from mlfactory.lake.catalog import FEATURES, LABEL, LABELS
 from mlfactory.lake.hashes import row_hashes
-from mlfactory.lake.labels import LABEL, event_partitions
+from mlfactory.lake.labels import event_partitions
 from mlfactory.prepare import staging
 from mlfactory.prepare.frame import not_unique
 from mlfactory.prepare.staging import Note

@@ -84,7 +84,8 @@ class _Search:
     def peeks(self) -> Iterator[Peek]:
         """Yield whatever looks ahead, at each moment that it is seen."""
         made_of = {name: list(self._labelling(name)) for name in self._sources}
-        if not any(made_of.values()):
+        # those that are told from elsewhere build is not given at all
+        if not any(made_of.values()) and not self._spec.label.is_told:
             self.untried.append("labels: no column was found that the label is made of")
         yield from self._with_its_own(made_of)
         if not self._spec.features.event_time:
@@ -155,7 +156,8 @@ class _Search:
     def _built_with_other_labels(
         self, made_of: Mapping[str, Sequence[str]], marked: Mapping[str, Changed]
     ) -> Built | None:
-        if not any(made_of.values()):
+        # those that are told from elsewhere build is not given at all
+        if not any(made_of.values()) and not self._spec.label.is_told:
             return None
         for change in (substituted, exchanged):
             other = self._built(

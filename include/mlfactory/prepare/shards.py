@@ -16,6 +16,7 @@ from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.prepare import staging
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.cutting import cut_sources, load_shard
+from mlfactory.prepare.profiling import summarised
 from mlfactory.prepare.sources import Stretch, read_at, stretch_of, told_later
 from mlfactory.prepare.staging import Note
 from mlfactory.prepare.tables import Prepared, prepare, where_of
@@ -75,7 +76,7 @@ def build_shard(product: Product, partition: Partition, number: int, run: str) -
         )
         refuse_removed(product.name, name, f"prepare of {partition}")
         tables = {FEATURES: prepared.features, LABELS: prepared.labels} if prepared else {}
-        staging.leave(product, run, note, tables)
+        staging.leave(product, run, note, tables, summarised(product, partition, prepared))
     _log.info("%s: %d rows, %d labels", where, note.features, note.labels)
     return ShardResult(number, note.features, note.labels)
 
@@ -95,7 +96,7 @@ def _prepared(
         return None
     since = read_at(product, stretch.own, where)
     sources = load_shard(product, partition, stretch, number)
-    timed = [name for name, source in product.spec.sources.items() if source.event_time]
+    timed = [name for name, source in product.spec.events_from.items() if source.event_time]
     if all(sources[name].empty for name in timed if name in cut_sources(product)):
         return None
     frame = call_build(product, where, sources)

@@ -84,11 +84,13 @@ def load_sources(
     Of a source with event times these are the accepted rows from `features.history` before the
     partition to its end; of one without, those that were seen when the partition was landed.
     """
-    return {name: _load(product, name, partition, stretch) for name in product.spec.sources}
+    return {name: _load(product, name, partition, stretch) for name in product.spec.events_from}
 
 
 def told_later(product: Product) -> bool:
     """Tell whether labels of earlier events fall due in a partition without events of its own."""
+    if product.spec.label.is_told:
+        return False
     return bool(product.spec.features.history and product.spec.label.arrives_after)
 
 

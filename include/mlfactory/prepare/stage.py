@@ -11,15 +11,17 @@ from typing import Literal
 import pyarrow as pa
 
 from mlfactory.lake.batches import Stream
-from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, corrected, raw
+from mlfactory.lake.catalog import FEATURES, LABELS, QUARANTINE, clean, corrected, raw
 from mlfactory.lake.manifests import Manifest, manifest, read_manifest, run_name
 from mlfactory.lake.tables import Lake
 from mlfactory.prepare import staging
 from mlfactory.prepare.build import call_build
 from mlfactory.prepare.gathering import gathered
+from mlfactory.prepare.profiling import keep_summary, summarised
 from mlfactory.prepare.shards import build_shard, reads_of
 from mlfactory.prepare.sources import Stretch, load_sources, read_at, stretch_of, told_later
 from mlfactory.prepare.tables import Prepared, prepare, where_of
+from mlfactory.prepare.told import Told, matched, read_told
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -69,11 +71,13 @@ def run(product: Product, partition: Partition) -> PrepareResult:
         _note_reads(record, product, stretch)
         prepared = _prepare(product, partition, stretch)
         tables = _tables(prepared)
-        _write(record, product, tables, is_empty=prepared is None)
+        told = _write(record, product, stretch, tables, is_empty=prepared is None)
+        keep_summary(record, [summarised(product, partition, prepared)])
         earlier = prepared.earlier if prepared else 0
         rows, landed = (table.num_rows for table in tables.values())
+        counts = rows, landed - earlier, earlier
         constant = prepared.constant if prepared else ()
-        return _told(record, product, stretch, (rows, landed - earlier, earlier), constant)
+        return _told(record, product, stretch, _with_told(counts, told, partition), constant, told)
 
 
 def gather(product: Product, partition: Partition, run: str) -> PrepareResult:
@@ -104,11 +108,13 @@ def gather(product: Product, partition: Partition, run: str) -> PrepareResult:
         tables: dict[str, pa.Table | Stream] = _tables(None)
         if not found.is_empty:
             tables = {FEATURES: found.features(), LABELS: found.labels()}
-        _write(record, product, tables, is_empty=found.is_empty)
-        counts = found.rows, found.labelled, found.earlier
-        found.tell()
+        told = _write(record, product, stretch, tables, is_empty=found.is_empty)
+        keep_summary(record, staging.summaries(product, run, found.notes))
+        counts = _with_told((found.rows, found.labelled, found.earlier), told, partition)
+        if told is None:
+            found.tell()
         _tell_of_constant(where_of(product, partition), found.constant, found.rows)
-        result = _told(record, product, stretch, counts, found.constant)
+        result = _told(record, product, stretch, counts, found.constant, told)
         record.facts["gathered"] = {"run": run, "files": [note.file for note in found.notes]}
     staging.clear(product, run)
     return result
@@ -141,7 +147,11 @@ def _gathered_already(product: Product, stretch: Stretch, run: str) -> PrepareRe
 def _note_reads(record: Manifest, product: Product, stretch: Stretch) -> None:
     lake = Lake(product.name)
     sources = product.spec.sources
-    tables = (*(raw(name) for name in sources), *(corrected(name) for name in sources))
+    tables = (
+        *(raw(name) for name in sources),
+        *(clean(name) for name, source in sources.items() if source.clean),
+        *(corrected(name) for name in sources),
+    )
     record.inputs = lake.versions(*tables, QUARANTINE)
     for each in (stretch.own, *stretch.history):
         record.has_read(each.validation)
@@ -152,16 +162,36 @@ def _note_reads(record: Manifest, product: Product, stretch: Stretch) -> None:
 def _write(
     record: Manifest,
     product: Product,
+    stretch: Stretch,
     tables: Mapping[str, pa.Table | Stream],
     *,
     is_empty: bool,
-) -> None:
+) -> Told | None:
+    """Write what was built, and return the labels that come from elsewhere, if they do."""
     lake = Lake(product.name)
+    is_told = product.spec.label.is_told
+    given = read_told(product, stretch.own) if is_told else None
     record.begin()
     for table, rows in tables.items():
         # without rows nothing tells the types that a new table should have
-        if not is_empty or lake.version(table) is not None:
+        if (not is_empty or lake.version(table) is not None) and not (is_told and table == LABELS):
             record.write(lake, table, rows)
+    if given is None:
+        return None
+    told = matched(product, product.calendar.parse(stretch.own.key), given)
+    if told.rows.num_rows or lake.version(LABELS) is not None:
+        record.write(lake, LABELS, told.rows)
+    return told
+
+
+def _with_told(
+    counts: tuple[int, int, int], told: Told | None, partition: Partition
+) -> tuple[int, int, int]:
+    """Return counts of rows, labels and earlier labels with those labels that were told."""
+    if told is None:
+        return counts
+    own = told.events.get(partition.key, 0)
+    return counts[0], own, sum(told.events.values()) - own
 
 
 def _told(
@@ -170,6 +200,7 @@ def _told(
     stretch: Stretch,
     counts: tuple[int, int, int],
     constant: Sequence[str],
+    told: Told | None,
 ) -> PrepareResult:
     """Note the counts of rows, labels and earlier labels, and return the result."""
     rows, labelled, earlier = counts
@@ -190,6 +221,14 @@ def _told(
         history_missing=len(stretch.absent) + len(stretch.refused),
     )
     record.facts = {"state": result.state, "constant": list(constant)}
+    if told is not None:
+        record.counts["labels_left_out"] = sum(told.left_out.values())
+        record.counts["labels_contradicted"] = told.contradicted
+        record.facts["labels"] = {
+            "of": told.events,
+            "left_out": told.left_out,
+            "answers": told.answers,
+        }
     _log.info("%s %s: %d rows, %d labelled", product.name, stretch.own.key, rows, labelled)
     return result
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from mlfactory.lake.batches import rebatched
 from mlfactory.lake.catalog import staging_file, staging_folder
 from mlfactory.lake.store import as_json, find_json, product_store
+from mlfactory.prepare.profiling import Summarised
 from mlfactory.product.errors import IntegrityError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -62,14 +63,22 @@ def begin(product: Product, run: str) -> None:
     product_store(product.name).write(staging_file(run, BEGUN), as_json({"begun": now}))
 
 
-def leave(product: Product, run: str, note: Note, tables: dict[str, pa.Table]) -> None:
-    """Leave the tables of a shard, and then its note."""
+def leave(
+    product: Product,
+    run: str,
+    note: Note,
+    tables: dict[str, pa.Table],
+    summary: Summarised | None = None,
+) -> None:
+    """Leave the tables of a shard with the summary of its features, and then its note."""
     store = product_store(product.name)
     for name, table in tables.items():
         # gives its bytes without a copy, as Arrow's own sink does not
         sink = io.BytesIO()
         pq.write_table(table, sink, row_group_size=_PIECE)
         store.write(staging_file(run, f"{note.file}.{name}.parquet"), sink.getvalue())
+    if summary is not None:
+        store.write(_summary_file(run, note), summary.to_bytes())
     store.write(staging_file(run, f"{note.shard}.json"), as_json(asdict(note)))
 
 
@@ -130,6 +139,17 @@ def rows_of(product: Product, run: str, note: Note, table: str) -> Iterator[pa.T
         empty = file.schema_arrow.empty_table()
         pieces = (pa.Table.from_batches([piece]) for piece in file.iter_batches(_PIECE))
         yield from rebatched(each for part in ([empty], pieces) for each in part)
+
+
+def summaries(product: Product, run: str, notes: Sequence[Note]) -> list[Summarised | None]:
+    """Return the summaries of the features that the shards with rows left, None where none is."""
+    store = product_store(product.name)
+    found = (store.find(_summary_file(run, note)) for note in notes if note.features)
+    return [None if each is None else Summarised.from_bytes(each) for each in found]
+
+
+def _summary_file(run: str, note: Note) -> str:
+    return staging_file(run, f"{note.file}.summary.npz")
 
 
 def clear(product: Product, run: str) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.lake.catalog import AVAILABLE_AT, LABEL
 from mlfactory.lake.kinds import words
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL, event_partitions
+from mlfactory.lake.labels import event_partitions
 from mlfactory.prepare.frame import check_columns, check_key, event_times, labels, numbers
 from mlfactory.product.errors import BuildError
 from mlfactory.product.loader import Product
@@ -36,6 +37,8 @@ class Prepared:
         constant: the features that have one value only; told of no shard.
         built: how many rows the function returned.
         known: how many of those lie in the partition or its history.
+        told: (features,) the label of each row, null where it is not known.
+        told_at: when the rows began to be read that the labels are told from.
     """
 
     features: pa.Table
@@ -44,6 +47,8 @@ class Prepared:
     constant: tuple[str, ...] = ()
     built: int = 0
     known: int = 0
+    told: pa.Array | None = None
+    told_at: datetime | None = None
 
 
 def prepare(
@@ -64,7 +69,8 @@ def prepare(
         BuildError: if it is not what the product's spec promises.
     """
     spec, where = product.spec, where_of(product, partition, shard)
-    check_columns(frame, spec, where)
+    is_told = spec.label.is_told
+    check_columns(frame, spec, where, labelled=not is_told)
     frame = _with_keys_of_one_type(product, frame.reset_index(drop=True))
     time = spec.features.event_time
     earlier = frame.iloc[:0]
@@ -76,16 +82,23 @@ def prepare(
     check_key(frame, spec.features.key, where)
     frame = frame.sort_values(list(spec.features.key), kind="stable", ignore_index=True)
     features = _features(product, frame, where)
-    own = _labels(product, frame, where, _known_since(product, frame, read_at))
+    if is_told:
+        # which come from elsewhere, whenever they are told
+        constant = () if shard is not None else _constant(features.select(spec.features.inputs))
+        return Prepared(features, no_labels(product, features), 0, constant, built, known)
+    since = _known_since(product, frame, read_at)
+    found = labels(frame[spec.label.column], spec.label, where)
+    own, told = _labels(product, frame, found, since), _told(product, found, since)
     # they may be told from the partition's last row
-    late = _labels(product, earlier, where, pd.Series(partition.end, index=earlier.index))
+    found = labels(earlier[spec.label.column], spec.label, where)
+    late = _labels(product, earlier, found, pd.Series(partition.end, index=earlier.index))
     landed = pa.concat_tables([own, late]).combine_chunks()
     if shard is not None:
-        return Prepared(features, landed, late.num_rows, (), built, known)
+        return Prepared(features, landed, late.num_rows, (), built, known, told, read_at)
     values = own.column(LABEL).unique().to_pylist()
     tell_of_labels(product, where, len(frame), own.num_rows, values)
     constant = _constant(features.select(list(spec.features.inputs)))
-    return Prepared(features, landed, late.num_rows, constant, built, known)
+    return Prepared(features, landed, late.num_rows, constant, built, known, told, read_at)
 
 
 def where_of(product: Product, partition: Partition, shard: int | None = None) -> str:
@@ -192,18 +205,26 @@ def _known_since(product: Product, frame: pd.DataFrame, read_at: datetime) -> pd
     return due.where(due <= read_at) if delay else due
 
 
+def no_labels(product: Product, features: pa.Table) -> pa.Table:
+    """Return the table of labels without a row, of events with the given features."""
+    named = [*product.spec.features.key, str(product.spec.features.event_time)]
+    found = features.select(list(dict.fromkeys(named))).slice(0, 0)
+    kind = pa.string() if product.spec.label.kind == "multiclass" else pa.float64()
+    for name, each in ((LABEL, kind), (AVAILABLE_AT, _TIME)):
+        found = found.append_column(name, pa.array([], each))
+    return found
+
+
 def _labels(
-    product: Product, frame: pd.DataFrame, where: str, known_since: pd.Series | None
+    product: Product, frame: pd.DataFrame, found: pd.Series, known_since: pd.Series | None
 ) -> pa.Table:
     """Return the labels of the rows that have one.
 
     Args:
+        found: (rows,) the label of each row, null where it has none.
         known_since: the moment from which each row's is known; NaT if at none so far.
     """
-    label = product.spec.label
-    found = labels(frame[label.column], label, where)
     known = found.notna()
-    kind = pa.string() if label.kind == "multiclass" else pa.float64()
     arrived = (
         pa.nulls(int(known.sum()), _TIME)
         if known_since is None
@@ -212,10 +233,20 @@ def _labels(
     return pa.table(
         {
             **_named(product, frame[known]),
-            LABEL: pa.array(found[known], kind, from_pandas=True),
+            LABEL: pa.array(found[known], _label_type(product), from_pandas=True),
             AVAILABLE_AT: arrived,
         }
     )
+
+
+def _told(product: Product, found: pd.Series, known_since: pd.Series | None) -> pa.Array:
+    """Return (rows,) the labels that are known, null where none is known yet."""
+    known = found if known_since is None else found.where(known_since.notna())
+    return pa.array(known, _label_type(product), from_pandas=True)
+
+
+def _label_type(product: Product) -> pa.DataType:
+    return pa.string() if product.spec.label.kind == "multiclass" else pa.float64()
 
 
 def _named(product: Product, frame: pd.DataFrame) -> dict[str, pa.Array]:

@@ -15,12 +15,18 @@ from pathlib import Path
 from typing import Any
 
 _NOT_FOR_SPECS = frozenset(
-    # what every expectation has and the factory sets or leaves alone, and conditions and windows
-    # that YAML cannot express
+    # what every expectation has and the factory sets or leaves alone, windows, and conditions,
+    # which the factory reads itself
     {"id", "meta", "notes", "result_format", "description", "catch_exceptions", "rendered_content"}
     | {"severity", "windows", "batch_id", "metadata", "library_metadata"}
     | {"row_condition", "condition_parser"}
 )
+CONDITION = "row_condition"
+PARSER = "condition_parser"
+PARSERS = ("pandas", "great_expectations")
+"""What may be named as parser; it is ours all the same, which reads what is common to both."""
+CONDITIONS = (CONDITION, PARSER)
+"""Arguments that say which rows a rule is about."""
 _TYPES: dict[str, tuple[type, ...]] = {
     "string": (str, date),
     "number": (int, float),
@@ -51,6 +57,12 @@ def is_expectation(name: str) -> bool:
 def expectation_arguments(name: str) -> frozenset[str]:
     """Return the arguments that the expectation `name` takes, without its severity and notes."""
     return frozenset(_schema(name)["properties"]) - _NOT_FOR_SPECS
+
+
+@cache
+def takes_condition(name: str) -> bool:
+    """Tell whether the expectation `name` can be about some of the rows."""
+    return CONDITION in _schema(name)["properties"]
 
 
 @cache

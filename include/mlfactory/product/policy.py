@@ -118,6 +118,12 @@ class Retrain(Strict):
         None, description="Trainings the policy may ask for; by partition.every"
     )
 
+    on_erasure: bool = Field(
+        False,
+        description="Ask for a training when a subject is erased on whose rows the champion was "
+        "trained",
+    )
+
     @model_validator(mode="after")
     def _budget_can_be_spent(self) -> Retrain:
         if self.budget is not None and min(self.budget.count, self.budget.partitions) < 1:

@@ -136,3 +136,30 @@ Allowance = Annotated[
     ),
     PlainSerializer(str),
 ]
+
+
+def _watch(value: Any) -> Any:
+    if isinstance(value, bool):
+        return timedelta(minutes=1) if value else None
+    if value is None or isinstance(value, timedelta):
+        return value
+    match = _PAUSE.match(str(value).strip())
+    if match is None or not int(match[1][:_DIGITS]):
+        raise ValueError(f"expected true, or something like '5 minutes', got '{str(value)[:80]}'")
+    return _duration(match)
+
+
+_PAUSE = re.compile(r"^(\d+) (minute|hour|day|week)s?$", re.ASCII)
+
+Watch = Annotated[
+    timedelta | None,
+    BeforeValidator(_watch),
+    PlainSerializer(lambda value: value and _write_duration(value)),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "boolean"}, {"type": "string", "pattern": _PAUSE.pattern}],
+            "examples": [True, "5 minutes"],
+        }
+    ),
+]
+"""How long it is from one look at a place to the next; None where nobody looks."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from mlfactory.product.base import Name, Strict
 from mlfactory.product.quantities import Duration
 from mlfactory.product.source import PER_PARTITION, BaseSource
+from mlfactory.product.spelled import Decimal, Thousands
 from mlfactory.settings import without_login
 
 PLACES = ("start", "end", "partition")
@@ -212,6 +213,8 @@ class HttpSource(BaseSource):
     delimiter: str = Field(",", min_length=1, max_length=1, description="csv only")
     encoding: str = Field("utf-8", description="csv only")
     missing: tuple[str, ...] = Field((), description="csv only: as for csv")
+    decimal: Decimal = "."
+    thousands: Thousands = None
 
     @property
     def per_partition(self) -> bool:

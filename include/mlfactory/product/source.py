@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from datetime import timedelta
 from typing import Literal
 
 from pydantic import Field
 
 from mlfactory.product.base import Name, Strict
+from mlfactory.product.cleaning import Step, read_from_text
 from mlfactory.product.quantities import Duration
 
 ColumnType = Literal["integer", "float", "string", "boolean", "datetime"]
@@ -47,6 +50,11 @@ class BaseSource(Strict):
         description="Columns with personal data, which never land as they are: hash (with the key "
         "MLFACTORY_PII_KEY; equal values stay equal) or drop",
     )
+    clean: tuple[Step, ...] = Field(
+        (),
+        description="Steps that clean the rows between landing and validation, in this order: "
+        "[{do: trim}, {do: map, columns: origin, values: {N.Y.: NY}}]",
+    )
     columns: Literal["any", "strict"] = Field(
         "any",
         description="strict refuses a source with a column that is declared nowhere: not in key, "
@@ -58,6 +66,19 @@ class BaseSource(Strict):
         """Return the columns that the source itself says something of."""
         times = (self.event_time,) if self.event_time else ()
         return frozenset((*times, *self.key, *self.types, *self.formats, *self.pii))
+
+    @property
+    def cleaned_as(self) -> str:
+        """Return what tells one way of cleaning the rows from another; nothing if none is asked."""
+        if not self.clean:
+            return ""
+        said = self.model_dump(mode="json", by_alias=True, include={"clean", "types", "key"})
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+
+    @property
+    def landed_as_text(self) -> frozenset[str]:
+        """Return the columns that land as text, for cleaning makes something else of it."""
+        return read_from_text(self.clean)
 
     @property
     def per_partition(self) -> bool:

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from mlfactory.product.base import Name
+from mlfactory.product.quantities import Watch
 from mlfactory.product.services import HttpSource, SqlSource
 from mlfactory.product.source import PER_PARTITION, BaseSource, ColumnType
+from mlfactory.product.spelled import Decimal, Thousands
 
 __all__ = [
     "PER_PARTITION",
@@ -35,6 +37,11 @@ class FileSource(BaseSource):
         "`package://<package>/<file>` reads a file of an installed package; `{partition}` is "
         "replaced by the partition's key"
     )
+    watch: Watch = Field(
+        None,
+        description="true, or how long from one look to the next: what comes into the place is "
+        "landed in the partitions that it touches, by runs of their own",
+    )
 
     @property
     def per_partition(self) -> bool:
@@ -54,6 +61,8 @@ class CsvSource(FileSource):
     missing: tuple[str, ...] = Field(
         (), description="Words that mean no value, beside the empty cell: ['NA', '-']"
     )
+    decimal: Decimal = "."
+    thousands: Thousands = None
 
     @field_validator("delimiter")
     @classmethod

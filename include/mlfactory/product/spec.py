@@ -11,6 +11,9 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from mlfactory.product.base import Name, Strict
 from mlfactory.product.defaults import DEFAULTS, HELD_OUT_OF, HOLDOUT_SHARE, Defaults
 from mlfactory.product.gates import BeatsGate, BoundGate, Gate
+from mlfactory.product.history import Joined, Windows
+from mlfactory.product.label import Label
+from mlfactory.product.labelling import Labelling
 from mlfactory.product.metrics import DEFAULT_METRIC, LATENCY, LabelKind
 from mlfactory.product.partitions import EARLIEST_YEAR, LATEST_YEAR, Calendar, Every, as_utc
 from mlfactory.product.policy import (
@@ -148,6 +151,15 @@ class Features(Strict):
         description="What is known with the event all the same, so that features may look at it: "
         "columns that the label is made of; sources whose rows are known before, as a timetable's",
     )
+    joined: tuple[Joined, ...] = Field(
+        (), description="Columns of the newest row of a source that was known at each event"
+    )
+    windows: tuple[Windows, ...] = Field(
+        (), description="Figures of the rows of a source before each event, by key"
+    )
+    describe: dict[Name, str] = Field(
+        default_factory=dict, description="What a feature is, in words, for the index of features"
+    )
     group: Name | None = Field(
         None,
         description="Column of the built frame with the entity (customer, machine) whose rows "
@@ -160,24 +172,18 @@ class Features(Strict):
         return self.numeric + self.categorical
 
     @property
+    def declared(self) -> tuple[str, ...]:
+        """Return the columns that are made of `joined` and `windows`, as often as they are."""
+        joined = (name for each in self.joined for name in each.make)
+        windows = (name for each in self.windows for name in each.features)
+        return (*joined, *windows)
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Return every column the built frame must have but the label, each once."""
         named = (self.event_time, self.group)
         rest = tuple(name for name in named if name is not None)
         return tuple(dict.fromkeys(self.key + rest + self.inputs + self.sensitive))
-
-
-class Label(Strict):
-    """What is predicted, and when its truth is known."""
-
-    column: Name
-    kind: LabelKind
-    arrives_after: Duration = Field(timedelta(0), description="Time from the event to its label")
-    registers: tuple[Name, ...] = Field(
-        (),
-        description="Sources without event_time that labels come in, under another name than "
-        "column: they are read anew with the labels of a partition",
-    )
 
 
 class Search(Strict):
@@ -270,11 +276,23 @@ class ProductSpec(Strict):
     expect: Expect = Expect()
     features: Features
     label: Label
+    labelling: Labelling | None = Field(
+        None, description="Rows that people are asked to label; their answers are labels"
+    )
     train: Train = Train()
     business: Business | None = None
     promote: Promote = Promote()
     monitor: Monitor = Monitor()
     retrain: Retrain = Retrain()
+
+    @property
+    def events_from(self) -> dict[str, Source]:
+        """Return the sources that build is given: all but the one that labels come from."""
+        return {name: one for name, one in self.sources.items() if not self.tells_labels(name)}
+
+    def tells_labels(self, source: str) -> bool:
+        """Tell whether the labels come from a source; it has no row before the first is told."""
+        return self.label.source is not None and self.label.source.source == source
 
     @property
     def runs_after(self) -> timedelta:

@@ -183,7 +183,10 @@ def _correct(
         partition,
         "corrected",
         meant,
-        lambda row: changes[row.source, row.digest],
+        lambda row: {
+            name: row.numbers.plain_cell(text, kinds[row.source][name])
+            for name, text in changes[row.source, row.digest].items()
+        },
         why=why,
         who=who,
         unchanged=unchanged,

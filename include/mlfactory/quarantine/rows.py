@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
+import pyarrow as pa
 
-from mlfactory.lake.catalog import PARTITION, QUARANTINE, RUN
+from mlfactory.lake.catalog import PARTITION, QUARANTINE, RUN, raw
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.numbers import PLAIN, Numbers, numbers_of
 from mlfactory.lake.row_decisions import Word, decisions_about, last_words, newest_heeded
 from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -36,7 +39,9 @@ class QuarantinedRow:
         record: what was received, by column.
         only_corrected: why it cannot be accepted as it is, empty if it can.
         waits: it was released, and its partition has not run since.
-        changes: of a row that was corrected the cells that became others, as the last word has it.
+        changes: of a row that was corrected the cells that became others, as the last word has it,
+            and as its source writes numbers.
+        numbers: how its source does that.
     """
 
     source: str
@@ -49,6 +54,7 @@ class QuarantinedRow:
     only_corrected: str = ""
     waits: bool = False
     changes: Mapping[str, str | None] = field(default_factory=dict)
+    numbers: Numbers = PLAIN
 
 
 def rows_in_quarantine(
@@ -81,7 +87,8 @@ def rows_in_quarantine(
         for _ in range(word.row.copies)
     ]
     chosen = [each for each in (*found, *gone) if source is None or each.source == source]
-    return sorted(chosen, key=lambda each: (each.source, each.row, each.digest))
+    written = _as_written(product, chosen)
+    return sorted(written, key=lambda each: (each.source, each.row, each.digest))
 
 
 def validation_of(product: Product, partition: Partition) -> Mapping[str, Any]:
@@ -117,6 +124,25 @@ def _stored(
         dict(zip(columns, cells, strict=True))
         for cells in own[columns].itertuples(index=False, name=None)
     ]
+
+
+def _as_written(product: Product, rows: Sequence[QuarantinedRow]) -> Iterator[QuarantinedRow]:
+    """Yield rows with their corrections as their source writes numbers; decisions have them plain.
+
+    So a decision means the same whatever the spec says of the source's numbers later.
+    """
+    lake = Lake(product.name)
+    for source in dict.fromkeys(row.source for row in rows):
+        own = [row for row in rows if row.source == source]
+        known = product.spec.sources.get(source)
+        numbers = numbers_of(known) if known is not None else PLAIN
+        kinds = kinds_of(lake.columns(raw(source))) if numbers != PLAIN else {}
+        for row in own:
+            changes = {
+                name: numbers.written(text, kinds.get(name, pa.null()))
+                for name, text in row.changes.items()
+            }
+            yield replace(row, changes=changes, numbers=numbers)
 
 
 def _row(stored: Mapping[str, Any], word: Word | None, heeded: int) -> QuarantinedRow:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from mlfactory.lake.cells import cell
+from mlfactory.lake.formulas import guarded, unguarded
 from mlfactory.product.errors import UsageError
 from mlfactory.quarantine.rows import QuarantinedRow
 
@@ -22,14 +22,11 @@ OURS = (DIGEST, ROW, REASONS)
 Changes = Mapping[str, str | None]
 _SHOWN = 5
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-"""How a text begins that would be a formula, or one before which quotation marks were put."""
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
 
 def as_csv(rows: Sequence[QuarantinedRow]) -> str:
     """Return rows as CSV, the cells as they were received, or as they were corrected last.
+
+    Numbers are written as their source writes them, and are read so by `changed_rows`.
 
     A text that a spreadsheet would take for a formula has a `'` before it, which `changed_rows`
     takes away again.
@@ -48,8 +45,8 @@ def as_csv(rows: Sequence[QuarantinedRow]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*OURS, *columns])
     for row in rows:
-        cells = [_guarded(_stands(row, name)) for name in columns]
-        writer.writerow([row.digest, row.row, _guarded("; ".join(row.reasons)), *cells])
+        cells = [guarded(_stands(row, name)) for name in columns]
+        writer.writerow([row.digest, row.row, guarded("; ".join(row.reasons)), *cells])
     return text.getvalue()
 
 
@@ -64,17 +61,15 @@ def as_text(value: Any) -> str:
 
 def _stands(row: QuarantinedRow, name: str) -> str:
     """Return a cell as it was corrected last, else as it was received."""
-    return (row.changes[name] or "") if name in row.changes else as_text(row.record.get(name))
+    return (row.changes[name] or "") if name in row.changes else _received(row, name)
 
 
-def _guarded(text: str) -> str:
-    """Return a text so that no spreadsheet takes it for a formula; numbers are none."""
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
-
-
-def _unguarded(text: str) -> str:
-    bare = text[1:]
-    return bare if text.startswith("'") and _guarded(bare) == text else text
+def _received(row: QuarantinedRow, name: str) -> str:
+    value = row.record.get(name)
+    said = as_text(value)
+    if isinstance(value, float):
+        return row.numbers.written(said, pa.float64()) or ""
+    return said
 
 
 def _same(given: str, known: str) -> bool:
@@ -91,6 +86,7 @@ def changed_rows(
 
     Lines that are as they were are left out, and counted; left out are also lines and columns that
     were taken away. Of a row that was corrected before, the changes are those of then and now.
+    Numbers are as in the CSV, as the row's source writes them.
 
     Args:
         kinds: the types of each source's columns.
@@ -106,10 +102,10 @@ def changed_rows(
         row = _row_of(line, rows, number)
         changes = dict(row.changes)
         for name, cell_of_line in line.items():
-            given = _unguarded(cell_of_line)
+            given = unguarded(cell_of_line)
             if name in OURS or _same(given, _stands(row, name)):
                 continue
-            if name in row.record and _same(given, as_text(row.record[name])):
+            if name in row.record and _same(given, _received(row, name)):
                 # it is to be what landed again
                 changes.pop(name, None)
                 continue
@@ -124,8 +120,9 @@ def changed_rows(
         more = f"; and {len(wrong) - _SHOWN:,} more" if len(wrong) > _SHOWN else ""
         raise UsageError(
             f"the corrected rows cannot be used: {'; '.join(wrong[:_SHOWN])}{more}",
-            remedy="mend the CSV; numbers have a point, times are like 2013-07-27T06:00:00Z, true "
-            "and false are written so, an empty cell is no value",
+            remedy="mend the CSV; numbers are written as their source writes them (decimal and "
+            "thousands in product.yaml; with a point by default), times are like "
+            "2013-07-27T06:00:00Z, true and false are written so, an empty cell is no value",
         )
     before = {(row.source, row.digest): row.changes for row in rows}
     return {row: changes for row, changes in found.items() if changes != before[row]}, unchanged
@@ -175,7 +172,7 @@ def _problem(row: QuarantinedRow, name: str, given: str, kind: pa.DataType | Non
     if pa.types.is_null(kind):
         return f"'{name}' never had a value, so nothing tells its type: {given!r}"
     try:
-        cell(given, kind)
+        cell(row.numbers.plain_cell(given, kind), kind)
     except ValueError as error:
         return f"{name}={given!r} is {error}"
     return ""

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from itertools import chain, islice
 from typing import Any
 
-from mlfactory.lake.catalog import MANIFESTS, mark_of, raw, validation_page
+from mlfactory.lake.catalog import MANIFESTS, clean, mark_of, raw, validation_page
 from mlfactory.lake.manifests import read_manifest, run_name
-from mlfactory.lake.staleness import CODE, DECIDED, STAGES, stale_among
+from mlfactory.lake.staleness import CLEANED, CODE, DECIDED, STAGES, stale_among
 from mlfactory.lake.store import product_store
 from mlfactory.lake.summaries import Summaries, summaries
 from mlfactory.lake.tables import Lake
@@ -100,7 +100,9 @@ def ended_at(run: Mapping[str, Any]) -> datetime:
 def _replaced(product: Product, done: Done, now: datetime) -> Iterator[Gap]:
     """Give the partitions whose rows are not those of the run that left the manifest."""
     lake = Lake(product.name)
-    tables = {raw(name): "ingest" for name in product.spec.sources} | dict(WRITERS)
+    sources = product.spec.sources
+    tables = {raw(name): "ingest" for name in sources} | dict(WRITERS)
+    tables |= {clean(name): "validate" for name, source in sources.items() if source.clean}
     for table, stage in tables.items():
         for key, run in lake.newest(table, mark_of(table)).items():
             known = done[stage].get(key)
@@ -148,10 +150,11 @@ def _stale(product: Product, done: Done) -> Iterator[Gap]:
             landed = run.key in done["ingest"]
             gone = run_name("ingest", run.key) in because and not landed
             told = "what was landed then is there no more" if gone else "that was run again since"
-            replaced = [read for read in because if read != DECIDED]
+            known = [read for read in because if read in (DECIDED, CLEANED)]
+            replaced = [read for read in because if read not in known]
             words = f"{run.stage} read {', '.join(replaced)}, and {told}"
             if not replaced:
-                words = f"{run.stage} knew of {DECIDED} than there are now"
+                words = f"{run.stage} knew of {' and '.join(known)} than there are now"
             yield Gap(STALE, run.key, _MENDED_BY[run.stage], words, landed=landed)
 
 

@@ -32,6 +32,9 @@ OTHER_CODE = "other code"
 UNREAD = "labels to read"
 """Labels fell due after their partition was read, and it was not read again."""
 
+LATE = "late"
+"""Files hold rows of a partition that came, or were corrected, after it had landed."""
+
 OLD = "old data"
 """The newest event is older than the product promises."""
 

@@ -10,7 +10,7 @@ from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.product.errors import FactoryError
 from mlfactory.product.loader import Product
-from mlfactory.reconcile.gaps import DATA, MONITOR, SCORE, TRAIN, Gap
+from mlfactory.reconcile.gaps import DATA, LATE, MONITOR, SCORE, TRAIN, Gap
 
 _BEGINS_WITH = {DATA: "labels", SCORE: "score", MONITOR: "monitor", TRAIN: "train"}
 """The first stage of what a DAG's run would cause: what follows it there follows here too."""
@@ -22,7 +22,9 @@ def mend(product: Product, gap: Gap) -> Gap:
     What fails stands against mending this gap, and against no other.
     """
     partition = product.calendar.parse(gap.key)
-    job = Job(product, partition, new_training_id(partition), land=not gap.landed)
+    arrived = gap.words if gap.kind == LATE else ""
+    training = new_training_id(partition)
+    job = Job(product, partition, training, land=not gap.landed, arrived=arrived)
     names = list(STAGES)
     try:
         done = run_stages(job, names[names.index(_BEGINS_WITH[gap.part]) :])

@@ -23,6 +23,7 @@ from mlfactory.reconcile.chain import (
     keys_done,
 )
 from mlfactory.reconcile.gaps import DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
+from mlfactory.reconcile.late import late
 
 _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
 """How many of the newest partitions are run by themselves where they are missing. Older ones are
@@ -36,8 +37,11 @@ _SHOWN = 5
 def lacking(product: Product, now: datetime) -> list[Gap]:
     """Return what a product lacks at `now`, in the order in which it should be mended."""
     done = all_done(product)
+    missing = list(_missing(product, done, now))
+    to_run = {gap.key for gap in missing if gap.can_be_mended}
     return [
-        *_missing(product, done, now),
+        *missing,
+        *(gap for gap in late(product, now) if gap.key not in to_run),
         *broken_chains(product, done, now),
         *built_with_other_code(product, done),
         *_untrained(product, now),

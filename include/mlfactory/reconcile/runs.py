@@ -11,10 +11,11 @@ from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import SNAPSHOT
 from mlfactory.reconcile.chain import keys_done
-from mlfactory.reconcile.gaps import DATA, MISSING, PARTS, WAITING, Gap
+from mlfactory.reconcile.gaps import DATA, LATE, MISSING, PARTS, WAITING, Gap
 from mlfactory.reconcile.lacking import never_landed, not_begun
 from mlfactory.reconcile.pace import hindering, next_try
 from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.asking import land
 from mlfactory.scheduler.runs import DagRun
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -38,7 +39,8 @@ def seen_by_airflow(
     found = [look.judged(gap) for gap in gaps if gap.key not in under_way]
     begins = not_begun(product, now) if not gaps and look.is_on else []
     found += [look.judged(gap) for gap in begins if gap.key not in under_way]
-    missing = {gap.key for gap in (*gaps, *begins) if gap.kind == MISSING} | under_way
+    missing = {gap.key for gap in (*gaps, *begins) if gap.kind in (MISSING, LATE)}
+    missing |= under_way
     found += [look.judged(gap) for gap in _never_landed(look, missing)]
     return [*found, *_waiting(product, active, paused)]
 
@@ -47,8 +49,12 @@ def trigger(product: Product, gap: Gap, api: AirflowApi) -> Gap:
     """Start the run that mends `gap` and return the gap with what was done."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     dag_id = _dag(product, gap.part)
-    conf = {"land": False} if gap.part == DATA and gap.landed else {}
-    run = api.trigger(dag_id, gap.key, run_id=f"{RECONCILED}{gap.key}__{stamp}", conf=conf)
+    run_id = f"{RECONCILED}{gap.key}__{stamp}"
+    if gap.kind == LATE:
+        run = land(api, product.name, gap.key, arrived=gap.words, run_id=run_id)
+    else:
+        conf = {"land": False} if gap.part == DATA and gap.landed else {}
+        run = api.trigger(dag_id, gap.key, run_id=run_id, conf=conf)
     return replace(gap, mended=f"started {dag_id} {run.run_id}")
 
 

@@ -10,6 +10,7 @@ from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import Gap
 from mlfactory.reconcile.here import mend as mend_here
 from mlfactory.reconcile.lacking import lacking
+from mlfactory.reconcile.late import look_for_late
 from mlfactory.reconcile.order import after_what_is_landed_again, behind
 from mlfactory.reconcile.page import failed_last, failures, tell
 from mlfactory.reconcile.runs import seen_by_airflow, trigger
@@ -39,6 +40,7 @@ def reconcile(
         ServiceError: if Airflow goes away.
     """
     moment = now or datetime.now(UTC)
+    look_for_late(product, moment)
     gaps = lacking(product, moment)
     if api is not None:
         gaps = seen_by_airflow(product, gaps, api, moment)

@@ -10,7 +10,14 @@ import pyarrow as pa
 
 from mlfactory.lake import ledger
 from mlfactory.lake.batches import Stream
-from mlfactory.lake.catalog import MANIFESTS, PARTITION, manifest_file, raw
+from mlfactory.lake.catalog import (
+    MANIFESTS,
+    PARTITION,
+    answers_folder,
+    batches_folder,
+    manifest_file,
+    raw,
+)
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.row_decisions import decide, decisions_about
 from mlfactory.lake.store import product_store, write_json
@@ -40,7 +47,8 @@ def borrow(product: Product, keys: Sequence[str], other: Settings) -> None:
     """Land here what landed there, with the same ids of landings; what is here of them is replaced.
 
     A source that the product has here only is empty in them. What was decided there about rows in
-    quarantine comes along: without it other rows would be let through.
+    quarantine comes along: without it other rows would be let through; so does what people answered
+    when they were asked for labels.
     """
     lake = Lake(product.name)
     for key in keys:
@@ -55,6 +63,7 @@ def borrow(product: Product, keys: Sequence[str], other: Settings) -> None:
             if first is not None:
                 lake.replace(raw(source), Stream(first.schema, chain([first], rows)), key)
         _take_decisions(product, key, other)
+        _take_answers(product, key, other)
         write_json(product_store(product.name), manifest_file("ingest", key), manifest)
 
 
@@ -106,6 +115,18 @@ def _take_decisions(product: Product, key: str, other: Settings) -> None:
     here = decisions_about(product.name, key)
     for decision in there[len(here) :]:
         decide(product.name, decision)
+
+
+def _take_answers(product: Product, key: str, other: Settings) -> None:
+    """Write down here what people answered there within a partition, and what they were asked."""
+    if product.spec.labelling is None:
+        return
+    with settings_of(other):
+        store = product_store(product.name)
+        names = [*store.list(batches_folder()), *store.list(answers_folder(key))]
+        found = store.read_many(names)
+    for name, content in found.items():
+        product_store(product.name).create(name, content)
 
 
 def _rows(product: Product, source: str, key: str, other: Settings) -> Iterator[pa.Table]:

@@ -9,12 +9,17 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from mlfactory.report.drawing import Drawing
 from mlfactory.report.numbers import is_number, written, written_column
 
 GOOD = frozenset({"ok", "pass", "passed", "promoted", "champion", "success"})
-DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger", "cannot_tell"})
+DOUBTFUL = frozenset({"warn", "warning", "pass_with_quarantine", "challenger", "cannot_tell"}) | {
+    "changed",
+    "gone",
+    "retyped",
+}
 BAD = frozenset({"alert", "stop", "fail", "failed", "rejected", "critical", "error"})
 
 
@@ -52,10 +57,19 @@ class State:
 
 
 @dataclass(frozen=True)
+class Lines:
+    """A value of several lines, the first of which stands out; each is plain text or a state."""
+
+    lines: tuple[str | State, ...]
+
+
+@dataclass(frozen=True)
 class _Cell:
     text: str
     state: State | None = None
     address: str | None = None
+    lines: tuple[_Cell, ...] = ()
+    drawing: Markup | None = None
 
 
 @dataclass
@@ -64,6 +78,7 @@ class Page:
 
     title: str
     subtitle: str = ""
+    wide: bool = False
     _blocks: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     def section(self, heading: str) -> Self:
@@ -96,6 +111,9 @@ class Page:
     ) -> Self:
         """Add a table; the cells of `state_column` become chips, columns of figures align right.
 
+        A cell may be a `State`, a `Link`, `Lines`, or a small picture, which is markup that
+        holds no word of a user's.
+
         Raises:
             ValueError: a row has more or fewer cells than there are columns.
         """
@@ -119,7 +137,9 @@ class Page:
 
     def render(self) -> str:
         """Return the page's HTML."""
-        return _template().render(title=self.title, subtitle=self.subtitle, blocks=self._blocks)
+        return _template().render(
+            title=self.title, subtitle=self.subtitle, wide=self.wide, blocks=self._blocks
+        )
 
     def _add(self, kind: str, **content: Any) -> Self:
         self._blocks.append({"kind": kind, **content})
@@ -131,7 +151,7 @@ def _column(values: Sequence[Any], are_states: bool) -> list[_Cell]:
         return [_cell(None if value is None else State(str(value))) for value in values]
     texts = written_column(values)
     return [
-        _cell(value) if isinstance(value, State | Link) else _Cell(text)
+        _cell(value) if isinstance(value, State | Link | Lines | Markup) else _Cell(text)
         for value, text in zip(values, texts, strict=True)
     ]
 
@@ -141,6 +161,10 @@ def _cell(value: Any) -> _Cell:
         return _Cell(value.text, state=value)
     if isinstance(value, Link):
         return _Cell(value.text, address=value.address)
+    if isinstance(value, Lines):
+        return _Cell("", lines=tuple(map(_cell, value.lines)))
+    if isinstance(value, Markup):
+        return _Cell("", drawing=value)
     return _Cell(written(value))
 
 

@@ -117,13 +117,19 @@ class AirflowApi:
         *,
         run_id: str,
         conf: Mapping[str, Any] | None = None,
+        note: str = "",
     ) -> DagRun:
-        """Start a run of the DAG, for a partition or none; where it exists, return it as it is."""
+        """Start a run of the DAG, for a partition or none; where it exists, return it as it is.
+
+        Args:
+            note: what Airflow shows beside it.
+        """
         body = {
             "dag_run_id": run_id,
             "logical_date": None,
             "partition_key": partition_key,
             "conf": dict(conf or {}),
+            **({"note": note} if note else {}),
         }
         answer = self._ask("POST", f"/dags/{dag_id}/dagRuns", json=body, allowed=(409,))
         if answer.status_code == 409:

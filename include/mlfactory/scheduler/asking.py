@@ -1,4 +1,4 @@
-"""Asking a running Airflow for the data run of a partition that has landed already."""
+"""Asking a running Airflow for the data run of a partition."""
 
 from __future__ import annotations
 
@@ -7,6 +7,12 @@ from datetime import UTC, datetime
 from mlfactory.product.errors import UsageError
 from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.runs import DagRun
+
+ARRIVED = "arrived__"
+"""How the ids of the runs begin that land what has come for a partition."""
+
+_MOST_WORDS = 900
+"""Characters of a reason that a run's form and its note have room for."""
 
 RELEASED = "released__"
 """How the ids of the runs begin that bring in what was decided about rows in quarantine."""
@@ -35,3 +41,14 @@ def ask_for_data(api: AirflowApi, product: str, key: str, *, name: str = "") -> 
     told = name or datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     run_id = f"{RELEASED}{key}__{told}"
     return api.trigger(f"{product}.data", key, run_id=run_id, conf={"land": False})
+
+
+def land(api: AirflowApi, product: str, key: str, *, arrived: str, run_id: str) -> DagRun:
+    """Start the run that lands what has come for a partition.
+
+    Args:
+        arrived: what that is, in words; the run says so, and so does what is announced of it.
+        run_id: of just this that has come, so that asking again starts no second run.
+    """
+    told = arrived if len(arrived) <= _MOST_WORDS else f"{arrived[: _MOST_WORDS - 2]} …"
+    return api.trigger(f"{product}.data", key, run_id=run_id, conf={"arrived": told}, note=told)

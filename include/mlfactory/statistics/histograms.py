@@ -94,12 +94,7 @@ class Counted:
         Kolmogorov-Smirnov distance if the bins have an order, total variation if they have
         none; both are between 0 and 1, as a share of the rows.
         """
-        if self.ordered:
-            cumulated = np.cumsum(difference, axis=1)
-            gap: Floats = np.maximum(cumulated.max(axis=1), -cumulated.min(axis=1))
-            return gap
-        variation: Floats = np.abs(difference).sum(axis=1) / 2
-        return variation
+        return distance(difference, ordered=self.ordered)
 
     def observed(self, current: Ints) -> float:
         """Return the distance between the reference and current data that was tallied."""
@@ -121,6 +116,21 @@ class Counted:
     @cached_property
     def _places(self) -> pd.Index:
         return pd.Index([*self.levels, *(self.rare or ())], dtype=object)
+
+
+def distance(difference: Floats, *, ordered: bool) -> Floats:
+    """Return how far apart samples are whose shares by bin differ so; see `Counted.distance`.
+
+    Args:
+        difference: (samples, bins) of shares of the rows.
+        ordered: whether the bins have an order.
+    """
+    if ordered:
+        cumulated = np.cumsum(difference, axis=1)
+        gap: Floats = np.maximum(cumulated.max(axis=1), -cumulated.min(axis=1))
+        return gap
+    variation: Floats = np.abs(difference).sum(axis=1) / 2
+    return variation
 
 
 def count(values: npt.ArrayLike, kind: FeatureKind, codes: Ints, blocks: int) -> Counted:

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.catalog import PARTITION
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL
+from mlfactory.lake.catalog import AVAILABLE_AT, LABEL, PARTITION
 from mlfactory.product.errors import ContractError, InsufficientData
 from mlfactory.product.loader import Product
 from mlfactory.product.metrics import LabelKind
@@ -19,7 +18,8 @@ from mlfactory.product.spec import Features
 from mlfactory.statistics.statistic import Floats, Ints
 from mlfactory.trainings.blocks import days
 from mlfactory.trainings.heldout import row_columns
-from mlfactory.trainings.split import Plan, features_of, groups_of, labelled_rows, parts
+from mlfactory.trainings.labelled import features_of, groups_of, labelled_rows
+from mlfactory.trainings.split import Plan, parts
 
 
 @dataclass(frozen=True, eq=False)

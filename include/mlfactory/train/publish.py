@@ -35,10 +35,7 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
     runs.set_tags(run_id, {"mlfactory.candidate": subject.chosen.candidate})
     runs.log_metrics(run_id, _metrics(subject))
     _log_datasets(subject, split)
-    example = split.fit.take(
-        np.linspace(0, len(split.fit) - 1, _EXAMPLE_ROWS).astype(np.intp)
-    ).inputs
-    stored = log_model(run_id, model, example)
+    stored = log_model(run_id, model, _example(split.fit.inputs, subject.training.seed))
     plots = {name: drawn(figure) for name, figure in plots_of(subject, judged).items()}
     for name, plot in plots.items():
         runs.log_bytes(run_id, plot.content, f"plots/{name}.{plot.suffix}")
@@ -51,6 +48,25 @@ def publish(subject: card.Subject, split: Split, judged: Judged, model: Any) -> 
     store = product_store(subject.product.name)
     store.write(card_page(subject.training.training_id), page.encode())
     return stored
+
+
+def _example(inputs: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return a few rows like those that were fitted on, and none of them.
+
+    Each column comes from other rows. They lie among the model's files, which nothing can be taken
+    out of later, and may be nobody's.
+    """
+    random = np.random.default_rng(seed)
+    rows = min(_EXAMPLE_ROWS, len(inputs))
+    # blocks of rows that do not meet, so that no two columns of a row come from one
+    order = random.permutation(len(inputs))
+    places = {
+        name: np.take(order, np.arange(place * rows, (place + 1) * rows), mode="wrap")
+        for place, name in enumerate(inputs.columns)
+    }
+    return pd.DataFrame(
+        {name: inputs[name].iloc[at].reset_index(drop=True) for name, at in places.items()}
+    )
 
 
 def lineage(training: Training) -> dict[str, Any]:

@@ -14,21 +14,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.lake.catalog import FEATURES, LABELS, PARTITION
+from mlfactory.lake.catalog import AVAILABLE_AT, FEATURES, LABEL, LABELS, PARTITION
 from mlfactory.lake.due import landings_of
 from mlfactory.lake.known import count_known_in
-from mlfactory.lake.labels import AVAILABLE_AT, LABEL, known_labels
-from mlfactory.lake.sampling import Among, Sample, event_key, fits, read_those, rows_of, share_of
+from mlfactory.lake.labels import judged
+from mlfactory.lake.sampling import rows_of, share_of
 from mlfactory.lake.tables import Lake
 from mlfactory.product.gates import BeatsGate, SliceGate
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Every, Partition
-from mlfactory.statistics.statistic import Ints
-from mlfactory.trainings.blocks import entities, entity_hashes, hashes
+from mlfactory.trainings.blocks import entity_hashes, hashes
+from mlfactory.trainings.labelled import GROUP, labelled_rows
 from mlfactory.trainings.usable import not_usable
-
-_GROUP = "\0group"
-"""Column with the entity of each row; no column of a user's can have this name."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -83,7 +80,8 @@ class Plan:
 def plan(product: Product, cutoff: Partition) -> Plan:
     """Return what a training with the cut-off `cutoff` would read, as the lake is now.
 
-    The newest partitions with labels known at the end of `cutoff` are held out. Before them, the
+    The newest partitions with labels known at the end of `cutoff` are held out, as far as a model
+    may be judged by their labels (see `lake.labels.judged_by`). Before them, the
     newest with labels known when the hold-out began are fitted on, until the window is full. Both
     are counted among partitions that have labels, so that a window reaches further back where
     labels come late. While there are fewer than the window wants, the hold-out is the same share
@@ -92,6 +90,10 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     """
     lake = Lake(product.name)
     versions = lake.versions(FEATURES, LABELS)
+    if FEATURES in versions and product.spec.label.is_told and LABELS not in versions:
+        return Plan(
+            versions[FEATURES], 0, problem="no label was told yet", remedy="wait for labels"
+        )
     if len(versions) < 2:
         return Plan(0, 0, problem="nothing was prepared yet", remedy="run stage prepare first")
     empty = Plan(versions[FEATURES], versions[LABELS])
@@ -102,7 +104,7 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     if product.calendar.is_snapshot:
         found = replace(found, fit_partitions=(cutoff.key,), holdout_partitions=(cutoff.key,))
     else:
-        fit, holdout = _choose(product, cutoff, rows)
+        fit, holdout, rows = _choose(product, cutoff, found, rows)
         found = replace(found, fit_partitions=fit, holdout_partitions=holdout)
         found, rows = _as_many_as_may_be(product, cutoff, found, rows)
     fitted, held_out = parts(product, found, rows)
@@ -112,6 +114,8 @@ def plan(product: Product, cutoff: Partition) -> Plan:
         holdout=_counted(product, rows[held_out]),
     )
     problem, remedy = _problem(product, found)
+    if problem and product.spec.labelling and found.holdout.rows < product.spec.train.min_holdout:
+        remedy = f"{remedy}; of rows that people label only those drawn at random are held out"
     if problem and found.left_out:
         told = "; ".join(f"{key}: {why}" for key, why in list(found.left_out.items())[:_SHOWN])
         problem = f"{problem}. {len(found.left_out)} partitions are left out ({told})"
@@ -120,70 +124,20 @@ def plan(product: Product, cutoff: Partition) -> Plan:
     return replace(found, problem=problem, remedy=remedy)
 
 
-def labelled_rows(
-    product: Product, cutoff: Partition, keys: Sequence[str], versions: Plan
-) -> pd.DataFrame:
-    """Return the labels known at the end of `cutoff` of events that have features.
-
-    What the plan leaves out is not there, and of the rest its share.
-
-    Columns are those of `known_labels`, and one of ours for `groups_of`.
-    """
-    keys = [key for key in keys if key not in versions.left_out]
-    features = product.spec.features
-    known = known_labels(
-        product,
-        keys,
-        cutoff.end,
-        versions.labels_version,
-        left_out=versions.left_out,
-        sample=Sample(versions.share, event_key(features.key, features.event_time), "training"),
-    )
-    on = [PARTITION, *features.key]
-    group = [features.group] if features.group and features.group not in features.key else []
-    built = features_of(product, keys, [*on, *group], known, versions)
-    places = pd.MultiIndex.from_frame(built[on]).get_indexer(pd.MultiIndex.from_frame(known[on]))
-    rows = known[places >= 0].reset_index(drop=True)
-    if group:
-        rows[_GROUP] = built[group[0]].to_numpy()[places[places >= 0]]
-    elif features.group:
-        rows[_GROUP] = rows[features.group]
-    return rows
-
-
-def features_of(
-    product: Product,
-    keys: Sequence[str],
-    columns: Sequence[str],
-    labels: pd.DataFrame,
-    versions: Plan,
-) -> pd.DataFrame:
-    """Return rows of features of some partitions: those with one of the labels, if not all.
-
-    Args:
-        columns: with the partition and the key.
-        labels: likewise.
-    """
-    lake, version = Lake(product.name), versions.features_version
-    if fits(lake, FEATURES, keys, version):
-        return lake.read(FEATURES, keys, columns=columns, version=version)
-    labelled = Among(labels, [PARTITION, *product.spec.features.key])
-    return read_those(lake, FEATURES, keys, columns, version, labelled.of)
-
-
 def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mask]:
     """Return which of the labelled rows are fitted and which are held out.
 
     Of the rows before the hold-out, those whose label was not known when it began are in neither,
-    as they could not have been learned from then. Of a snapshot a share is held out by a hash of
-    the key, or of the group whose rows belong together.
+    as they could not have been learned from then; nor are those since then that were chosen for
+    what a model said of them: a gate would judge on rows chosen against the champion. Of a snapshot
+    a share is held out by a hash of the key, or of the group whose rows belong together.
 
     Args:
         rows: as `labelled_rows` returns them.
     """
     if product.calendar.is_snapshot:
         key = rows[list(product.spec.features.key)]
-        group = rows.get(_GROUP)
+        group = rows.get(GROUP)
         held_out = held_out_by_key(key, product.spec.holdout_fraction, group)
         return ~held_out, held_out
     if not chosen.holdout_partitions:
@@ -192,7 +146,8 @@ def parts(product: Product, chosen: Plan, rows: pd.DataFrame) -> tuple[Mask, Mas
     held_out = rows[PARTITION].isin(chosen.holdout_partitions).to_numpy()
     start = product.calendar.parse(chosen.holdout_partitions[0]).start
     fitted = rows[PARTITION].isin(chosen.fit_partitions).to_numpy() & ~held_out
-    return fitted & (rows[AVAILABLE_AT] <= start).to_numpy(), held_out
+    fitted &= (rows[AVAILABLE_AT] <= start).to_numpy()
+    return fitted, held_out & judged(product, rows)
 
 
 def held_out_by_key(key: pd.DataFrame, fraction: float, group: pd.Series | None = None) -> Mask:
@@ -206,13 +161,6 @@ def held_out_by_key(key: pd.DataFrame, fraction: float, group: pd.Series | None 
     """
     hashed = hashes(key) if group is None else entity_hashes(group, key)
     return np.asarray(hashed < np.uint64(fraction * 2**64))
-
-
-def groups_of(product: Product, rows: pd.DataFrame) -> Ints | None:
-    """Return a number for the entity of each row, None if the spec names none."""
-    if _GROUP not in rows:
-        return None
-    return entities(rows[_GROUP], rows[[PARTITION, *product.spec.features.key]])
 
 
 def least_of_the_rarest(product: Product) -> int:
@@ -243,7 +191,7 @@ def _usable(
     product: Product, cutoff: Partition, keys: Sequence[str], versions: Plan
 ) -> tuple[Plan, pd.DataFrame]:
     # keys sort as times do, and what lands after the cut-off is not known at it
-    looked_at = [key for key in landings_of(product, keys) if key <= cutoff.key]
+    looked_at = [key for key in landings_of(product, keys, cutoff.end) if key <= cutoff.key]
     at = {FEATURES: versions.features_version, LABELS: versions.labels_version}
     found = replace(versions, left_out=not_usable(product, looked_at, at))
     found = _shared(product, cutoff, found, keys)
@@ -254,7 +202,8 @@ def _shared(product: Product, cutoff: Partition, found: Plan, keys: Sequence[str
     """Return a plan with the share of the labels of some partitions that a training may have."""
     keys = [key for key in keys if key not in found.left_out]
     lake, most = Lake(product.name), product.spec.train.max_rows
-    landings = [key for key in landings_of(product, keys) if key not in found.left_out]
+    landings = landings_of(product, keys, cutoff.end)
+    landings = [key for key in landings if key not in found.left_out]
     if rows_of(lake, LABELS, landings, found.labels_version) <= most:
         return replace(found, of_rows=0, share=1.0)
     rows = count_known_in(product, keys, cutoff.end, found.labels_version, left_out=found.left_out)
@@ -274,26 +223,33 @@ def _as_many_as_may_be(
 
 
 def _choose(
-    product: Product, cutoff: Partition, rows: pd.DataFrame
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the partitions to fit on and those to hold out.
+    product: Product, cutoff: Partition, found: Plan, rows: pd.DataFrame
+) -> tuple[tuple[str, ...], tuple[str, ...], pd.DataFrame]:
+    """Return the partitions to fit on and those to hold out, and the rows with labels of either.
 
     A partition that is only half over by the time its labels take does not count as one of the
     spec's number, as it may have a handful of rows, but is held out with the others.
     """
-    keys = sorted(set(rows[PARTITION]), key=lambda key: product.calendar.parse(key).start)
-    spec = product.spec
-    whole = [key for key in keys if _mostly_known(product, key, cutoff.end)]
+    keys, spec = sorted(set(rows[PARTITION])), product.spec
+    able = sorted(set(rows.loc[judged(product, rows), PARTITION]))
+    whole = [key for key in able if _mostly_known(product, key, cutoff.end)]
     held = _held(product, len(whole))
-    enough = len(whole) > held
-    first = keys.index(whole[-held]) if enough else max(len(keys) - held, 1)
-    holdout = keys[first:]
+    first = able.index(whole[-held]) if len(whole) > held else max(len(able) - held, 0)
+    holdout = able[first:]
+    if holdout and holdout[0] == keys[0]:
+        # one is left to fit on
+        holdout = holdout[1:]
     if not holdout:
-        return tuple(keys), ()
-    start = product.calendar.parse(holdout[0]).start
-    known = set(rows.loc[rows[AVAILABLE_AT] <= start, PARTITION])
-    before = [key for key in keys[:first] if key in known]
-    return tuple(before[-max(spec.window - held, 1) :]), tuple(holdout)
+        return tuple(keys), (), rows
+    start = product.calendar.parse(holdout[0])
+    if spec.label.is_told:
+        before = product.calendar.span(product.calendar.parse(keys[0]), start)
+        looked_at = [*(slot.key for slot in before if slot != start), *holdout]
+        found = replace(found, holdout_partitions=tuple(holdout))
+        rows = labelled_rows(product, cutoff, looked_at, found)
+    known = set(rows.loc[rows[AVAILABLE_AT] <= start.start, PARTITION])
+    fit = sorted(key for key in known if key < holdout[0])
+    return tuple(fit[-max(spec.window - held, 1) :]), tuple(holdout), rows
 
 
 def _held(product: Product, whole: int) -> int:

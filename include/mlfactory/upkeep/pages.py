@@ -13,6 +13,8 @@ from mlfactory.lake.catalog import (
     DATA_DOCS,
     MANIFESTS,
     ON_DEMAND,
+    PROFILED,
+    PROFILES,
     REPORTS,
     SUMMARIES,
     UPKEEP_SEEN,
@@ -30,6 +32,8 @@ _NEWEST = 50
 _MADE_BY: Mapping[str, str] = {
     REPORTS: "monitor",
     VALIDATION: "validate",
+    PROFILES: "validate",
+    PROFILED: "validate",
     DATA_DOCS: "validate",
 }
 """The stage that makes the pages of a folder."""
@@ -102,4 +106,4 @@ def _key_of(name: str) -> str:
     if parts[0] == DATA_DOCS:
         # data_docs/validations/<source>/<key>/<time>/<source>.html
         return parts[3] if len(parts) == 6 and parts[1] == "validations" else ""
-    return parts[-1].removesuffix(".html")
+    return parts[-1].removesuffix(".html").removesuffix(".npz")

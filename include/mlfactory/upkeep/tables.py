@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from mlfactory.lake import ledger, old_versions
 from mlfactory.lake.catalog import FEATURES, LABELS
-from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.settings import settings
 from mlfactory.trainings.files import find_fitted, trainings_of
@@ -25,7 +24,7 @@ def keep_tables(product: str, now: datetime, *, dry_run: bool) -> Iterator[str]:
     """
     pinned, days = pinned_versions(product, now), settings().versions_kept_days
     before_ms = int((now - timedelta(days=days)).timestamp() * 1000)
-    for table in tables_of(product):
+    for table in old_versions.tables_of(product):
         address = Lake(product).address(table)
         small = old_versions.scattered(address)
         if small and (dry_run or old_versions.compact(address, small)):
@@ -41,13 +40,6 @@ def keep_tables(product: str, now: datetime, *, dry_run: bool) -> Iterator[str]:
         gone = vacuum(address, pinned.get(table, ()), days)
         if gone:
             yield f"{table}: {len(gone)} files removed that no version needs of {days} days"
-
-
-def tables_of(product: str) -> list[str]:
-    """Return the names of a product's tables."""
-    mark = f"/{old_versions.LOG}/"
-    names = product_store(product).list()
-    return sorted({name.partition("/")[0] for name in names if mark in name})
 
 
 def pinned_versions(product: str, now: datetime) -> Pinned:

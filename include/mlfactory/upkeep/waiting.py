@@ -26,8 +26,10 @@ def in_the_way(product: str, ours: int = 0) -> str | None:
     if len(works) > ours:
         others = [work.what for work in works if work.what != UPKEEP] or [UPKEEP]
         return f"waits: {'; '.join(others[:3])} is under way"
-    if removal_under_way(product) is not None:
-        return f"waits: a reset is under way, or was cut off (mlfactory reset {product})"
+    if (begun := removal_under_way(product)) is not None:
+        what = "an erasure" if begun.erasure else "a reset"
+        again = "erase {} --resume" if begun.erasure else "reset {}"
+        return f"waits: {what} is under way, or was cut off (mlfactory {again.format(product)})"
     if find_held(store_at(settings().lake_uri), RESTORE) is not None:
         return "waits: a restore is under way, or was cut off"
     return None

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 
 from mlfactory.lake.catalog import RAW_HELPERS, RESCUED, ROW
 from mlfactory.lake.cells import cell
+from mlfactory.lake.marks import Marks, Places
 from mlfactory.lake.row_decisions import Kind, Word
-from mlfactory.validate.marks import Marks, Places
 from mlfactory.validate.quarantine import Bad, bad_rows, repeated_kind
 from mlfactory.validate.shape import Shape, framed, shape_of, varying
 from mlfactory.validate.survey import Batches
@@ -47,6 +47,10 @@ class Heeded:
     changes: Changes = field(default_factory=dict)
     received: Mapping[int, Bad] = field(default_factory=dict)
     discarded: Marks = field(default_factory=Marks)
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was decided."""
+        return any(map(len, (self.accepted, self.corrected, self.discarded)))
 
     def as_received(self, bad: Bad) -> Bad:
         """Return a bad row by what landed: by that it is known, whatever it was corrected to."""
@@ -118,7 +122,7 @@ def let_through(batches: Batches, places: Marks) -> pa.Table | None:
     """
     if not len(places):
         return None
-    start, found = 0, []
+    start, found = 0, list[pa.Table]()
     for rows in batches():
         here = places.within(start, start + rows.num_rows)
         if len(here):

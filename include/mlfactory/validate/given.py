@@ -65,5 +65,5 @@ def _can_be_asked(rule: Rule, rows: pd.DataFrame, absent: Collection[str]) -> bo
         rule.type.startswith(OF_A_ROW)
         and rule.type not in OF_OTHER_ROWS | _OF_TYPES
         and rule.arguments.get("mostly", 1) == 1
-        and all(name in rows and name not in absent for name in rule.columns)
+        and all(name in rows and name not in absent for name in rule.needs)
     )

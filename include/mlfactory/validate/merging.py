@@ -24,7 +24,7 @@ from great_expectations.validator.metric_configuration import (
     MetricConfigurationID,
 )
 
-from mlfactory.validate.marks import Marks
+from mlfactory.lake.marks import Marks
 from mlfactory.validate.repeats import Repeated
 from mlfactory.validate.rules import Rule
 from mlfactory.validate.suite import FORMAT
@@ -114,6 +114,11 @@ class Merging:
             metric for name, metric in self._asked.items() if not (unique and _of_others(name))
         ]
         return self._wanted
+
+    def add_crash(self) -> None:
+        """Note that a batch could not be measured."""
+        self.batches += 1
+        self.crashed += 1
 
     def add(self, found: Mapping[MetricConfigurationID, Any], start: int, rows: int) -> None:
         """Add what was measured of a batch.

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from mlfactory.lake.row_decisions import RowDecision, Word
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.report.page import Page, State
+from mlfactory.validate.cleaning_page import add_cleaning
 from mlfactory.validate.quarantine import Bad
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.verdict import Count, Judgement
@@ -26,11 +28,13 @@ class Shown:
         bad: the first of the rows in quarantine.
         words: the last word about each row that was decided about, by source and digest.
         decisions: all that was decided about rows of the partition, oldest first.
+        cleaned: what cleaning did to the rows of each source, as the manifest says it.
     """
 
     bad: Sequence[Bad] = ()
     words: Mapping[str, Mapping[str, Word]] = field(default_factory=dict)
     decisions: Sequence[RowDecision] = ()
+    cleaned: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def state_of(self, bad: Bad) -> str:
         """Return whether a bad row is open, or what was decided about it."""
@@ -56,6 +60,10 @@ def render(
     )
     for reason in judgement.reasons:
         page.paragraph(reason)
+    for name, found in outcomes.items():
+        for outcome in found:
+            if outcome.change and outcome.state == "fail":
+                page.paragraph(f"The columns of {name} changed: {outcome.observed}.")
     page.section("Sources").table(
         ["source", "rows", "quarantined", "share", "released"],
         [
@@ -69,6 +77,8 @@ def render(
             for name, count in counts.items()
         ],
     )
+    for name, told in shown.cleaned.items():
+        add_cleaning(page, name, told, counts[name].rows)
     for name, found in outcomes.items():
         page.section(f"Rules of {name}")
         if found:

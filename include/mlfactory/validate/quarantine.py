@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from mlfactory.validate.records import plain_cells, records_of
 from mlfactory.validate.rules import NOT_NULL
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.unread import expected
@@ -36,8 +37,7 @@ SAMPLE = 10_000
 _DIGEST = 16
 """Hexadecimal digits of a record's digest."""
 
-_EXACT = 2**53
-"""Up to here every whole number is a float as well."""
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
 
 _REPEATED = "is the key of another row as well"
 
@@ -104,10 +104,12 @@ def reasons_of(
     key: Sequence[str],
     event_time: str | None = None,
     repeated: Collection[int] = (),
+    refused: pd.Series | None = None,
 ) -> dict[int, list[Reason]]:
     """Return why each bad row is bad.
 
-    That is for unreadable cells, broken critical rules, no event time, or a key seen before.
+    That is for unreadable cells, what cleaning refuses, broken critical rules, no event time, or a
+    key seen before.
 
     Args:
         frame: rows of a source, with a range index.
@@ -117,6 +119,7 @@ def reasons_of(
         key: the columns that name a row; none if nothing does.
         event_time: the column that tells a row's partition.
         repeated: the rows with the key of another.
+        refused: of each row, the JSON of what cleaning has against it, or null.
     """
     reasons: dict[int, list[Reason]] = {}
     for row, texts in rescued.dropna().items():
@@ -126,6 +129,9 @@ def reasons_of(
             reasons.setdefault(int(str(row)), []).append(
                 Reason(unread_kind(column, kinds[column]), words, column == event_time)
             )
+    for row, said in () if refused is None else refused.dropna().items():
+        for kind, words in json.loads(said):
+            reasons.setdefault(int(str(row)), []).append(Reason(kind, words))
     for outcome in outcomes:
         if not takes_out(outcome):
             continue
@@ -184,13 +190,16 @@ def bad_rows(
     reasons: Reasons,
     key: Sequence[str] = (),
 ) -> list[Bad]:
-    """Return the quarantined rows of a source, each with its record as it was received."""
+    """Return the quarantined rows of a source, each with its record as it was received.
+
+    Args:
+        frame: the rows as they landed, and so `rescued`.
+    """
     places = list(reasons)
-    records = frame.iloc[places].to_dict(orient="records")
+    records = records_of(frame.iloc[places])
+    unread = rescued.iloc[places].tolist()
     found = []
-    for row, record in zip(places, records, strict=True):
-        texts = rescued.iloc[row]
-        received = {str(name): _as_given(value) for name, value in record.items()}
+    for row, received, texts in zip(places, records, unread, strict=True):
         if isinstance(texts, str):
             received |= json.loads(texts)
         named = {name: received[name] for name in key}
@@ -229,7 +238,7 @@ def as_table(bad: Sequence[Bad], landing: str) -> pa.Table:
 
 
 def _as_json(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, default=str, ensure_ascii=False)
+    return _ENCODER.encode(content)
 
 
 def _values(
@@ -239,26 +248,7 @@ def _values(
     places = list(rows)
     if not places:
         return  # a rule about a column that is not there takes no row out
-    cells = [[_plain(value) for value in frame[name].iloc[places]] for name in columns]
+    cells = [plain_cells(frame[name].iloc[places]) for name in columns]
     for place, *values in zip(places, *cells, strict=True):
         told = zip(columns, values, strict=True)
         yield place, ", ".join(f"{name}={value!r}" for name, value in told)
-
-
-def _as_given(value: Any) -> Any:
-    """Return a cell as it is in itself: that other rows have gaps must not make a 3 a 3.0."""
-    value = _plain(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
-        return int(value)
-    return value
-
-
-def _plain(value: Any) -> Any:
-    """Return a cell as plain Python has it, None if it is null."""
-    if isinstance(value, list | dict | np.ndarray):
-        return value if not isinstance(value, np.ndarray) else value.tolist()
-    if pd.isna(value):
-        return None
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    return value.item() if isinstance(value, np.generic) else value

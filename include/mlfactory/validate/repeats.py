@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlfactory.validate.marks import Marks, Places
+from mlfactory.lake.marks import Marks, Places
+from mlfactory.lake.spool import PLACE, Spool
 from mlfactory.validate.shape import Shape, framed
-from mlfactory.validate.spool import PLACE, Spool
 
 Among = Literal["all", "any", "none"]
 """Which rows are left out: those with nulls in `all` or in `any` of the columns, or `none`."""

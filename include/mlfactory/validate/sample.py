@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from mlfactory.lake.hashes import row_hashes
-from mlfactory.validate.marks import Marks, Places
+from mlfactory.lake.marks import Marks, Places
 
 _STEP = 1 << 22
 """Places that are looked at together."""

@@ -11,32 +11,43 @@ from typing import Any
 import pyarrow as pa
 
 from mlfactory.lake.batches import Batched, Stream, pieces_of, rebatched
-from mlfactory.lake.catalog import QUARANTINE, corrected, raw, validation_page
-from mlfactory.lake.manifests import Manifest, manifest, read_manifest, stands_on
+from mlfactory.lake.catalog import QUARANTINE, RAW_HELPERS, corrected, raw, validation_page
+from mlfactory.lake.manifests import (
+    Manifest,
+    manifest,
+    read_manifest,
+    stands_on,
+    was_prepared,
+)
+from mlfactory.lake.marks import Marks
 from mlfactory.lake.row_batches import landed_batches
 from mlfactory.lake.row_decisions import (
     RowDecision,
-    Word,
     decisions_about,
     last_words,
     newest_heeded,
     read_as,
 )
-from mlfactory.lake.rows import Landed
+from mlfactory.lake.rows import Landed, table_of
+from mlfactory.lake.steps import steps_read
 from mlfactory.lake.store import product_store, write_text
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import ContractError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
+from mlfactory.profiles.kept import keep_profile, profiling
 from mlfactory.validate import data_docs, page
-from mlfactory.validate.checking import Checked, check
-from mlfactory.validate.marks import Marks
+from mlfactory.validate.before import Before
+from mlfactory.validate.checking import Checked, Kinds
+from mlfactory.validate.cleaned import ToCheck, clean_given, clean_landed
 from mlfactory.validate.quarantine import SAMPLE, SCHEMA, Bad, as_table
 from mlfactory.validate.sample import sampled
+from mlfactory.validate.sources import check_all
 from mlfactory.validate.suite import Outcome
 from mlfactory.validate.survey import Batches
 from mlfactory.validate.verdict import Count, Judgement, Verdict, judge
+from mlfactory.validate.warned import schema_changes, warning, warnings
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +61,7 @@ class ValidateResult:
         quarantined: bad rows of all sources.
         released: rows of all sources that are let through because somebody said so.
         page: name of the validation's page below the product's folder in the lake.
+        warnings: what was found that stops nothing and takes no row out, changed columns among it.
     """
 
     verdict: Verdict
@@ -57,10 +69,11 @@ class ValidateResult:
     quarantined: int
     page: str
     released: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 def run(product: Product, partition: Partition) -> ValidateResult:
-    """Check every source of `partition`, put bad rows into quarantine, and give the verdict.
+    """Clean and check every source of `partition`, quarantine bad rows, and give the verdict.
 
     Quarantine, page, Data Docs and manifest are written whatever the verdict is. What was decided
     about rows of the partition by now is heeded: see `lake.row_decisions`.
@@ -80,24 +93,44 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         )
     address = validation_page(partition.key)
     decisions = decisions_about(product.name, partition.key)
-    because = _news(product, partition, decisions)
+    because = _news(product, partition, decisions, landed)
     with manifest(product, "validate", partition.key) as record:
         record.inputs = lake.versions(*(raw(name) for name in product.spec.sources))
         record.has_read(landed)
         if decisions:
             record.reads[read_as(partition.key)] = str(decisions[-1].number)
         words = last_words(decisions)
-        checked = _check(product, lake, *_landed(product, partition, landed), words)
-        counts, outcomes, judgement = _judged(product, checked)
+        rows = _landed(product, partition, landed)
+        record.reads |= steps_read(product)
+        clean_landed(record, product, lake, rows, words)
+        seen = {
+            name: profiling(product, table_of(product, name), partition.key)
+            for name in product.spec.sources
+        }
+        before = None if product.calendar.is_snapshot else Before(product, partition)
+        checked = check_all(
+            product,
+            rows,
+            _kinds(product, lake),
+            words,
+            before,
+            driving=_driving(product),
+            landed=landed,
+            seen=seen,
+        )
+        if before:
+            record.reads |= before.reads
+        counts, outcomes, judgement = _judged(product, checked, rows)
         quarantined = sum(count.quarantined for count in counts.values())
         kept = _kept(product, checked, judgement)
         first = _quarantine(record, lake, checked, kept, str(landed["id"]))
         _leave_corrected(record, product, lake, checked)
+        for name, each in seen.items():
+            keep_profile(record, table_of(product, name), each.summary, landing=str(landed["id"]))
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
-        content = page.render(
-            product, partition, judgement, counts, outcomes, page.Shown(first, words, decisions)
-        )
+        shown = page.Shown(first, words, decisions, rows.told)
+        content = page.render(product, partition, judgement, counts, outcomes, shown)
         store = product_store(product.name)
         write_text(store, address, content)
         record.counts = {
@@ -118,8 +151,12 @@ def run(product: Product, partition: Partition) -> ValidateResult:
                 if each.reasons
             },
             "sampled": {name: len(rows) for name, rows in kept.items()},
+            "warnings": warnings(outcomes),
+            "columns_changed": schema_changes(outcomes),
+            "held_against": before.held_against if before else {},
             "decisions": [decision.number for decision in decisions],
             "because": because,
+            **({"cleaned": rows.told} if rows.told else {}),
         }
     _report(product, partition, judgement, outcomes, quarantined)
     if judgement.verdict == "stop":
@@ -135,6 +172,7 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         quarantined=quarantined,
         page=address,
         released=record.counts.get("released", 0),
+        warnings=tuple(record.facts["warnings"]),
     )
 
 
@@ -151,10 +189,21 @@ def refuse_stopped(
     Raises:
         ContractError: if the verdict on them would be `stop`.
     """
-    batches = {name: partial(_given, each) for name, each in rows.items()}
-    counts = {name: each.num_rows for name, each in rows.items()}
+    given = ToCheck(
+        {name: partial(_given, each) for name, each in rows.items()},
+        {name: each.num_rows for name, each in rows.items()},
+    )
     words = last_words(decisions_about(product.name, partition.key))
-    _, _, judgement = _judged(product, _check(product, Lake(product.name), batches, counts, words))
+    clean_given(product, given, words)
+    kinds = {
+        name: {**known, **{each.name: each.type for each in next(given.batches[name]()).schema}}
+        for name, known in _kinds(product, Lake(product.name)).items()
+    }
+    before = None if product.calendar.is_snapshot else Before(product, partition)
+    checked = check_all(
+        product, given, kinds, words, before, driving=_driving(product), landed=_as_if_landed(rows)
+    )
+    _, _, judgement = _judged(product, checked, given)
     if judgement.verdict == "stop":
         raise ContractError(
             f"{product.name}, partition {partition}: what its sources have now would break its "
@@ -164,9 +213,7 @@ def refuse_stopped(
         )
 
 
-def _landed(
-    product: Product, partition: Partition, ingested: Mapping[str, Any]
-) -> tuple[dict[str, Batches], dict[str, int]]:
+def _landed(product: Product, partition: Partition, ingested: Mapping[str, Any]) -> ToCheck:
     """Return what gives the landed rows of each source, and how many there are."""
     counts = {name: int(ingested["counts"].get(name, 0)) for name in product.spec.sources}
     batches: dict[str, Batches] = {
@@ -175,7 +222,7 @@ def _landed(
         )
         for name, rows in counts.items()
     }
-    return batches, counts
+    return ToCheck(batches, counts)
 
 
 def _given(rows: pa.Table | Batched, *, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -186,17 +233,24 @@ def _given(rows: pa.Table | Batched, *, columns: Sequence[str] | None = None) ->
     return rebatched(chosen)
 
 
-def _news(product: Product, partition: Partition, decisions: Sequence[RowDecision]) -> list[str]:
-    """Return in words what was decided since the partition was prepared last.
+def _news(
+    product: Product,
+    partition: Partition,
+    decisions: Sequence[RowDecision],
+    landed: Mapping[str, Any],
+) -> list[str]:
+    """Return in words what has come, and what was decided, since the partition was prepared last.
 
     A validation that nothing followed leaves its news to the next one.
     """
     before = read_manifest(product.name, "validate", partition.key)
     heeded = newest_heeded(before)
     news = [str(decision) for decision in decisions if decision.number > heeded]
+    if not was_prepared(product.name, landed):
+        news = [*landed.get("facts", {}).get("because", []), *news]
     if stands_on(read_manifest(product.name, "prepare", partition.key), before):
         return news
-    return [*before.get("facts", {}).get("because", []), *news]
+    return list(dict.fromkeys([*before.get("facts", {}).get("because", []), *news]))
 
 
 def _kept(
@@ -264,28 +318,26 @@ def _released(counts: Mapping[str, Count]) -> dict[str, int]:
 
 
 def _judged(
-    product: Product, checked: Mapping[str, Checked]
+    product: Product, checked: Mapping[str, Checked], rows: ToCheck
 ) -> tuple[dict[str, Count], dict[str, tuple[Outcome, ...]], Judgement]:
     counts = {name: each.count for name, each in checked.items()}
     outcomes = {name: each.outcomes for name, each in checked.items()}
-    return counts, outcomes, judge(counts, outcomes, product.spec.expect.quarantine_budget)
+    budget = product.spec.expect.quarantine_budget
+    return counts, outcomes, judge(counts, outcomes, budget, rows.stopped)
 
 
-def _check(
-    product: Product,
-    lake: Lake,
-    batches: Mapping[str, Batches],
-    counts: Mapping[str, int],
-    words: Mapping[str, Mapping[str, Word]],
-) -> dict[str, Checked]:
-    nothing_happened = not counts[_driving(product)]
-    # that nothing happened is a state; that one source is silent while another speaks is a failure
-    return {
-        name: Checked(Count(0, 0))
-        if not counts[name] and nothing_happened
-        else check(product, name, batches[name], kinds_of(lake.columns(raw(name))), words.get(name))
-        for name in batches
+def _as_if_landed(rows: Mapping[str, pa.Table | Batched]) -> dict[str, Any]:
+    """Return what a manifest would say of the columns of rows; as what they came nobody knows."""
+    columns = {
+        name: {each.name: "null" for each in given.schema if each.name not in RAW_HELPERS}
+        for name, given in rows.items()
     }
+    return {"facts": {"sources": {name: {"columns": each} for name, each in columns.items()}}}
+
+
+def _kinds(product: Product, lake: Lake) -> dict[str, Kinds]:
+    """Return the types of the columns of each source's table."""
+    return {name: kinds_of(lake.columns(table_of(product, name))) for name in product.spec.sources}
 
 
 def _other_types(product: Product, counts: Mapping[str, Count]) -> str:
@@ -308,7 +360,7 @@ def _other_types(product: Product, counts: Mapping[str, Count]) -> str:
 
 def _driving(product: Product) -> str:
     """Return the source whose rows are the events: the first with event times, or the first."""
-    sources = product.spec.sources
+    sources = product.spec.events_from
     return next(
         (name for name, source in sources.items() if source.event_time), next(iter(sources))
     )
@@ -323,7 +375,7 @@ def _report(
 ) -> None:
     for source, found in outcomes.items():
         for outcome in found:
-            if outcome.state != "pass" and outcome.rule.severity != "critical":
+            if said := warning(outcome):
                 _log.warning(
                     "%s.%s, partition %s: %s (%s): %s",
                     product.name,
@@ -331,7 +383,7 @@ def _report(
                     partition,
                     outcome.rule,
                     outcome.rule.severity,
-                    outcome.message or f"observed {outcome.observed}",
+                    f"observed {said}" if said == outcome.observed else said,
                 )
     _log.info(
         "%s %s: verdict %s, %d rows quarantined",

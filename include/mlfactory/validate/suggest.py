@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mlfactory.cleaning import Cleaning
 from mlfactory.lake.catalog import EMPTY, RAW_HELPERS, raw
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received
@@ -97,8 +98,7 @@ def _look(
     columns: dict[str, Seen] = {}
     for key in keys:
         nulls: Counter[str] = Counter()
-        for batch in Lake(product.name).batches(raw(source), [key]):
-            rows = as_received(batch)
+        for rows in _rows(product, source, key):
             counts[key] += rows.num_rows
             for name in rows.column_names:
                 if name in RAW_HELPERS or name.startswith(EMPTY):
@@ -111,6 +111,18 @@ def _look(
             seen.rows += counts[key]
             seen.missing[key] = nulls[name] / counts[key] if counts[key] else 0.0
     return counts, columns
+
+
+def _rows(product: Product, source: str, key: str) -> Iterator[pa.Table]:
+    """Yield the landed rows of a partition, as its rules will meet them: cleaned, if they are."""
+
+    def again() -> Iterator[pa.Table]:
+        return map(as_received, Lake(product.name).batches(raw(source), [key]))
+
+    first = next(again(), None)
+    if first is None or not product.spec.sources[source].clean:
+        return again()
+    return Cleaning(product, source, first.schema).rows(again, "")
 
 
 def _add(seen: Seen, values: pa.ChunkedArray, key: str) -> None:

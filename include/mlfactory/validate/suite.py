@@ -28,12 +28,14 @@ from great_expectations.data_context.types.base import (
 from great_expectations.datasource.fluent.interfaces import Batch
 from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.util import convert_to_json_serializable
-from great_expectations.validator.validator import Validator
+from great_expectations.validator.validator import Validator, calc_validation_statistics
 
 from mlfactory.product.document import read_document
 from mlfactory.product.errors import Mistake, SpecError
+from mlfactory.product.expectations import CONDITION, CONDITIONS
 from mlfactory.product.loader import SPEC_FILE, Product
 from mlfactory.product.partitions import as_utc
+from mlfactory.validate.conditions import ConditionError, rows_where
 from mlfactory.validate.rules import Rule
 
 FORMAT = {
@@ -46,25 +48,32 @@ FORMAT = {
 _EXAMPLES = 3
 _NO_PARAMETER = "value is not a valid dict"
 
+State = Literal["pass", "fail", "error", "insufficient"]
+
 
 @dataclass(frozen=True)
 class Outcome:
     """What one rule found.
 
     Attributes:
-        state: `error` where the rule could not be evaluated.
+        state: `error` where the rule could not be evaluated, `insufficient` where there is too
+            little history to tell, or some of it is not validated yet.
         observed: the figure a table rule looked at, or examples of the values that broke a rule.
         rows: the places in the frame of the rows that break the rule; none for a table rule.
         unexpected: how many rows break the rule; None for a table rule.
         message: why it could not be evaluated.
+        change: of a rule about columns, how they changed, as a manifest has it.
+        unsettled: what could not be looked at yet, in words: a warning, whatever was found.
     """
 
     rule: Rule
-    state: Literal["pass", "fail", "error"]
+    state: State
     observed: str = ""
     rows: Collection[int] = ()
     unexpected: int | None = None
     message: str = ""
+    change: Mapping[str, Any] | None = None
+    unsettled: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,21 +85,30 @@ class SuiteRun:
 
 
 def build_suite(
-    product: Product, source: str, rules: Sequence[Rule], frame: pd.DataFrame
+    product: Product,
+    source: str,
+    rules: Sequence[Rule],
+    frame: pd.DataFrame,
+    places: Sequence[int] | None = None,
 ) -> ExpectationSuite:
     """Return the suite of a source; times in arguments become UTC where the column is one.
+
+    Which rows a rule is about is not told to it: it is asked of these.
+
+    Args:
+        places: of the rules, where they are some of others.
 
     Raises:
         SpecError: if arguments do not suit their expectation; names every one.
     """
     suite = ExpectationSuite(source)
     mistakes: list[Mistake] = []
-    for position, rule in enumerate(rules):
+    for position, rule in zip(places or range(len(rules)), rules, strict=True):
         try:
             suite.expectations.append(
                 get_expectation_impl(rule.type)(
                     severity=rule.severity,
-                    meta={"position": position},
+                    meta={"position": position, **_notes(rule)},
                     **_arguments(rule, frame),
                 )
             )
@@ -104,13 +122,72 @@ def build_suite(
 def run_suite(
     product: Product, source: str, rules: Sequence[Rule], frame: pd.DataFrame
 ) -> SuiteRun:
-    """Run the rules of a source on `frame`, whose index must be a plain range."""
-    _, batch = _opened(product, source, frame)
-    suite = build_suite(product, source, rules, frame)
-    result = batch.validate(suite, result_format=FORMAT)
-    found = {each.expectation_config.meta["position"]: each for each in result.results}
+    """Run the rules of a source on `frame`, whose index must be a plain range.
+
+    Each is asked of the rows that it is about; those about the same rows together.
+    """
+    found: dict[int, ExpectationValidationResult] = {}
+    about: Mapping[str, Any] = {}
+    for condition in dict.fromkeys(rule.where for rule in rules) or [None]:
+        places = [place for place, rule in enumerate(rules) if rule.where == condition]
+        asked = [rules[place] for place in places]
+        try:
+            # a frame of some rows has their places as its index, by which they are told
+            rows = frame if condition is None else frame[rows_where(condition, frame)]
+        except ConditionError as error:
+            suite = build_suite(product, source, asked, frame, places)
+            found |= dict(zip(places, _unanswered(suite, error), strict=True))
+            continue
+        _, batch = _opened(product, source, rows)
+        suite = build_suite(product, source, asked, rows, places)
+        result = batch.validate(suite, result_format=FORMAT)
+        about = result.meta
+        found |= {each.expectation_config.meta["position"]: each for each in result.results}
     outcomes = tuple(outcome_of(rule, found[place]) for place, rule in enumerate(rules))
-    return SuiteRun(outcomes, result)
+    return SuiteRun(outcomes, suite_result(source, [found[each] for each in sorted(found)], about))
+
+
+def suite_result(
+    source: str, results: list[ExpectationValidationResult], about: Mapping[str, Any]
+) -> ExpectationSuiteValidationResult:
+    """Return what Great Expectations says of all rules together, in their order."""
+    counted = calc_validation_statistics(results)
+    return ExpectationSuiteValidationResult(
+        results=results,
+        success=counted.success,
+        suite_name=source,
+        statistics={
+            "evaluated_expectations": counted.evaluated_expectations,
+            "successful_expectations": counted.successful_expectations,
+            "unsuccessful_expectations": counted.unsuccessful_expectations,
+            "success_percent": counted.success_percent,
+        },
+        meta=dict(about),
+    )
+
+
+def _unanswered(
+    suite: ExpectationSuite, error: ConditionError
+) -> list[ExpectationValidationResult]:
+    return [
+        ExpectationValidationResult(
+            success=False,
+            exception_info={
+                "raised_exception": True,
+                "exception_message": str(error),
+                "exception_traceback": "",
+            },
+            expectation_config=each.configuration,
+        )
+        for each in suite.expectations
+    ]
+
+
+def _notes(rule: Rule) -> dict[str, Any]:
+    """Return what Great Expectations' own pages tell of the rows that a rule is about."""
+    if rule.where is None:
+        return {}
+    return {"notes": [f"of rows where {rule.arguments[CONDITION]}"]}
 
 
 def validator_of(product: Product, source: str, frame: pd.DataFrame) -> Validator:
@@ -225,10 +302,11 @@ def _shown(value: Any) -> str:
 
 
 def _arguments(rule: Rule, frame: pd.DataFrame) -> dict[str, Any]:
-    column = rule.arguments.get("column")
+    given = {name: value for name, value in rule.arguments.items() if name not in CONDITIONS}
+    column = given.get("column")
     if column not in frame or not isinstance(frame[column].dtype, pd.DatetimeTZDtype):
-        return dict(rule.arguments)
-    return {name: _in_utc(name, value) for name, value in rule.arguments.items()}
+        return given
+    return {name: _in_utc(name, value) for name, value in given.items()}
 
 
 def _in_utc(name: str, value: Any) -> Any:

@@ -8,23 +8,22 @@ from typing import Any, Protocol
 
 import pandas as pd
 import pyarrow as pa
-from great_expectations.core.expectation_validation_result import (
-    ExpectationSuiteValidationResult,
-    ExpectationValidationResult,
-)
+from great_expectations.core.expectation_validation_result import ExpectationValidationResult
 from great_expectations.validator.metric_configuration import (
     MetricConfiguration,
     MetricConfigurationID,
 )
-from great_expectations.validator.validator import Validator, calc_validation_statistics
 
+from mlfactory.lake.marks import Marks
+from mlfactory.lake.spool import Spool
+from mlfactory.product.conditions import Condition
 from mlfactory.product.loader import Product
-from mlfactory.validate.marks import Marks
+from mlfactory.validate.conditions import ConditionError, rows_where
+from mlfactory.validate.measures import engine_of, measured
 from mlfactory.validate.merging import SHOWN, Merging
 from mlfactory.validate.repeats import Among, Repeated, values_repeated
 from mlfactory.validate.rules import Rule
 from mlfactory.validate.shape import Shape, framed
-from mlfactory.validate.spool import Spool
 from mlfactory.validate.suite import (
     FORMAT,
     SuiteRun,
@@ -32,6 +31,7 @@ from mlfactory.validate.suite import (
     build_suite,
     outcome_of,
     run_suite,
+    suite_result,
     validator_of,
 )
 from mlfactory.validate.ways import Way, way_of
@@ -57,7 +57,8 @@ class Survey:
     Args:
         shape: of the frame of all rows.
         batches: all of them, for rules that are asked of all values of a few columns.
-        spools: gives what keeps the values of some columns of each row.
+        spools: gives what keeps the values of some columns of each row that meets a condition; None
+            where there is one batch, which tells by itself what its rows share.
         nested: the columns of lists, structs and the like.
     """
 
@@ -68,7 +69,7 @@ class Survey:
         rules: Sequence[Rule],
         shape: Shape,
         batches: Batches,
-        spools: Callable[[Sequence[str]], Spool],
+        spools: Callable[[Sequence[str], Condition | None], Spool] | None,
         nested: Set[str],
     ) -> None:
         self._product, self._source = product, source
@@ -87,27 +88,44 @@ class Survey:
             start: the place of its first row.
         """
         if not self._ways:
+            self._about = about(validator_of(self._product, self._source, frame.iloc[:1]))
             self._begin(frame)
-        validator = validator_of(self._product, self._source, frame)
-        self._about = self._about or about(validator)
-        asked = [
-            metric
-            for place, merging in self._merging.items()
-            for metric in merging.metrics(
-                validator.execution_engine, unique=self._ways[place] == "unique"
-            )
-        ]
-        found = _measured(validator, asked)
-        for place, merging in self._merging.items():
-            merging.add(found, start, len(frame))
-            if merging.crashed == 1 and merging.batches == 1:
-                self._ask([place], frame)
+        for condition in dict.fromkeys(self._rules[place].where for place in self._merging):
+            self._measure(condition, frame, start)
         for name, seen in self._distinct.items():
             both = pd.concat([seen, frame[name]], ignore_index=True)
             self._distinct[name] = both.drop_duplicates(ignore_index=True)
-        # what measures a frame refers to itself, and would keep one frame after the other
-        del validator
-        gc.collect()
+
+    def _measure(self, condition: Condition | None, frame: pd.DataFrame, start: int) -> None:
+        """Measure the rows of a batch that meet a condition, for the rules about these."""
+        wanted = {
+            place: merging
+            for place, merging in self._merging.items()
+            if self._rules[place].where == condition
+        }
+        try:
+            # the index of the frame says where in the batch they are
+            rows = frame if condition is None else frame[rows_where(condition, frame)]
+        except ConditionError:
+            # of all rows together it may be answered, as a column has a type there
+            for place, merging in wanted.items():
+                merging.add_crash()
+                if merging.batches == 1:
+                    self._ask([place], frame)
+            return
+        types = engine_of(rows.iloc[:1])
+        asked = [
+            metric
+            for place, merging in wanted.items()
+            for metric in merging.metrics(types, unique=self._ways[place] == "unique")
+        ]
+        found, rest = measured(rows, asked)
+        if rest:
+            found |= self._asked_of_gx(rows, rest)
+        for place, merging in wanted.items():
+            merging.add(found, start, len(rows))
+            if merging.crashed == 1 and merging.batches == 1:
+                self._ask([place], frame)
 
     def found(self) -> SuiteRun:
         """Return what the rules found in all batches."""
@@ -136,28 +154,43 @@ class Survey:
             outcome_of(rule, results[place], rows.get(place))
             for place, rule in enumerate(self._rules)
         )
-        return SuiteRun(outcomes, _suite_result(self._source, results, self._about))
+        return SuiteRun(outcomes, suite_result(self._source, results, self._about))
+
+    def _asked_of_gx(
+        self, frame: pd.DataFrame, asked: list[MetricConfiguration]
+    ) -> dict[MetricConfigurationID, Any]:
+        """Return what could be measured by Great Expectations itself."""
+        validator = validator_of(self._product, self._source, frame)
+        found, _ = validator.metrics_calculator.compute_metrics(asked, {"result_format": FORMAT})
+        # what measures a frame refers to itself, and would keep one frame after the other
+        del validator
+        gc.collect()
+        return dict(found)
 
     def _begin(self, frame: pd.DataFrame) -> None:
-        self._ways = {
-            place: way_of(rule, frame, self._nested) for place, rule in enumerate(self._rules)
-        }
+        self._ways = {place: self._way_of(rule, frame) for place, rule in enumerate(self._rules)}
         expectations = build_suite(self._product, self._source, self._rules, frame).expectations
         for place, way in self._ways.items():
             rule = self._rules[place]
             if way in ("merged", "unique"):
                 self._merging[place] = Merging(rule, expectations[place])
-            if way == "unique":
-                self._spools(rule.columns)
+            if way == "unique" and self._spools:
+                self._spools(rule.columns, rule.where)
             if way == "distinct":
                 self._distinct[rule.columns[0]] = frame[rule.columns[0]].iloc[:0]
         self._ask([place for place, way in self._ways.items() if way == "refused"], frame)
+
+    def _way_of(self, rule: Rule, frame: pd.DataFrame) -> Way:
+        way = way_of(rule, frame, self._nested)
+        if self._spools is not None or way not in ("unique", "distinct"):
+            return way
+        return "merged" if way == "unique" and len(rule.columns) == 1 else "whole"
 
     def _unknown(self) -> list[int]:
         return [place for place in range(len(self._rules)) if place not in self._known]
 
     def _columns(self, place: int) -> tuple[str, ...]:
-        return self._rules[place].columns
+        return self._rules[place].needs
 
     def _ask(self, places: Sequence[int], frame: pd.DataFrame) -> None:
         """Ask rules of a frame, and keep what they say for good."""
@@ -173,31 +206,5 @@ class Survey:
     def _repeated(self, rule: Rule) -> Repeated:
         asked = str(rule.arguments.get("ignore_row_if", "all_values_are_missing"))
         left_out = _LEFT_OUT.get(asked, "all") if len(rule.columns) > 1 else "any"
-        return values_repeated(self._spools(rule.columns), self._shape, left_out, SHOWN)
-
-
-def _measured(
-    validator: Validator, asked: list[MetricConfiguration]
-) -> Mapping[MetricConfigurationID, Any]:
-    """Return what could be measured."""
-    found: Mapping[MetricConfigurationID, Any]
-    found, _ = validator.metrics_calculator.compute_metrics(asked, {"result_format": FORMAT})
-    return found
-
-
-def _suite_result(
-    source: str, results: list[ExpectationValidationResult], about: Mapping[str, Any]
-) -> ExpectationSuiteValidationResult:
-    counted = calc_validation_statistics(results)
-    return ExpectationSuiteValidationResult(
-        results=results,
-        success=counted.success,
-        suite_name=source,
-        statistics={
-            "evaluated_expectations": counted.evaluated_expectations,
-            "successful_expectations": counted.successful_expectations,
-            "unsuccessful_expectations": counted.unsuccessful_expectations,
-            "success_percent": counted.success_percent,
-        },
-        meta=dict(about),
-    )
+        assert self._spools
+        return values_repeated(self._spools(rule.columns, rule.where), self._shape, left_out, SHOWN)

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import json as arrow_json
 
+from mlfactory.lake.marks import Marks
 from mlfactory.product.sources import ColumnType
-from mlfactory.validate.marks import Marks
 
 _EXPECTED = {
     "double": "a number",
@@ -121,6 +121,23 @@ class UnreadCells:
         return {name: each.marks for name, each in self._columns.items()}
 
 
+def note_refused(refused: pa.ChunkedArray, start: int, found: dict[str, Marks]) -> None:
+    """Mark the rows of a batch that cleaning has something against, by what that is.
+
+    Args:
+        refused: of each row, the JSON of that, or null.
+        start: the place of the batch's first row.
+    """
+    given = refused.combine_chunks()
+    places = np.flatnonzero(given.is_valid().to_numpy(zero_copy_only=False)) + start
+    said: dict[str, list[int]] = {}
+    for place, noted in zip(places.tolist(), given.drop_null().to_pylist(), strict=True):
+        for kind, _ in json.loads(noted):
+            said.setdefault(kind, []).append(place)
+    for kind, own in said.items():
+        found.setdefault(kind, Marks()).add(np.array(own, dtype=np.int64))
+
+
 def expected(kind: pa.DataType) -> str:
     """Return what a type asks for, in words."""
     return _EXPECTED.get(str(kind), str(kind))
@@ -128,15 +145,18 @@ def expected(kind: pa.DataType) -> str:
 
 def _parsed(texts: pa.Array, names: Sequence[str]) -> dict[str, pa.Array]:
     """Return the columns that JSON objects, one a row, have a value in."""
-    schema = pa.schema([(name, pa.string()) for name in names])
-    longest = int(pc.max(pc.binary_length(texts)).as_py())
-    lines = "\n".join(texts.to_pylist()).encode()
     try:
-        table = arrow_json.read_json(
-            pa.BufferReader(lines),
-            arrow_json.ReadOptions(block_size=max(_BLOCK, 2 * longest)),
-            arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore"),
-        )
+        # a column costs as much where it is absent: mostly the first rows name all that are there
+        first = _columns(_read(texts[:_FEW], names))
+        found = _read(texts, list(first), others="error")
+    except pa.ArrowInvalid:
+        found = _read_slowly(texts, names)
+    return _columns(found)
+
+
+def _read_slowly(texts: pa.Array, names: Sequence[str]) -> pa.Table:
+    try:
+        return _read(texts, names)
     except pa.ArrowInvalid:
         # half a letter, of those that take two, is JSON and no text of Arrow's
         found = [json.loads(text) for text in texts.to_pylist()]
@@ -144,8 +164,34 @@ def _parsed(texts: pa.Array, names: Sequence[str]) -> dict[str, pa.Array]:
             {name: str(text).encode(errors="replace").decode() for name, text in row.items()}
             for row in found
         ]
-        table = pa.Table.from_pylist(safe, schema=schema)
-    columns = {name: table.column(name).combine_chunks() for name in names}
+        return pa.Table.from_pylist(safe, schema=_schema(names))
+
+
+def _read(texts: pa.Array, names: Sequence[str], others: str = "ignore") -> pa.Table:
+    """Return the columns of some names; see Arrow for what is done about other ones.
+
+    Raises:
+        pa.ArrowInvalid: there is another one where that is an error, or text that is not Arrow's.
+    """
+    longest = int(pc.max(pc.binary_length(texts)).as_py())
+    # one text after another in Arrow's memory, without an object of Python for each row
+    large = pa.large_string()
+    empty, end = pa.scalar("", large), pa.scalar("\n", large)
+    lines = pc.binary_join_element_wise(texts.cast(large), empty, end).buffers()[2]
+    return arrow_json.read_json(
+        pa.BufferReader(lines),
+        arrow_json.ReadOptions(block_size=max(_BLOCK, 2 * longest)),
+        arrow_json.ParseOptions(explicit_schema=_schema(names), unexpected_field_behavior=others),
+    )
+
+
+def _schema(names: Sequence[str]) -> pa.Schema:
+    return pa.schema([(name, pa.string()) for name in names])
+
+
+def _columns(found: pa.Table) -> dict[str, pa.Array]:
+    """Return the columns that have a value."""
+    columns = {name: found.column(name).combine_chunks() for name in found.column_names}
     return {name: column for name, column in columns.items() if column.null_count < len(column)}
 
 

@@ -52,17 +52,25 @@ class Judgement:
 
 
 def judge(
-    counts: Mapping[str, Count], outcomes: Mapping[str, Sequence[Outcome]], budget: float
+    counts: Mapping[str, Count],
+    outcomes: Mapping[str, Sequence[Outcome]],
+    budget: float,
+    cleaning: Mapping[str, Sequence[str]] | None = None,
 ) -> Judgement:
     """Return the verdict on a partition.
 
-    It stops where a critical rule about a whole table fails, where one cannot be evaluated, and
-    where more than the share `budget` of a source's rows is in quarantine.
+    It stops where a step that cleans says so, where a critical rule about a whole table fails,
+    where one cannot be evaluated, and where more than the share `budget` of a source's rows is in
+    quarantine.
+
+    Args:
+        cleaning: of each source why a step of it stops the partition.
     """
     reasons: list[str] = []
     stopped_by: list[str] = []
     for source, count in counts.items():
         so_far = len(reasons)
+        reasons += [f"{source}: {why}" for why in (cleaning or {}).get(source, ())]
         reasons += _broken(source, outcomes[source])
         if count.share > budget:
             bad = (
@@ -82,7 +90,7 @@ def judge(
 def _broken(source: str, outcomes: Iterable[Outcome]) -> list[str]:
     reasons = []
     for outcome in outcomes:
-        if outcome.rule.severity != "critical" or outcome.state == "pass":
+        if outcome.rule.severity != "critical" or outcome.state in ("pass", "insufficient"):
             continue
         if outcome.state == "error":
             reasons.append(f"{source}: {outcome.rule} cannot be evaluated: {outcome.message}")

@@ -79,14 +79,15 @@ def way_of(rule: Rule, frame: pd.DataFrame, nested: Set[str] = frozenset()) -> W
             hash; only Great Expectations knows what it says of these.
     """
     about_rows = rule.type.startswith(OF_A_ROW) and rule.type not in OF_OTHER_ROWS
-    if rule.type != "expect_column_to_exist" and not set(rule.columns) <= set(frame):
+    if rule.type != "expect_column_to_exist" and not set(rule.needs) <= set(frame):
         return "refused"
     if rule.type in UNIQUE | _DISTINCT and nested & set(rule.columns):
         return "whole"
     if rule.type in UNIQUE:
         return "unique"
     if rule.type in _DISTINCT:
-        return "distinct"
+        # which rows a value stands in is not known of the distinct values
+        return "distinct" if rule.where is None else "whole"
     # what else there is the sum or the mean of, such as texts, is not added up here
     if rule.type in _OF_NUMBERS and not _are_numbers(frame[rule.columns[0]]):
         return "whole"

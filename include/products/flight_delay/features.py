@@ -38,30 +38,9 @@ def build(sources: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
             built.drop(columns="day"),
             columns.plane(flights, sources["planes"]),
             weather,
-            _late_rates(flights, built, late),
+            # by these the windows of product.yaml know a plane and a number
+            flights[["tailnum", "flight"]],
             late.rename("late"),
         ],
         axis=1,
-    )
-
-
-def _late_rates(flights: pd.DataFrame, built: pd.DataFrame, late: pd.Series) -> pd.DataFrame:
-    """Return how often carrier, route, origin and plane were late on the 14 days before.
-
-    The day before is known: the last of its flights is due at 4:44 in the morning, so by 5:00, when
-    the first of the next day leaves, each of them is in or 15 minutes overdue.
-    """
-    groups = {
-        "carrier": built["carrier"],
-        "route": built["origin"] + "-" + built["dest"],
-        "origin": built["origin"],
-        "plane": flights["tailnum"],
-    }
-    return pd.DataFrame(
-        {
-            f"late_rate_{name}": columns.recent_mean(
-                late, group, built["day"], first=1, last=14, weight=20
-            )
-            for name, group in groups.items()
-        }
     )

@@ -17,12 +17,13 @@ from mlfactory.lake.catalog import VALIDATION
 from mlfactory.lake.store import Store, product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
+from mlfactory.profiles.kept import read_profiles
 
 pytestmark = pytest.mark.usefixtures("home")
 
-WRITES = 18
+WRITES = 21
 """Five tables, a manifest a stage and a mark that it is at work, a page, four files of Data Docs,
-and the rows of two files that were read once."""
+the rows of two files that were read once, and the summaries of three tables."""
 
 
 def count_writes(monkeypatch: pytest.MonkeyPatch, kill_at: int | None = None) -> list[str]:
@@ -66,6 +67,13 @@ def test_a_run_killed_at_any_write_and_run_again_ends_in_the_same_state(
     through(shop, "2026-01-01")
     assert_same(state(shop), expected)
     assert validation_pages() == pages
+    assert profiled(shop) == ["features", "raw_items", "raw_orders"]
+
+
+def profiled(shop: Product) -> list[str]:
+    """Return the tables whose summary is of the rows that are there."""
+    tables = ("features", "raw_items", "raw_orders")
+    return [each for each in tables if read_profiles(shop, each, ["2026-01-01"])]
 
 
 def validation_pages() -> dict[str, bytes]:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
+from tests.integration.validate.cleaned_shop import FEATURES, KEY, STEPS, TRIPS, Shop
+from tests.integration.validate.cleaned_shop import SPEC as CLEANED
 
 from mlfactory import ingest, validate
 from mlfactory.lake.catalog import validation_page
@@ -58,6 +60,22 @@ def judged(make_product: Callable[..., Product]) -> Judged:
         return validate.run(product, partition)
 
     return run
+
+
+@pytest.fixture
+def shop(make_product: Callable[..., Product]) -> Shop:
+    """Give a function that makes the product, lands its trips and validates them."""
+
+    def make(*more: str, steps: str = STEPS, run: bool = True) -> Product:
+        text = "\n".join(["id,at,city,price,miles", *TRIPS, *more]) + "\n"
+        spec = CLEANED.replace("STEPS", steps)
+        product = make_product(spec, FEATURES, files={"trips.csv": text})
+        if run:
+            ingest.run(product, product.calendar.parse(KEY))
+            validate.run(product, product.calendar.parse(KEY))
+        return product
+
+    return make
 
 
 def quarantine() -> pd.DataFrame:

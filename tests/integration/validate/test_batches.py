@@ -11,15 +11,21 @@ from typing import Any
 import pyarrow as pa
 import pytest
 import yaml
+from great_expectations.core import ExpectationSuite
+from great_expectations.expectations.registry import get_expectation_impl
+from great_expectations.expectations.row_conditions import deserialize_row_condition
 from tests.integration.validate.conftest import BETWEEN, IN_SET, Judged, file, html, quarantine
 
-from mlfactory.lake import batches
+from mlfactory.lake import batches, spool
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, IntegrityError
 from mlfactory.product.loader import Product
-from mlfactory.validate import checking, spool
+from mlfactory.validate import checking
 from mlfactory.validate.checking import check
+from mlfactory.validate.rules import rules_for
+from mlfactory.validate.shape import framed
+from mlfactory.validate.suite import FORMAT, _arguments, _opened, crash_of
 
 ROWS = 60
 
@@ -85,6 +91,58 @@ FIGURES = [
     rule("table_column_count_to_equal", value=3),
     rule("table_columns_to_match_set", column_set=["id", "at"]),
     rule("table_columns_to_match_ordered_list", column_list=["id", "at"]),
+]
+
+SOME = "colour == 'red' and price is not null"
+OF_SOME_ROWS = [
+    {**one, "row_condition": condition}
+    for one, condition in [
+        (ABOUT_ROWS[0], "count > 2"),
+        (ABOUT_ROWS[1], "paid"),
+        (ABOUT_ROWS[3], "colour != '<pink>'"),
+        (ABOUT_ROWS[5], SOME),
+        (ABOUT_ROWS[5], "price < count or late is null"),
+        (ABOUT_ROWS[9], "at >= '2026-01-01T00:30:00'"),
+        (ABOUT_ROWS[10], "count in [1, 2]"),
+        # in some batches there is no such row, or in none
+        (ABOUT_ROWS[5], "late == 'x'"),
+        (ABOUT_ROWS[5], "colour == 'green'"),
+        # cannot be asked
+        (ABOUT_ROWS[5], "smell > 1"),
+        (ABOUT_ROWS[5], "colour > 1"),
+        (OF_ALL_VALUES[0], SOME),
+        (OF_ALL_VALUES[1], "paid == true"),
+        (OF_ALL_VALUES[2], "count > 1"),
+        (OF_ALL_VALUES[5], SOME),
+        (OF_ALL_VALUES[8], "count > 2"),
+        (OF_ALL_VALUES[9], "count > 2"),
+        (FIGURES[0], SOME),
+        (FIGURES[3], "paid"),
+        (FIGURES[4], SOME),
+        (FIGURES[8], "paid"),
+        (FIGURES[12], SOME),
+    ]
+]
+OF_SEVERAL_COLUMNS = [
+    rule("column_pair_values_a_to_be_greater_than_b", column_A="price", column_B="count"),
+    rule(
+        "column_pair_values_a_to_be_greater_than_b",
+        column_A="price",
+        column_B="count",
+        or_equal=True,
+        ignore_row_if="either_value_is_missing",
+    ),
+    rule(
+        "column_pair_values_to_be_in_set",
+        column_A="colour",
+        column_B="count",
+        value_pairs_set=[["red", 1], ["blue", 2]],
+    ),
+    rule("multicolumn_values_to_be_equal", column_list=["price", "count"]),
+    rule("rows_to_satisfy", condition="price >= count or colour == 'red'"),
+    rule("rows_to_satisfy", condition="price - count < 9", mostly=0.9, row_condition="paid"),
+    rule("rows_to_satisfy", condition="smell > 1"),
+    rule("rows_to_satisfy", condition="colour > 1", severity="warning"),
 ]
 
 
@@ -161,7 +219,9 @@ def said(product: Product, rows: pa.Table, size: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("rules", [ABOUT_ROWS, OF_ALL_VALUES, FIGURES])
+@pytest.mark.parametrize(
+    "rules", [ABOUT_ROWS, OF_ALL_VALUES, FIGURES, OF_SOME_ROWS, OF_SEVERAL_COLUMNS]
+)
 @pytest.mark.parametrize("seed", range(3))
 def test_batches_say_what_one_frame_says(
     product_of: Callable[..., Product],
@@ -177,6 +237,70 @@ def test_batches_say_what_one_frame_says(
     outcomes = zip(whole.pop("outcomes"), found.pop("outcomes"), strict=True)
     assert [(one, other) for one, other in outcomes if one != other] == []
     assert found == whole
+
+
+CONDITIONS = [
+    (
+        "count > 2",
+        {"type": "comparison", "column": {"name": "count"}, "operator": ">", "parameter": 2},
+    ),
+    (
+        "colour != 'red'",
+        {"type": "comparison", "column": {"name": "colour"}, "operator": "!=", "parameter": "red"},
+    ),
+    (
+        "colour in ['red', 'blue'] and price is not null",
+        {
+            "type": "and",
+            "conditions": [
+                {
+                    "type": "comparison",
+                    "column": {"name": "colour"},
+                    "operator": "IN",
+                    "parameter": ["red", "blue"],
+                },
+                {"type": "nullity", "column": {"name": "price"}, "is_null": False},
+            ],
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("text", "theirs"), CONDITIONS)
+def test_a_condition_marks_the_rows_that_great_expectations_marks_with_it(
+    product_of: Callable[..., Product], seed: int, text: str, theirs: dict[str, Any]
+) -> None:
+    """It is asked beside us, of the same frame, with the condition in its own form."""
+    rows = orders(seed)
+    rules = [
+        one
+        for one in (*ABOUT_ROWS[:6], *ABOUT_ROWS[7:12], *OF_ALL_VALUES[:3], *OF_SEVERAL_COLUMNS[:2])
+        if not one["type"].startswith("expect_rows")
+    ]
+    product = product_of([{**one, "row_condition": text} for one in rules], key=[])
+    found = check(product, "orders", lambda **_: iter([rows]), {})
+    ours = {str(one.rule): (one.state, list(one.rows)) for one in found.outcomes}
+    asked = [one for one in rules_for(product, "orders") if one.where is not None]
+    frame = framed(rows, {})
+    _, batch = _opened(product, "orders", frame)
+    condition = deserialize_row_condition(theirs)
+    suite = ExpectationSuite(
+        "theirs",
+        expectations=[
+            get_expectation_impl(one.type)(
+                **_arguments(one, frame), row_condition=condition, meta={"rule": place}
+            )
+            for place, one in enumerate(asked)
+        ],
+    )
+    results = batch.validate(suite, result_format=FORMAT).results
+    assert len(results) == len(rules)
+    for result in results:
+        assert not crash_of(result)
+        state = "pass" if result.success else "fail"
+        rule_asked = str(asked[result.expectation_config.meta["rule"]])
+        assert ours[rule_asked] == (state, result.result.get("unexpected_index_list") or [])
 
 
 def test_a_column_reads_as_numbers_only_where_all_batches_say_so(

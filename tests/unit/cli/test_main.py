@@ -25,6 +25,7 @@ label: {{column: wet, kind: binary}}
 """
 COMMANDS = (
     "check",
+    "features",
     "schema",
     "run",
     "predict",
@@ -35,6 +36,7 @@ COMMANDS = (
     "doctor",
     "release",
     "quarantine",
+    "labels",
     "up",
     "down",
     "demo",

@@ -11,7 +11,7 @@ from rich.console import Console
 from mlfactory.cli.status import show_timeline
 from mlfactory.cli.timeline import decided, findings, last_report, timeline
 from mlfactory.lake import ledger
-from mlfactory.lake.catalog import manifest_file, report_page
+from mlfactory.lake.catalog import manifest_file, profile_page, report_page
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.manifests import manifest
 from mlfactory.lake.store import product_store, read_json, write_json, write_text
@@ -224,3 +224,10 @@ def test_a_timeline_in_a_file_is_at_most_120_columns_wide(lived: Product) -> Non
     assert (
         lines[-1] == f"last report: {product_store(lived.name).address()}/reports/2013-03-01.html"
     )
+
+
+def test_where_the_newest_profile_is_comes_last(lived: Product) -> None:
+    for key in ("2013-01-01", "2013-03-01"):
+        write_text(product_store(lived.name), profile_page(key), "<p>")
+    last = printed(lived)[-1]
+    assert last == f"last profile: {product_store(lived.name).address()}/profiles/2013-03-01.html"

@@ -276,3 +276,14 @@ label: {column: bad, kind: binary}
     assert "sesame42" not in f"{broken} {shop_api}"
     monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "vault")
     assert connections.connections(settings(), None)[2].state == "absent"
+    monkeypatch.delenv("AIRFLOW__SECRETS__BACKEND")
+    told = home / "airflow" / "airflow.cfg"
+    told.parent.mkdir(parents=True)
+    for text, state in (
+        ("[secrets]\nbackend =\n", "wrong"),
+        ('[secrets]\nbackend = my.Vault\nbackend_kwargs = {"a": "%s"}\n', "absent"),
+        ("[workers]\nsecrets_backend = my.Vault\n", "absent"),
+        ("no section\n", "wrong"),
+    ):
+        told.write_text(text)
+        assert connections.connections(settings(), None)[2].state == state, text

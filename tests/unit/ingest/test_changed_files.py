@@ -133,7 +133,10 @@ def test_a_file_of_a_folder_that_is_replaced_while_it_is_read_is_an_error(
 
 
 def test_a_folder_is_walked_once(
-    folder: Path, make_product: Callable[..., Product], monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    make_product: Callable[..., Product],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     look, walked = os.scandir, []
 
@@ -145,7 +148,8 @@ def test_a_folder_is_walked_once(
     monkeypatch.setattr(os, "scandir", counted)
     (folder / "_b.parquet.part").touch()
     assert receive(request(product)).origin["files"] == 1
-    assert walked == [folder]
+    # what was erased of the product is asked for as well, which is a folder of the lake
+    assert [path for path in walked if Path(path).is_relative_to(tmp_path)] == [folder]
 
 
 def test_a_part_of_a_folder_may_be_a_link(
@@ -175,7 +179,7 @@ def test_a_part_of_a_folder_that_may_not_be_read_is_an_error(
 
     def refused(path: Path) -> Any:
         # as it is for whoever is not root
-        if path.name == "closed":
+        if Path(path).name == "closed":
             raise PermissionError(errno.EACCES, "Permission denied", str(path))
         return look(path)
 

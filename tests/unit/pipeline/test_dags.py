@@ -16,6 +16,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.dags import build_dags
+from mlfactory.pipeline.erasing import ERASE
 from mlfactory.pipeline.reconciling import RECONCILE
 from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.upkeeping import UPKEEP
@@ -38,7 +39,7 @@ def bag() -> DagBag:
 
 def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE, UPKEEP}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, UPKEEP}
     assert len(DAGS) == 6 * len(FOLDERS) >= 18
 
 
@@ -75,7 +76,7 @@ def test_a_dag_can_be_read_at_a_glance(dag: DAG) -> None:
 @pytest.mark.parametrize("dag", DAGS, ids=by_id)
 def test_every_field_of_a_trigger_form_is_explained(dag: DAG) -> None:
     forms = {
-        "data": {"land"},
+        "data": {"arrived", "land"},
         "train": {"trials", "seconds", "candidates", "reason"},
         "predict": {"file", "output", "version", "source"},
         "quarantine": {"partition", "decision", "rows", "corrected", "source", "why"},
@@ -166,7 +167,7 @@ def test_a_broken_product_is_one_import_error_and_takes_no_other_down(
     finally:
         monkeypatch.undo()
         settings.cache_clear()
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {RECONCILE, UPKEEP}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, UPKEEP}
     assert [Path(file).name for file in bag.import_errors] == ["broken_products.py"]
     text = next(iter(bag.import_errors.values()))
     assert f"{tmp_path / 'broken' / 'product.yaml'}:7: label.kind: expected" in text
@@ -186,8 +187,8 @@ def test_every_product_of_the_repository_is_right() -> None:
 def test_a_partition_that_is_cut_has_a_task_for_each_shard_and_one_that_gathers(
     tmp_path: Path,
 ) -> None:
-    folder = tmp_path / "flight_delay"
-    shutil.copytree(REPOSITORY / "include" / "products" / "flight_delay", folder)
+    folder = tmp_path / "flight_air_time"
+    shutil.copytree(REPOSITORY / "include" / "products" / "flight_air_time", folder)
     spec = (folder / "product.yaml").read_text()
     cut = re.sub(r"(partition: \{.*)\}", r"\1, shards: 8, by: origin}", spec)
     assert cut != spec
@@ -197,6 +198,6 @@ def test_a_partition_that_is_cut_has_a_task_for_each_shard_and_one_that_gathers(
     assert prepare.is_mapped
     assert prepare.upstream_task_ids == {"validate"}
     assert prepare.downstream_task_ids == {"gather"}
-    assert [asset.name for asset in gather.outlets] == ["flight_delay/features"]
+    assert [asset.name for asset in gather.outlets] == ["flight_air_time/features"]
     assert "in 8 shards" in (data.doc_md or "")
     DagSerialization.to_dict(data)

@@ -55,7 +55,7 @@ def write(name: str, text: str) -> None:
 
 def test_every_route_answers_401_to_who_is_not_logged_in(home: Path) -> None:
     paths = [route.path for route in app.routes if isinstance(route, APIRoute)]
-    assert len(paths) == len(app.routes) == 3
+    assert len(paths) == len(app.routes) == 4
     for path in paths:
         asked = path.replace("{dag_id}", DAG).replace("{path:path}", "reports/2013-02-01.html")
         assert TestClient(app).get(asked).status_code == 401, path
@@ -72,6 +72,7 @@ def test_card_gates_ledger_and_mlflow_are_found_from_the_index(reader: TestClien
     ours = [link for link in links if not link.startswith("http")]
     assert {link.split("/")[-1] for link in ours} == {
         "ledger",
+        "features",
         "card.html",
         "gates.html",
         "2013-02-01.html",
@@ -108,6 +109,7 @@ def test_every_link_to_mlflow_is_one_that_its_pages_know(
 
 def test_names_and_values_of_others_stand_on_the_pages_as_text(reader: TestClient) -> None:
     decided(HOSTILE, version=HOSTILE, training=HOSTILE.replace("/", "_"))
+    assert "late_rate_plane" in reader.get(f"/{DAG}/features").text
     for path in (f"/{DAG}/", f"/{DAG}/ledger"):
         page = reader.get(path).text
         assert "<img" not in page

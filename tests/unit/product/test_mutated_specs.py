@@ -20,7 +20,12 @@ sources:
   gauge:
     {kind: csv, path: gauge.csv, event_time: at, key: [station, at], types: {mm: float},
      delimiter: ";", encoding: utf-8, header: [station, at, mm], formats: {at: "%d/%m/%Y"},
-     missing: [NA], arrives_within: 2 hours}
+     missing: [NA], arrives_within: 2 hours,
+     clean: [{do: trim, columns: station, inner: true}, {do: nulls, words: ["-", -999]},
+       {do: map, columns: station, values: {N.Y.: NY}, others: quarantine},
+       {do: unit, columns: mm, factor: 25.4}, {do: fill, columns: mm, last_of: station, by: at},
+       {do: outliers, columns: [mm], at_least: 0, at_most: 500, then: null},
+       {do: duplicates, keep: last, by: mm}]}
   towns: {kind: parquet, path: towns.parquet, key: [town]}
 expect:
   quarantine_budget: 2%

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlfactory.product.code import product_function
+from mlfactory.prepare.build import call_build
 from mlfactory.product.loader import load_product
 
 Sources = dict[str, pd.DataFrame]
@@ -51,7 +51,6 @@ def build() -> Callable[[str, Mapping[str, pd.DataFrame]], pd.DataFrame]:
     """Build a product's features as the prepare stage does."""
 
     def call(name: str, sources: Mapping[str, Any]) -> pd.DataFrame:
-        product = load_product(name, PRODUCTS)
-        return product_function(product, product.spec.features.build)(sources)
+        return call_build(load_product(name, PRODUCTS), name, sources)
 
     return call

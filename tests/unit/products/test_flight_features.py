@@ -83,18 +83,29 @@ def test_a_year_of_delays_has_unique_keys_and_the_known_late_rates(year, build):
     assert built["late_rate_origin"].corr(built["late"]) > 0.1
 
 
-def test_late_rates_are_the_smoothed_rates_of_the_fourteen_days_before(between, build):
+def test_late_rates_are_those_of_fifteen_days_as_far_as_they_were_known(between, build):
     sources = between("2013-02-01", "2013-02-21T05:00:00Z")
     built = build("flight_delay", sources)
     flights = sources["flights"].reset_index(drop=True)
-    days = pd.to_datetime(flights[["year", "month", "day"]])
-    window = flights[(days >= "2013-02-06") & (days <= "2013-02-19") & flights["arr_delay"].notna()]
-    late = window["arr_delay"] >= 15
-
-    of_delta = late[window["carrier"] == "DL"]
-    expected = (of_delta.sum() + 20 * late.mean()) / (len(of_delta) + 20)
-    rows = built[(local_day(built) == "2013-02-20") & (built["carrier"] == "DL")]
-    assert rows["late_rate_carrier"].to_numpy() == pytest.approx(expected)
+    left = pd.to_datetime(flights["time_hour"], utc=True)
+    keys = {
+        "carrier": ["carrier"],
+        "origin": ["origin"],
+        "flight": ["carrier", "flight"],
+        "plane": ["tailnum"],
+    }
+    chosen = built[(local_day(built) == "2013-02-20") & built["tailnum"].notna()].sample(
+        20, random_state=1
+    )
+    for place, event in chosen.iterrows():
+        age = event["scheduled_departure"] - left
+        inside = (age <= pd.Timedelta("15D")) & (age > pd.Timedelta("25h"))
+        window = flights[inside & flights["arr_delay"].notna()]
+        late = window["arr_delay"] >= 15
+        for name, columns in keys.items():
+            own = late[(window[columns] == flights.loc[place, columns]).all(axis=1)]
+            expected = (own.sum() + 20 * late.mean()) / (len(own) + 20)
+            assert event[f"late_rate_{name}"] == pytest.approx(expected, rel=1e-12), (place, name)
 
 
 def test_a_flight_without_history_or_known_plane_has_missing_features(between, build):

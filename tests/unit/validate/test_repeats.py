@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from mlfactory.lake import spool as spooling
+from mlfactory.lake.marks import Marks
+from mlfactory.lake.spool import Spool
 from mlfactory.product.errors import DiskFullError
-from mlfactory.validate import spool as spooling
-from mlfactory.validate.marks import Marks
 from mlfactory.validate.repeats import Among, keys_repeated, places_kept, values_repeated
 from mlfactory.validate.shape import framed, shape_of
-from mlfactory.validate.spool import Spool
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlfactory.validate.marks import Marks
+from mlfactory.lake.marks import Marks
 from mlfactory.validate.sample import sampled
 
 

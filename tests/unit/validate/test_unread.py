@@ -64,3 +64,12 @@ def test_a_cell_that_is_longer_than_what_is_parsed_at_once_is_read(
     monkeypatch.setattr(unread, "_BLOCK", 16)
     found = looked({row: {"price": "free " * 50} for row in range(20)}, 20, 20)
     assert found.told()[0].cells == 20
+
+
+def test_a_column_that_only_a_late_row_names_is_found() -> None:
+    cells = {row: {"price": "free"} for row in range(1_500)} | {1_400: {"count": "7.5"}}
+    found = looked(cells, 1_500, 1_500)
+    assert [(one.column, one.cells, one.example) for one in found.told()] == [
+        ("price", 1_499, "free"),
+        ("count", 1, "7.5"),
+    ]

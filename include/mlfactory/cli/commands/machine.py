@@ -37,21 +37,25 @@ def down() -> None:
 
 @commands.command()
 def demo(
-    product: Annotated[str, typer.Option(help="Product to replay.")] = "flight_delay",
+    product: Annotated[
+        str | None,
+        typer.Option(help="Product to replay, alone; flight_delay and flight_cancelled if none."),
+    ] = None,
     first: Annotated[str, typer.Option(help="Key of the first partition.")] = "2013-01-01",
     last: Annotated[str, typer.Option(help="Key of the last partition.")] = "2013-06-01",
     leave: Annotated[
         bool, typer.Option("--exit/--no-exit", help="Stop everything when the replay has ended.")
     ] = False,
 ) -> None:
-    """Start the stack, let a product live half a year in it, and show what became of it.
+    """Start the stack, let products live half a year in it, and show what became of them.
 
     Stays up until Ctrl-C, unless told to exit; exits with 1 if any run failed.
     """
     from mlfactory.cli.demo import run_demo
     from mlfactory.product.loader import load_product
 
-    found = load_product(product)
+    found = load_product(product or "flight_delay")
     span = span_of(found, first, last)
-    if not run_demo(found, span[0], span[-1], Console(), leave=leave):
+    shown = (found, span[0], span[-1], Console())
+    if not run_demo(*shown, leave=leave, with_airport=product is None):
         raise typer.Exit(1)

@@ -47,12 +47,59 @@ def profile(
         Path | None,
         typer.Option("--out", "-o", help="File to write; beside product.yaml by default."),
     ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY",
+            help="Write the profile page of this partition instead, or of the newest: what its "
+            "columns are like, and what changed.",
+        ),
+    ] = None,
 ) -> None:
     """Draft rules that the first partitions keep, each with its evidence, for you to review."""
-    from mlfactory.cli.profile import write_profile
+    from mlfactory.cli.profile import write_profile, write_profile_page
     from mlfactory.product.loader import load_product
 
+    if page is not None:
+        write_profile_page(load_product(product), page, Console())
+        return
     write_profile(load_product(product), partitions, out, Console())
+
+
+@commands.command()
+def freshness(
+    product: ProductName,
+    partition: Annotated[
+        str | None, typer.Argument(metavar="[PARTITION]", help="Only this partition.")
+    ] = None,
+    newest: Annotated[
+        int, typer.Option("--newest", "-n", min=1, help="How many partitions to show.")
+    ] = 7,
+) -> None:
+    """Show how fresh each partition's parts are, and whether a source has something newer.
+
+    Of each source: the newest event, when it landed and from which files; when that was prepared,
+    scored and monitored; and what has come since. Files are looked for, and none is opened.
+    """
+    from mlfactory.cli.freshness import show_freshness
+    from mlfactory.product.loader import load_product
+
+    show_freshness(load_product(product), partition, newest, Console())
+
+
+@commands.command()
+def features(
+    product: OneOrAll = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", help="File for the same as a page, .html.")
+    ] = None,
+) -> None:
+    """List the features of one product or of all: made of what, by whom, used by which versions."""
+    from mlfactory.cli.features import list_features
+
+    products, all_are_right = one_or_all(product)
+    if not (list_features(products, page, Console()) and all_are_right):
+        raise typer.Exit(1)
 
 
 @commands.command()

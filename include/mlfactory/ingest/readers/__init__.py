@@ -10,7 +10,7 @@ from typing import Any
 
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.ingest.readers.csv import CsvReader
-from mlfactory.ingest.readers.door import Guarded
+from mlfactory.ingest.readers.door import Guarded, erased_of
 from mlfactory.ingest.readers.function import FunctionReader
 from mlfactory.ingest.readers.http import HttpReader
 from mlfactory.ingest.readers.jsonl import JsonlReader
@@ -34,6 +34,9 @@ _READERS: Mapping[str, type[Reader[Any]]] = {
 
 
 def reader_of(request: Request) -> Reader[Any]:
-    """Return the reader for a request's source; personal data does not come through it."""
-    reader = _READERS[request.source.kind](request)
-    return Guarded(reader) if request.source.pii else reader
+    """Return the reader for a request's source.
+
+    Neither personal data nor the rows of subjects who were erased come through it.
+    """
+    reader, erased = _READERS[request.source.kind](request), erased_of(request)
+    return Guarded(reader, erased) if request.source.pii or erased else reader

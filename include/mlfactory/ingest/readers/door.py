@@ -7,8 +7,6 @@ pages of an answer, lies for that long in a file without a name, which is gone w
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -16,24 +14,25 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlfactory.ingest.kinds import as_text
 from mlfactory.ingest.readers.base import Part, Reader, Rows
 from mlfactory.ingest.request import Request
+from mlfactory.ingest.subjects import Subjects, hashed_text, texts_of, without
+from mlfactory.lake.catalog import raw
+from mlfactory.lake.erased import erasures_and_key
 from mlfactory.lake.pii_key import pii_key
+from mlfactory.lake.tables import Lake
+from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import ContractError
-
-_LENGTH = 32
-"""Hexadecimal digits of a hash that are kept: 128 bits, of which two never meet by chance."""
-
-_WHOLE = 2.0**63
 
 
 class Guarded(Reader[Any]):
     """A reader whose rows come through the door."""
 
-    def __init__(self, reader: Reader[Any]) -> None:
+    def __init__(self, reader: Reader[Any], erased: Subjects | None = None) -> None:
         super().__init__(reader.request)
         self._reader = reader
+        self._erased = erased
+        self._taken = False
         if "hash" in self.source.pii.values():
             # of what was read before nothing is hashed any more, and the key may be another one
             pii_key(reader.request.product.name)
@@ -46,7 +45,7 @@ class Guarded(Reader[Any]):
     def opened(self, part: Part) -> Iterator[Rows]:
         """See `Reader`."""
         with self._reader.opened(part) as rows:
-            yield guarded(self.request, rows)
+            yield self._without_erased(guarded(self.request, self._without_erased(rows)))
 
     def told(self, part: Part) -> Mapping[str, Any]:
         """See `Reader`."""
@@ -61,8 +60,37 @@ class Guarded(Reader[Any]):
         return self._reader.origin()
 
     def refuse_empty(self, part: Part) -> None:
-        """See `Reader`."""
-        self._reader.refuse_empty(part)
+        """See `Reader`; that all of it was a subject's who was erased is no fault of it."""
+        if not self._taken:
+            self._reader.refuse_empty(part)
+
+    def _without_erased(self, rows: Rows) -> Rows:
+        """Return rows without those of subjects who were erased.
+
+        It is asked before columns are hashed or dropped, and after: a subject may be known by a
+        value that is dropped, and by a hash that was seen in the lake.
+        """
+        if not self._erased:
+            return rows
+        keep = without(self._erased, _numbers(self.request))
+
+        def left(table: pa.Table) -> pa.Table:
+            kept = keep(table)
+            self._taken = self._taken or kept.num_rows < table.num_rows
+            return kept
+
+        return Rows(rows.schema, map(left, rows.tables))
+
+
+def erased_of(request: Request) -> Subjects | None:
+    """Return who may not come in from a source, None if nobody was erased from the product.
+
+    Raises:
+        UsageError: if there is no key to know them by.
+        ContractError: if it is another one.
+    """
+    found, key = erasures_and_key(request.product.name)
+    return Subjects(request.product.name, request.name, found, key) if found else None
 
 
 def guarded(request: Request, rows: Rows) -> Rows:
@@ -102,24 +130,19 @@ def hashed(values: pa.ChunkedArray, key: bytes) -> pa.ChunkedArray:
     Made of the value as text, so that 7, 7.0 and "7" have one hash, and a column and another one
     that refers to it can be joined.
     """
-    encoded = pc.dictionary_encode(_texts(values).combine_chunks())
-    names = pa.array(list(_hashes(encoded.dictionary, key)), pa.string())
-    return pa.chunked_array([names.take(encoded.indices)])
+    encoded = pc.dictionary_encode(texts_of(values).combine_chunks())
+    names = [hashed_text(text, key) for text in encoded.dictionary.to_pylist()]
+    return pa.chunked_array([pa.array(names, pa.string()).take(encoded.indices)])
 
 
-def _texts(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return values as text; of whole floats, which gaps make of whole numbers, without a point."""
-    if not pa.types.is_floating(values.type):
-        return as_text(values)
-    numbers = values.cast(pa.float64())
-    whole = pc.and_(pc.equal(pc.floor(numbers), numbers), pc.less(pc.abs(numbers), _WHOLE))
-    digits = pc.cast(pc.if_else(whole, numbers, 0.0), pa.int64())
-    return pc.if_else(whole, pc.cast(digits, pa.string()), as_text(numbers))
-
-
-def _hashes(texts: pa.Array, key: bytes) -> Iterator[str]:
-    for text in texts.to_pylist():
-        yield hmac.new(key, text.encode(), hashlib.sha256).hexdigest()[:_LENGTH]
+def _numbers(request: Request) -> list[str]:
+    """Return the columns that the lake has, or the spec declares, as numbers."""
+    kinds = kinds_of(Lake(request.product.name).columns(raw(request.name)))
+    standing = [
+        n for n, kind in kinds.items() if pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    ]
+    declared = [name for name, kind in request.source.types.items() if kind in ("integer", "float")]
+    return [*standing, *declared]
 
 
 def _refuse_unguarded(request: Request, columns: list[str]) -> None:

@@ -85,12 +85,13 @@ class TextFileReader(FileReader[F]):
     no_rows = "has no rows"
 
     def refuse_empty(self, part: Part) -> None:
-        """Refuse a file without rows, unless it is a timed partition's own.
+        """Refuse a file without rows, unless it is a timed partition's own, or of labels.
 
         Raises:
             ContractError: it has none.
         """
-        if self.source.event_time and part.of_one:
+        tells_labels = self.request.product.spec.tells_labels(self.request.name)
+        if self.source.event_time and (part.of_one or tells_labels):
             return
         raise ContractError(
             f"{self.request.where}: {part.name} {self.no_rows}", remedy="ask for the file again"

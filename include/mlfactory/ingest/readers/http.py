@@ -40,7 +40,9 @@ class HttpReader(Reader[HttpSource]):
         from mlfactory.ingest.web import fingerprint, gathered
 
         with gathered(self.request, self.source, self._api) as found:
-            if part.fingerprint and fingerprint(self.request, self._api) != part.fingerprint:
+            # where the server does not say just now, nothing tells that it is another answer
+            now = fingerprint(self.request, self._api) if part.fingerprint else ""
+            if now and now != part.fingerprint:
                 raise ServiceError(
                     f"{self.request.where}: {part.name} changed while it was read; nothing of it "
                     "was landed",
@@ -54,12 +56,13 @@ class HttpReader(Reader[HttpSource]):
         return self._told
 
     def refuse_empty(self, part: Part) -> None:
-        """Refuse an answer without rows, unless it is a timed partition's own.
+        """Refuse an answer without rows, unless it is a timed partition's own, or of labels.
 
         Raises:
             ContractError: it has none.
         """
-        if self.source.event_time is None or not part.of_one:
+        tells_labels = self.request.product.spec.tells_labels(self.request.name)
+        if self.source.event_time is None or not (part.of_one or tells_labels):
             raise ContractError(
                 f"{self.request.where}: {part.name} gives no rows",
                 remedy=f"correct sources.{self.request.name} in product.yaml, or ask who runs it",

@@ -38,13 +38,14 @@ class ParquetReader(FileReader[ParquetSource]):
         ]
 
     @contextmanager
-    def opened(self, part: Part) -> Iterator[Rows]:
-        """Give the rows of a file; see `Reader`."""
+    def opened(self, part: Part, columns: Sequence[str] | None = None) -> Iterator[Rows]:
+        """Give the rows of a file, with some of their columns or all; see `Reader`."""
         schema = self.rows.schema
         self.check(schema.names, part)
+        given = schema if columns is None else pa.schema([schema.field(name) for name in columns])
         with self.unchanged(part) as file, explained(self.request, part.name):
             mine = [each for each in self.rows.get_fragments() if each.path == path_of(file)]
-            yield Rows(schema, _tables(mine, schema))
+            yield Rows(given, _tables(mine, schema, columns=columns))
 
     @contextmanager
     def whole(self) -> Iterator[Any]:

@@ -11,7 +11,7 @@ OUR_COLUMNS_OF_TABLES = ("partition", "_run")
 """Columns of every table that stages make, the one of features among them."""
 
 OUR_COLUMNS_BESIDE_EVENTS = (
-    *("label", "available_at"),
+    *("label", "available_at", "_told_by", "_told_as", "_drawn", "_weight"),
     *("role", "model_version", "score", "prediction", "probabilities", "held_out"),
 )
 """What the tables of labels and predictions have beside the columns that name an event: its key

@@ -20,7 +20,7 @@ def shard_mistakes(spec: ProductSpec) -> Iterator[Found]:
     if cut.calendar.is_snapshot:
         yield ("partition", "shards"), "a snapshot is built whole; remove it"
         return
-    if not any(source.event_time for source in spec.sources.values()):
+    if not any(source.event_time for source in spec.events_from.values()):
         yield ("partition", "shards"), "no source has event times, so that there is none to cut"
     if spec.features.history and not cut.by:
         yield (
@@ -41,7 +41,7 @@ def shard_mistakes(spec: ProductSpec) -> Iterator[Found]:
 
 def _lacking(spec: ProductSpec, column: str, place: tuple[str | int, ...]) -> Iterator[Found]:
     """Yield the sources with event times that are known to lack a column."""
-    known = {name: _columns(source) for name, source in spec.sources.items()}
+    known = {name: _columns(source) for name, source in spec.events_from.items()}
     for name, columns in known.items():
         if spec.sources[name].event_time and columns is not None and column not in columns:
             yield (
@@ -55,7 +55,7 @@ def _types(spec: ProductSpec, column: str) -> Iterator[Found]:
     """Yield the sources with event times that declare a column of another type than the first."""
     declared = {
         name: source.types[column]
-        for name, source in spec.sources.items()
+        for name, source in spec.events_from.items()
         if source.event_time and column in source.types
     }
     for name, kind in declared.items():

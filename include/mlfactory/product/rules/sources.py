@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from mlfactory.product.mistakes import Found, nearest
-from mlfactory.product.sources import CsvSource, Source
+from mlfactory.product.own_rules import columns_named
+from mlfactory.product.sources import CsvSource, FileSource, HttpSource, Source
 from mlfactory.product.spec import Expect, Expectation, ProductSpec
 
-OUR_COLUMNS = ("partition", "_row", "_rescued", "_landing", "_seen_at")
-"""What raw tables have beside the source's own columns."""
+OUR_COLUMNS = ("partition", "_row", "_rescued", "_landing", "_seen_at", "_landed_row", "_refused")
+"""What raw and clean tables have beside the source's own columns."""
 
 _A_MOMENT = datetime(2021, 11, 23, 14, 35, 56)
 
@@ -22,13 +23,19 @@ def source_mistakes(spec: ProductSpec) -> Iterator[Found]:
     for name, source in spec.sources.items():
         yield from _columns(name, source)
         yield from _guarded(spec, name, source)
+        yield from _watched(spec, name, source)
         times = {source.event_time: f"the event_time of {name}"} if source.event_time else {}
         for column, spelling in source.formats.items():
             times.setdefault(column, "a column with a format")
-            if problem := _problem_of_format(spelling):
+            if problem := problem_of_format(spelling):
                 yield ("sources", name, "formats", column), problem
         if isinstance(source, CsvSource):
             yield from _header(name, source)
+        if isinstance(source, CsvSource | HttpSource) and source.thousands == source.decimal:
+            yield (
+                ("sources", name, "thousands"),
+                f"'{source.decimal}' begins the fraction already; no number could be read",
+            )
         for column, role in times.items():
             declared = source.types.get(column, "datetime")
             if declared != "datetime":
@@ -109,13 +116,26 @@ def _guarded(spec: ProductSpec, name: str, source: Source) -> Iterator[Found]:
             yield place, f"is dropped, and a rule of expect.{name} is about it: remove one of them"
 
 
+def _watched(spec: ProductSpec, name: str, source: Source) -> Iterator[Found]:
+    """Yield a watch over what is of no partition more than of another."""
+    if not isinstance(source, FileSource) or source.watch is None:
+        return
+    if not source.event_time and not source.per_partition and spec.partition.every != "snapshot":
+        yield (
+            ("sources", name, "watch"),
+            "nobody can tell which partition a change of it would be of: it has no event_time. It "
+            "is read for each partition anyway",
+        )
+
+
 def _named(rule: Expectation) -> Iterator[object]:
     """Yield what the arguments of a rule name, columns among it."""
+    yield from columns_named(rule.type, rule.arguments)
     for value in rule.arguments.values():
         yield from value if isinstance(value, list | tuple) else (value,)
 
 
-def _problem_of_format(spelling: str) -> str:
+def problem_of_format(spelling: str) -> str:
     """Return why times cannot be read by `spelling`, or nothing if they can."""
     try:
         read = datetime.strptime(_A_MOMENT.strftime(spelling), spelling)

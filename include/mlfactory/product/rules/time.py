@@ -13,7 +13,7 @@ from mlfactory.product.spread import SHORTEST
 
 def time_mistakes(spec: ProductSpec) -> Iterator[Found]:
     """Yield what is wrong about partitions and event times."""
-    timed = [name for name, source in spec.sources.items() if source.event_time]
+    timed = [name for name, source in spec.events_from.items() if source.event_time]
     if spec.partition.calendar.is_snapshot:
         for name in timed:
             yield (

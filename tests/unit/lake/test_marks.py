@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mlfactory.validate.marks import Marks
+from mlfactory.lake.marks import Marks
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -37,10 +37,12 @@ class Spool:
 
     Args:
         columns: whose values together are what is looked for.
+        beside: columns that are kept with them.
     """
 
-    def __init__(self, columns: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[str], beside: Sequence[str] = ()) -> None:
         self.columns = list(columns)
+        self._kept = list(dict.fromkeys([*columns, *beside]))
         self._file: IO[bytes] | None = None
         self._end = 0
         # of each part, where its pieces begin and how long they are
@@ -54,12 +56,10 @@ class Spool:
         """
         if not len(places):
             return
-        # lists and structs have no hash: where there is nothing else, all rows are of one part
-        hashed = [each for each in self.columns if not pa.types.is_nested(rows.field(each).type)]
-        parts = row_hashes(rows, hashed) >> np.uint64(64 - _BITS)
+        parts = self._parts_of(rows, places)
         order = np.argsort(parts, kind="stable")
         ends = np.searchsorted(parts[order], np.arange(2**_BITS + 1, dtype=np.uint64))
-        spooled = rows.select(self.columns).append_column(PLACE, pa.array(places)).take(order)
+        spooled = rows.select(self._kept).append_column(PLACE, pa.array(places)).take(order)
         with _told():
             file = self._opened()
             for part in np.flatnonzero(np.diff(ends)):
@@ -70,11 +70,19 @@ class Spool:
             # what is still in memory would find the disk full when nobody listens
             file.flush()
 
+    def _parts_of(self, rows: pa.Table, places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        # lists and structs have no hash: where there is nothing else, all rows are of one part
+        hashed = [each for each in self.columns if not pa.types.is_nested(rows.field(each).type)]
+        return row_hashes(rows, hashed) >> np.uint64(64 - _BITS)
+
     def parts(self) -> Iterator[Iterator[pa.Table]]:
         """Yield each part as tables of its rows; equal values are in one part."""
         if self._file is not None:
             for pieces in self._pieces:
                 yield _read(self._file, pieces)
+
+    def _part(self, number: int) -> Iterator[pa.Table]:
+        return iter(()) if self._file is None else _read(self._file, self._pieces[number])
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
@@ -98,6 +106,31 @@ class Spool:
             # a full disk was told when it was met; closing tries once more to write there
             with suppress(OSError):
                 self._file.close()
+
+
+class PlaceSpool(Spool):
+    """Values that are found again by the places of their rows.
+
+    Args:
+        count: how many rows there are, of which some have a value.
+    """
+
+    def __init__(self, column: str, count: int) -> None:
+        super().__init__([column])
+        self._count = max(count, 1)
+
+    def within(self, start: int, stop: int) -> Iterator[pa.Table]:
+        """Yield values of the places from `start` up to `stop`, in no order, and few others."""
+        if stop > start:
+            for number in range(self._part_at(start), self._part_at(stop - 1) + 1):
+                yield from self._part(number)
+
+    def _part_at(self, place: int) -> int:
+        return int(place * 2**_BITS // self._count)
+
+    def _parts_of(self, rows: pa.Table, places: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+        parts: npt.NDArray[np.uint64] = (places * 2**_BITS // self._count).astype(np.uint64)
+        return parts
 
 
 def _written(rows: pa.Table) -> pa.Buffer:

@@ -1,0 +1,66 @@
+"""What a partition's features are like, told while they are at hand; shards add up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mlfactory.lake.catalog import FEATURES
+from mlfactory.lake.manifests import Manifest
+from mlfactory.prepare.tables import Prepared
+from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
+from mlfactory.profiles.kept import keep_profile, profiling
+from mlfactory.statistics.summary.file import from_bytes, to_bytes
+from mlfactory.statistics.summary.table import Summary
+
+
+@dataclass(frozen=True, eq=False)
+class Summarised:
+    """The summary of features, and the moment whose labels were known, ISO 8601."""
+
+    summary: Summary
+    labels_as_of: str = ""
+
+    def to_bytes(self) -> bytes:
+        """Return it as the content of a file."""
+        return to_bytes(self.summary, {"labels_as_of": self.labels_as_of})
+
+    @staticmethod
+    def from_bytes(content: bytes) -> Summarised | None:
+        """Return what a file holds, None if it is damaged."""
+        try:
+            summary, about = from_bytes(content)
+        except ValueError:
+            return None
+        return Summarised(summary, about["labels_as_of"])
+
+
+def summarised(
+    product: Product, partition: Partition, prepared: Prepared | None
+) -> Summarised | None:
+    """Return the summary of features that were built, None where there are none or it failed."""
+    if prepared is None:
+        return None
+    found = profiling(product, FEATURES, partition.key)
+    label = None if prepared.told is None else pa.chunked_array([prepared.told])
+    found.look(prepared.features, label)
+    if found.summary is None:
+        return None
+    return Summarised(found.summary, prepared.told_at.isoformat() if prepared.told_at else "")
+
+
+def keep_summary(record: Manifest, parts: Sequence[Summarised | None]) -> None:
+    """Keep the summary of a partition's features, all parts of which are given.
+
+    Of a partition one part of which is without, none is kept: it would be taken for that of all.
+    """
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts) or not known:
+        keep_profile(record, FEATURES, None)
+        return
+    whole = sum((part.summary for part in known), Summary())
+    # what holds of all parts is what the first that was read can tell
+    keep_profile(record, FEATURES, whole, labels_as_of=min(part.labels_as_of for part in known))

@@ -1,0 +1,55 @@
+"""Cells as plain Python has them: what the quarantine writes of rows, column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+EXACT = 2**53
+"""The whole numbers below it are all there in a float."""
+
+
+def records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return rows as they are in themselves: that other rows have gaps must not make a 3 a 3.0."""
+    if not len(frame.columns):
+        return [{} for _ in range(len(frame))]
+    names = [str(name) for name in frame]
+    columns = [_as_given(frame.iloc[:, place]) for place in range(len(names))]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def plain_cells(column: pd.Series) -> list[Any]:
+    """Return cells as plain Python has them, None where they are null."""
+    kind = column.dtype
+    if isinstance(kind, np.dtype) and kind.kind in "iub":
+        return column.tolist()
+    if isinstance(kind, np.dtype) and kind.kind == "f":
+        return [None if cell != cell else cell for cell in column.tolist()]
+    if isinstance(kind, pd.StringDtype):
+        return [cell if isinstance(cell, str) else None for cell in column.tolist()]
+    return [plain(cell) for cell in column]
+
+
+def plain(value: Any) -> Any:
+    """Return a cell as plain Python has it, None if it is null."""
+    if isinstance(value, list | dict | np.ndarray):
+        return value if not isinstance(value, np.ndarray) else value.tolist()
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _as_given(column: pd.Series) -> Sequence[Any]:
+    cells = plain_cells(column)
+    kind = column.dtype
+    if isinstance(kind, pd.StringDtype) or (isinstance(kind, np.dtype) and kind.kind in "iub"):
+        return cells
+    return [
+        int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < EXACT else cell
+        for cell in cells
+    ]
