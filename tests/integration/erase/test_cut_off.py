@@ -42,7 +42,8 @@ class Killer:
 
     def _watched(self, write: Callable[..., Any]) -> Callable[..., Any]:
         def watched(*args: Any, **kwargs: Any) -> Any:
-            if self.left == 0:
+            # on S3 one write may be made of several, each counted: it can be below nothing
+            if self.left is not None and self.left <= 0:
                 raise Killed
             done = write(*args, **kwargs)
             self.writes += 1
