@@ -12,6 +12,7 @@ from typing import Any
 from mlfactory.labelling.drawing import queue_of
 from mlfactory.lake.answers import Answer, Batch, Value, read_batches
 from mlfactory.lake.formulas import guarded, unguarded
+from mlfactory.lake.sheets import lines_of
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 
@@ -49,7 +50,7 @@ def read_sheet(product: Product, text: str) -> dict[str, Answer]:
             one, or one that is none of the label's kind: with line and column.
     """
     queue_of(product)
-    lines = _lines(text)
+    lines = lines_of(text, (ROW, LABEL), what="the answers", written_by="mlfactory labels export")
     asked = {
         row.row: batch.partition
         for batch in read_batches(product.name).values()
@@ -110,27 +111,3 @@ def _text(value: Any) -> str:
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
-    try:
-        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-        header = list(reader.fieldnames or ())
-        lacking = [name for name in (ROW, LABEL) if name not in header]
-        if lacking or len(set(header)) < len(header):
-            raise UsageError(
-                f"line 1 of the answers has the columns {header}; there must be {ROW} and {LABEL}, "
-                "and none twice",
-                remedy="begin with what 'mlfactory labels export' writes, and keep commas between "
-                "its cells",
-            )
-        found = [(reader.line_num, line) for line in reader]
-    except csv.Error as error:
-        raise UsageError(f"the answers are no CSV: {error}", remedy="mend them") from None
-    for number, line in found:
-        if None in line or None in line.values():
-            raise UsageError(
-                f"line {number} of the answers has more or fewer cells than the first line",
-                remedy="put a cell that has a comma between quotation marks",
-            )
-    return found

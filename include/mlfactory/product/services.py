@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from mlfactory.product.base import Name, Strict
 from mlfactory.product.quantities import Duration
 from mlfactory.product.source import PER_PARTITION, BaseSource
-from mlfactory.product.spelled import Decimal, Thousands
+from mlfactory.product.spelled import Decimal, Encoding, Thousands
 from mlfactory.settings import without_login
 
 PLACES = ("start", "end", "partition")
@@ -211,7 +211,7 @@ class HttpSource(BaseSource):
         description="How long an answer may stand still",
     )
     delimiter: str = Field(",", min_length=1, max_length=1, description="csv only")
-    encoding: str = Field("utf-8", description="csv only")
+    encoding: Encoding = Field("utf-8", description="csv only")
     missing: tuple[str, ...] = Field((), description="csv only: as for csv")
     decimal: Decimal = "."
     thousands: Thousands = None
@@ -239,13 +239,4 @@ class HttpSource(BaseSource):
                     f"the header '{name}' is a secret, which has no place in product.yaml: "
                     f"{_REMEDY}"
                 )
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except (LookupError, ValueError):
-            raise ValueError("expected the name of an encoding, like 'utf-8' or 'cp1252'") from None
         return value

@@ -10,7 +10,7 @@ from mlfactory.product.base import Name
 from mlfactory.product.quantities import Watch
 from mlfactory.product.services import HttpSource, SqlSource
 from mlfactory.product.source import PER_PARTITION, BaseSource, ColumnType
-from mlfactory.product.spelled import Decimal, Thousands
+from mlfactory.product.spelled import Decimal, Encoding, Thousands
 
 __all__ = [
     "PER_PARTITION",
@@ -54,7 +54,7 @@ class CsvSource(FileSource):
 
     kind: Literal["csv"]
     delimiter: str = ","
-    encoding: str = "utf-8"
+    encoding: Encoding = "utf-8"
     header: tuple[Name, ...] | None = Field(
         None, min_length=1, description="Names of the columns of a file that has no header line"
     )
@@ -71,15 +71,6 @@ class CsvSource(FileSource):
         value = "\t" if value == "\\t" else value
         if len(value) != 1 or value in '"\r\n\0':
             raise ValueError("expected one character, like ';' or \\t for a tab")
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            "".encode(value)
-        except (LookupError, ValueError):
-            raise ValueError("expected the name of an encoding, like 'utf-8' or 'cp1252'") from None
         return value
 
 

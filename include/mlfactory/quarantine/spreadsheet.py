@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mlfactory.lake.cells import cell
 from mlfactory.lake.formulas import guarded, unguarded
+from mlfactory.lake.sheets import lines_of
 from mlfactory.product.errors import UsageError
 from mlfactory.quarantine.rows import QuarantinedRow
 
@@ -98,7 +99,12 @@ def changed_rows(
     found: dict[tuple[str, str], Changes] = {}
     wrong: list[str] = []
     unchanged = 0
-    for number, line in _lines(text):
+    for number, line in lines_of(
+        text,
+        (DIGEST,),
+        what="the corrected rows",
+        written_by="mlfactory quarantine show … --out rows.csv",
+    ):
         row = _row_of(line, rows, number)
         changes = dict(row.changes)
         for name, cell_of_line in line.items():
@@ -126,29 +132,6 @@ def changed_rows(
         )
     before = {(row.source, row.digest): row.changes for row in rows}
     return {row: changes for row, changes in found.items() if changes != before[row]}, unchanged
-
-
-def _lines(text: str) -> list[tuple[int, dict[str, str]]]:
-    try:
-        reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
-        header = list(reader.fieldnames or ())
-        if DIGEST not in header or len(set(header)) < len(header):
-            raise UsageError(
-                f"the CSV of corrected rows has the columns {header}; there must be one "
-                f"'{DIGEST}', and none twice",
-                remedy="begin with the file that 'mlfactory quarantine show … --out rows.csv' "
-                "writes, and keep commas between its cells",
-            )
-        found = [(reader.line_num, line) for line in reader]
-    except csv.Error as error:
-        raise UsageError(f"the corrected rows are no CSV: {error}", remedy="mend them") from None
-    for number, line in found:
-        if None in line or None in line.values():
-            raise UsageError(
-                f"line {number} of the corrected rows has more or fewer cells than the first line",
-                remedy="put a cell that has a comma between quotation marks",
-            )
-    return found
 
 
 def _row_of(line: Mapping[str, str], rows: Sequence[QuarantinedRow], number: int) -> QuarantinedRow:
