@@ -123,11 +123,19 @@ def _unreadable(
     request: Request, file: str, error: Exception, *, decoding: bool = False
 ) -> ContractError:
     text = without_cells(request, str(error).removeprefix("CSV parse error: ").strip())
+    long_row = isinstance(error, pa.ArrowInvalid) and "straddling object" in text
+    if long_row:
+        text = "a row of it is longer than the 16 MB that are looked at together"
     if len(text) > _LONGEST_QUOTE:
         text = text[:_LONGEST_QUOTE] + "…"
     kind = request.source.kind
     if decoding and kind == "csv":
         remedy = f"set sources.{request.name}.encoding to its encoding, for instance latin-1"
+    elif long_row:
+        remedy = (
+            "look for a quotation mark that is not closed; if a cell really is that long, take the "
+            "file as jsonl or parquet"
+        )
     elif kind == "csv":
         remedy = "mend the file: every row needs a value, quoted where need be, for each column"
     else:

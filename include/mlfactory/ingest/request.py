@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlfactory.lake.catalog import EMPTY, RAW_HELPERS
 from mlfactory.product.errors import ContractError
 from mlfactory.product.loader import Product
-from mlfactory.product.mistakes import nearest
+from mlfactory.product.mistakes import TOLD, listed, nearest
 from mlfactory.product.own_rules import columns_named
 from mlfactory.product.partitions import Partition
 from mlfactory.product.sources import Source
@@ -54,7 +55,7 @@ class Request:
             ContractError: if a needed column is missing, one stands twice, or has a name that the
                 lake keeps for itself.
         """
-        twice = sorted({name for name in columns if columns.count(name) > 1})
+        twice = sorted(name for name, times in Counter(columns).items() if times > 1)
         if twice:
             raise ContractError(
                 f"{self.where}: {place} has the column {self._shown(twice[0])} more than once",
@@ -74,20 +75,24 @@ class Request:
                 "for itself",
                 remedy="rename the column at its source",
             )
-        unknown = [name for name in columns if name not in self.source.declared]
+        declared = self.source.declared
+        unknown = [name for name in columns if name not in declared]
         if unknown and self.source.columns == "strict":
-            named = f"{len(unknown)} of them" if self.source.pii else f"{unknown[:10]}"
+            named = f"{len(unknown)} of them" if self.source.pii else listed(unknown)
             raise ContractError(
                 f"{self.where}: {place} has columns that nobody declared: {named}, and "
                 f"sources.{self.name}.columns is strict",
                 remedy=f"declare each in sources.{self.name}: in types (its type), or in pii (hash "
                 "or drop)",
             )
-        missing = [name for name in self.needed if name not in columns]
+        given = set(columns)
+        missing = [name for name in self.needed if name not in given]
         if missing:
             named = "; ".join(
-                f"'{name}' ({self.needed[name]}){nearest(name, columns)}" for name in missing
+                f"'{name}' ({self.needed[name]}){nearest(name, columns)}" for name in missing[:TOLD]
             )
+            if len(missing) > TOLD:
+                named += f"; and {len(missing) - TOLD:,} more"
             raise ContractError(
                 f"{self.where}: {place} lacks the column {named}. {self._has(columns)}",
                 remedy=self._remedy(missing) + _other_delimiter(columns),
@@ -102,9 +107,10 @@ class Request:
     def _has(self, columns: Sequence[str]) -> str:
         """Return what columns there are; a file that lost its header has a row in their place."""
         if not self.source.pii:
-            return f"It has {list(columns)}"
+            return f"It has {listed(columns)}"
         known = [name for name in columns if name in self.source.declared]
-        return f"It has {known}, and {len(columns) - len(known)} that the source does not declare"
+        own = len(columns) - len(known)
+        return f"It has {listed(known) or 'none'}, and {own} that the source does not declare"
 
     def _remedy(self, missing: Sequence[str]) -> str:
         landed = [name for name in missing if self.needed[name] == _LANDED]
@@ -114,10 +120,9 @@ class Request:
                 "ask for the file with its columns, or change product.yaml to what it has"
             )
         if landed:
-            named = ", ".join(f"'{name}'" for name in landed)
             remedies.append(
-                f"add the column {named} to the file (it may be empty), or let the source start "
-                f"over without it: {self.reset}"
+                f"add the column {listed(landed)} to the file (it may be empty), or let the source "
+                f"start over without it: {self.reset}"
             )
         return "; ".join(remedies)
 

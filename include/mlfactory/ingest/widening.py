@@ -73,10 +73,11 @@ def fitted(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Return a table with the columns of a schema that `widest` made of its own and others."""
     if table.schema.equals(schema):
         return table
+    given = set(table.column_names)
     return pa.table(
         {
             field.name: _as(table.column(field.name), field.type)
-            if field.name in table.column_names
+            if field.name in given
             else pa.nulls(table.num_rows, field.type)
             for field in schema
         },

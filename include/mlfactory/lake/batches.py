@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from mlfactory.product.errors import ContractError
+from mlfactory.product.mistakes import listed
 
 BATCH = 1_000_000
 """Rows of a batch at most. Read where it is used, so that a test can make it small."""
@@ -38,12 +39,14 @@ class Stream:
         Raises:
             ContractError: one has a column that the schema lacks: it would be lost.
         """
+        known = set(self.schema.names)
         for table in self.tables:
-            unknown = [name for name in table.column_names if name not in self.schema.names]
+            unknown = [name for name in table.column_names if name not in known]
             if unknown:
                 raise ContractError(
-                    f"rows {self.rows + 1:,} and following of a partition have columns {unknown}, "
-                    f"which those before them lack; they have {self.schema.names}",
+                    f"rows {self.rows + 1:,} and following of a partition have the columns "
+                    f"{listed(unknown)}, which those before them lack; they have "
+                    f"{listed(self.schema.names)}",
                     remedy="let all rows of a partition have the same columns",
                 )
             self.rows += table.num_rows

@@ -43,8 +43,9 @@ def storable(rows: pa.Table) -> pa.Table:
 def as_held(rows: pa.Table, schema: pa.Schema, table: str) -> pa.Table:
     """Return `rows` with the columns the table has in the table's types, new ones as they are."""
     columns: dict[str, pa.ChunkedArray] = {}
+    given = set(rows.column_names)
     for field in schema:
-        if field.name not in rows.column_names:
+        if field.name not in given:
             columns[field.name] = pa.chunked_array([pa.nulls(rows.num_rows, field.type)])
             continue
         column = rows.column(field.name)

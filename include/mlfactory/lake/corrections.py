@@ -80,10 +80,11 @@ def _of_run(rows: pa.Table | None, key: str, run: str) -> pa.Table | None:
 def _like(own: pa.Table, schema: pa.Schema, key: str) -> pa.Table:
     """Return corrected rows with the columns of landed ones; of ours they have but the place."""
     columns = []
+    given = set(own.column_names)
     for field in schema:
         if field.name == PARTITION:
             columns.append(pa.repeat(pa.scalar(key, field.type), own.num_rows))
-        elif field.name in own.column_names and not pa.types.is_null(field.type):
+        elif field.name in given and not pa.types.is_null(field.type):
             columns.append(own.column(field.name).cast(field.type))
         else:
             columns.append(pa.nulls(own.num_rows, field.type))

@@ -126,7 +126,8 @@ def _of_files(
         else:
             raise files_gone(address, version)
         with closing(source), pq.ParquetFile(source) as file:
-            there = [name for name in schema.names if name in file.schema_arrow.names]
+            own = set(file.schema_arrow.names)
+            there = [name for name in schema.names if name in own]
             for piece in file.iter_batches(min(_PIECE, batches.BATCH), columns=there):
                 found = pa.Table.from_batches([piece])
                 yield as_in_table(found, piece.num_rows, schema, key)

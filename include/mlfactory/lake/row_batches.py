@@ -179,7 +179,10 @@ def _of(rows: pa.Table, columns: Sequence[str] | None) -> pa.Table:
     received = as_received(rows)
     if columns is None:
         return received
-    for name in columns:
-        if name not in received.column_names:
-            received = received.append_column(name, pa.nulls(rows.num_rows))
-    return received.select([*columns, PARTITION, ROW])
+    there = set(received.column_names)
+    return pa.table(
+        {
+            name: received.column(name) if name in there else pa.nulls(rows.num_rows)
+            for name in (*columns, PARTITION, ROW)
+        }
+    )

@@ -16,21 +16,27 @@ from mlfactory.lake.catalog import EMPTY
 
 def as_stored(rows: pa.Table) -> pa.Table:
     """Return `rows` as the lake keeps them, with columns of type null under their other name."""
-    for place, field in enumerate(rows.schema):
+    # made in one go: a table of ten thousand columns is not copied ten thousand times
+    fields, columns = [], []
+    for field, column in zip(rows.schema, rows.columns, strict=True):
         if pa.types.is_null(field.type):
-            text = pa.nulls(rows.num_rows, pa.string())
-            rows = rows.set_column(place, EMPTY + field.name, text)
-    return rows
+            field = pa.field(EMPTY + field.name, pa.string())
+            column = pa.nulls(rows.num_rows, pa.string())
+        fields.append(field)
+        columns.append(column)
+    return pa.table(columns, schema=pa.schema(fields, rows.schema.metadata))
 
 
 def as_received(rows: pa.Table) -> pa.Table:
     """Return stored rows with the columns that they came with."""
-    for name in [name for name in rows.column_names if name.startswith(EMPTY)]:
-        received = name.removeprefix(EMPTY)
-        if received not in rows.column_names:
-            rows = rows.append_column(received, pa.nulls(rows.num_rows))
-        rows = rows.drop_columns([name])
-    return rows
+    names = rows.column_names
+    empty = [name for name in names if name.startswith(EMPTY)]
+    if not empty:
+        return rows
+    received = {name: rows.column(name) for name in names if not name.startswith(EMPTY)}
+    for name in empty:
+        received.setdefault(name.removeprefix(EMPTY), pa.nulls(rows.num_rows))
+    return pa.table(received)
 
 
 def kinds_of(columns: Mapping[str, pa.DataType]) -> dict[str, pa.DataType]:

@@ -60,8 +60,9 @@ class Written:
             ServiceError: the table has other columns than when the rows were written.
         """
         standing = schema_of(delta, None)
+        own = set(self.schema.names)
         for column in standing:
-            mine = self.schema.field(column.name) if column.name in self.schema.names else None
+            mine = self.schema.field(column.name) if column.name in own else None
             if mine is not None and mine.type != column.type:
                 raise ServiceError(
                     f"{self.address}: column '{column.name}' became {column.type} while partition "
