@@ -124,7 +124,7 @@ def factory(
     for name in ("_flights", "flight_delay", "wine_cultivar"):
         shutil.copytree(PRODUCTS / name, products / name)
     small_budget(products / "flight_delay")
-    for name in ("shop", "kiosk", "stall", "cart", "ticker"):
+    for name in ("shop", "kiosk", "stall", "cart", "booth", "ticker"):
         (products / name).mkdir()
         (products / name / "product.yaml").write_text(SHOP.replace("NAME", name))
         (products / name / "features.py").write_text(
