@@ -151,7 +151,8 @@ def factory(
         environment = dict(os.environ)
         subprocess.run([COMMAND, "up"], env=environment, check=True)
         try:
-            with AirflowApi(chosen.airflow_url, *airflow_login(chosen)) as api:
+            # where it has just been started on a busy machine, its first answer takes a while
+            with AirflowApi(chosen.airflow_url, *airflow_login(chosen), patience=60) as api:
                 yield Factory(environment, chosen, api)
         finally:
             subprocess.run([COMMAND, "down"], env=environment, check=True)

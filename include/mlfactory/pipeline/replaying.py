@@ -73,8 +73,9 @@ def replay_dag() -> DAG:
         begin = BeginReplay(task_id="begin")
         end = EndReplay(task_id="end")
         begin >> GoThrough(task_id="replay") >> end
-        # a teardown runs whatever became of the replay, also where somebody marked it failed
-        end.as_teardown(setups=begin, on_failure_fail_dagrun=True)
+        # a teardown runs whatever became of the replay, also where somebody marked it failed; what
+        # the run is says the replay alone
+        end.as_teardown(setups=begin)
     return dag
 
 
@@ -140,6 +141,8 @@ class GoThrough(WithSchedulersCode):
             replay.work.go_on()
             look = look_at(api, replay.product, replay.name, key)
             if not look.is_at_rest:
+                # Airflow keeps the log of the last key's trigger alone
+                self.log.info("%s waits for %s", key, look.awaits)
                 so_far = _so_far(place, len(span), failed)
                 self.defer(
                     trigger=KeyAtRest(asdict(replay), key, so_far),
@@ -157,7 +160,9 @@ class GoThrough(WithSchedulersCode):
     def _tell(self, api: AirflowApi, key: str, look: Look) -> None:
         from mlfactory.scheduler.looking import failures
 
-        runs = ", ".join(f"{part} {run.state}" for part, run in look.chain.items())
+        runs = ", ".join(
+            f"{part} {run.state} in {run.seconds:.1f} s" for part, run in look.chain.items()
+        )
         self.log.info("%s has come to rest: %s", key, runs)
         for task, url in failures(api, look):
             self.log.warning("%s: %s failed in its task %s: %s", key, task.dag_id, task.name, url)
