@@ -205,7 +205,7 @@ def _begun(api: AirflowApi, product: Product, span: list[Partition], context: Co
             product.name,
             ledger.Entry(
                 event="replay_requested",
-                partition=first,
+                partition="",  # it decides about none
                 subject=f"replay.{own}",
                 why=str(params["why"]),
                 who=getattr(run, "triggering_user_name", None) or "",
