@@ -124,7 +124,7 @@ def factory(
     for name in ("_flights", "flight_delay", "wine_cultivar"):
         shutil.copytree(PRODUCTS / name, products / name)
     small_budget(products / "flight_delay")
-    for name in ("shop", "kiosk", "stall", "cart", "ticker"):
+    for name in ("shop", "kiosk", "stall", "cart", "booth", "ticker"):
         (products / name).mkdir()
         (products / name / "product.yaml").write_text(SHOP.replace("NAME", name))
         (products / name / "features.py").write_text(
@@ -151,7 +151,8 @@ def factory(
         environment = dict(os.environ)
         subprocess.run([COMMAND, "up"], env=environment, check=True)
         try:
-            with AirflowApi(chosen.airflow_url, *airflow_login(chosen)) as api:
+            # where it has just been started on a busy machine, its first answer takes a while
+            with AirflowApi(chosen.airflow_url, *airflow_login(chosen), patience=60) as api:
                 yield Factory(environment, chosen, api)
         finally:
             subprocess.run([COMMAND, "down"], env=environment, check=True)

@@ -1,4 +1,4 @@
-"""What people do by forms in Airflow, in their own name: quarantine, labels, erasure.
+"""What people do by forms in Airflow, in their own name: quarantine, labels, replay, erasure.
 
 The product's sources are reached by connections that Airflow alone knows: one in its database, made
 by a user, and one in a secrets backend.
@@ -11,23 +11,28 @@ import io
 import sqlite3
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import pytest
 
 from mlfactory.lake import ledger
 from mlfactory.lake.answers import read_answers, read_batch
+from mlfactory.lake.at_work import under_way
 from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import UsageError
+from mlfactory.scheduler.chain import PARTS, state_of
 from mlfactory.scheduler.login import airflow_home
+from mlfactory.scheduler.runs import DagRun, TaskRun
 from tests.e2e import clinic
 from tests.e2e.clinic import ANNA, DAY, NONSENSE, REALLY_SO, TYPED_WRONG
 from tests.e2e.conftest import COMMAND, Factory
 from tests.postgres import PASSWORD, Postgres, serving
+
+T = TypeVar("T")
 
 WORK = [f"clinic.{part}" for part in ("data", "score", "monitor", "train", "quarantine", "labels")]
 
@@ -166,6 +171,47 @@ def test_a_batch_is_shown_and_answered_by_the_form(factory: Factory) -> None:
     assert len(given.answers) == 12
 
 
+def test_a_span_is_replayed_key_after_key_and_the_page_of_the_run_tells_which_failed(
+    factory: Factory,
+) -> None:
+    api, days = factory.api, ("2026-01-01", "2026-01-02", "2026-01-03")
+    factory.sales("booth", days[1])
+    form = {"product": "booth", "first": days[0], "last": days[2], "why": "a new price list"}
+    api.trigger("mlfactory.replay", None, run_id="replays", conf=form)
+    seen = _until(lambda: _seen(factory, "replays", "replay"), lambda state: state == "deferred")
+    assert seen == "deferred"
+    api.trigger("mlfactory.replay", None, run_id="beside", conf=form)
+    assert factory.ended("mlfactory.replay", None, "beside").state == "failed"
+    assert "mlfactory.replay of 2026-01-01 to 2026-01-03 is under way" in _note(factory, "beside")
+
+    assert factory.ended("mlfactory.replay", None, "replays").state == "failed"
+    assert _note(factory, "replays") == (
+        "3 of 3 keys have come to rest. 2 failed: 2026-01-01 (data), 2026-01-03 (data)."
+    )
+    first, second, third = (_chain(factory, day) for day in days)
+    for failed in (first, third):
+        assert {part: run.state for part, run in failed.items()} == {"data": "failed"}
+    assert set(second) == {"data", "score", "monitor"}
+    assert first["data"].end < second["data"].queued_at
+    assert second["monitor"].end < third["data"].queued_at
+    (task,) = [task for task in _tasks(factory, "replays") if task.task_id == "replay"]
+    log = "\n".join(api.log_tail(task, 200))
+    assert "2026-01-01 waits for" in log
+    assert "2026-01-02 has come to rest: data success" in log
+    assert "2026-01-03: booth.data failed in its task ingest: http" in log
+    assert api.is_paused("booth.data") and not api.is_paused("booth.score")
+    assert under_way("booth") == []
+    [entry] = ledger.entries("booth", "replay_requested")
+    assert (entry.who, entry.why) == (factory.settings.airflow_user, "a new price list")
+
+    # what goes on after a kill finds what was run
+    body = {"dry_run": False, "only_failed": False}
+    api._ask("POST", "/dags/mlfactory.replay/dagRuns/replays/clear", json=body)
+    assert factory.ended("mlfactory.replay", None, "replays").state == "failed"
+    assert [_chain(factory, day) for day in days] == [first, second, third]
+    assert api.is_paused("booth.data")
+
+
 def test_a_subject_is_erased_and_its_value_is_nowhere_in_airflow(factory: Factory) -> None:
     lake = Lake("clinic")
     before = len(lake.read("raw_visits", [DAY]))
@@ -203,6 +249,36 @@ def announced(factory: Factory) -> list[Any]:
 def _erase(factory: Factory, run_id: str, sealed: str, *, only_look: bool) -> dict[str, Any]:
     form: Mapping[str, Any] = {"product": "clinic", "sealed_token": sealed, "why": "request 4711"}
     return filled_in(factory, "mlfactory.erase", run_id, **form, only_look=only_look)
+
+
+def _chain(factory: Factory, day: str) -> dict[str, DagRun]:
+    """Return the runs of a day by part, each of which there is one."""
+    runs = factory.api.runs([f"booth.{part}" for part in PARTS], day)
+    found = {run.dag_id.rpartition(".")[2]: run for run in runs}
+    assert len(found) == len(runs)
+    return found
+
+
+def _tasks(factory: Factory, run_id: str) -> list[TaskRun]:
+    [run] = [run for run in factory.api.runs(["mlfactory.replay"], None) if run.run_id == run_id]
+    return factory.api.tasks(run)
+
+
+def _seen(factory: Factory, run_id: str, task_id: str) -> str | None:
+    return state_of(_tasks(factory, run_id), task_id)
+
+
+def _note(factory: Factory, run_id: str) -> str:
+    answer = factory.api._ask("GET", f"/dags/mlfactory.replay/dagRuns/{run_id}")
+    return str(answer.json()["note"])
+
+
+def _until(look: Callable[[], T], right: Callable[[T], bool], seconds: float = 90) -> T:
+    """Look until it is right, or for so many seconds; return what was seen last."""
+    deadline = time.monotonic() + seconds
+    while not right(seen := look()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return seen
 
 
 def _result(factory: Factory, dag_id: str, run_id: str, task: str) -> Any:

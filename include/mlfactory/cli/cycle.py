@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlfactory.cli.output import say, span_in_words
+from mlfactory.cli.output import say
 from mlfactory.cycle.job import BY_HAND, Budget, Job
 from mlfactory.cycle.run import run_stages
+from mlfactory.cycle.spans import span_in_words
 from mlfactory.cycle.steps import STAGES
 from mlfactory.cycle.training_ids import new_training_id
 from mlfactory.lake.at_work import at_work

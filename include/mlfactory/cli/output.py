@@ -5,14 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from mlfactory.product.partitions import Partition
-
 
 def say(console: Console, line: str | Text, style: str = "") -> None:
     """Write `line` to `console` as it is."""
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def span_in_words(first: Partition, last: Partition) -> str:
-    """Return a span of partitions in words."""
-    return str(first) if first == last else f"{first} to {last}"

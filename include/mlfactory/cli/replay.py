@@ -7,24 +7,23 @@ runs that follow it, and the training where the policy asks for one. Only then c
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 
-from mlfactory.cli.output import say, span_in_words
+from mlfactory.cli.output import say
 from mlfactory.cli.progress import Progress
+from mlfactory.cycle.spans import span_in_words
 from mlfactory.lake.at_work import at_work
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
-from mlfactory.product.partitions import Partition, as_utc
+from mlfactory.product.partitions import Partition
 from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.chain import awaited, dag_ids, paused_again, state_of
 from mlfactory.scheduler.runs import DagRun, TaskRun
-
-PARTS = ("data", "score", "monitor", "train")
-"""The DAGs of a product, in the order in which a key passes through them."""
 
 _POLL_SECONDS = 0.5
 _SECONDS_BETWEEN_HEARTBEATS = 15.0
@@ -71,25 +70,6 @@ class KeyOutcome:
         return all(run.state == "success" for run in self.runs.values())
 
 
-def awaited(chain: Mapping[str, DagRun], retrain_state: str | None) -> str | None:
-    """Return which DAG's run must be over next, None if the key has come to rest.
-
-    Args:
-        chain: the newest run of each DAG that this key has caused.
-        retrain_state: the state of the monitor run's task `retrain`; success asks for a training.
-    """
-    for part in PARTS[:-1]:
-        run = chain.get(part)
-        if run is None or not run.is_over:
-            return part
-        if run.state != "success":
-            return None
-    train = chain.get("train")
-    if retrain_state != "success" or (train is not None and train.is_over):
-        return None
-    return "train"
-
-
 def replay(
     product: Product,
     first: Partition,
@@ -105,38 +85,33 @@ def replay(
     ended, which has no schedule to keep off.
 
     Raises:
-        UsageError: if Airflow does not have the product's DAGs.
+        UsageError: if Airflow does not have the product's DAGs, or another replay of it is under
+            way.
         ServiceError: if Airflow goes away, or a run does not come or end in time.
     """
     follower = _Follower(product.name, api, console, patience or Patience())
     follower.wait_for_dags()
-    # the schedule is for a person to switch on: nobody asked for the newest partitions
-    left_open = () if _is_live(product) else ("data",)
     # between two keys nothing of it is under way in Airflow
     what = f"mlfactory replay of {span_in_words(first, last)}"
     with (
-        at_work(product.name, what, first=first.key, believed=_BELIEVED) as follower.go_on,
-        _opened(follower, left_open),
+        at_work(
+            product.name, what, first=first.key, believed=_BELIEVED, alone=True
+        ) as follower.go_on,
+        _opened(follower, product),
     ):
         return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
 
 
 @contextmanager
-def _opened(follower: _Follower, left_open: Sequence[str]) -> Iterator[None]:
-    """Unpause the DAGs, and in the end pause those again that were paused before.
-
-    Args:
-        left_open: of which DAGs that is not needed.
-    """
+def _opened(follower: _Follower, product: Product) -> Iterator[None]:
+    """Unpause the DAGs, and in the end pause those again that are to be."""
     api, console = follower.api, follower.console
-    shut = {part: dag for part, dag in follower.dag_ids.items() if api.is_paused(dag)}
+    shut = paused_again(api, product)
     try:
         follower.open_dags()
         yield
     finally:
-        for part, dag_id in shut.items():
-            if part in left_open:
-                continue
+        for dag_id in shut:
             try:
                 api.pause(dag_id)
             except FactoryError as error:
@@ -146,11 +121,6 @@ def _opened(follower: _Follower, left_open: Sequence[str]) -> Iterator[None]:
                 say(console, f"{dag_id} was paused before and is again; unpause it for it to run")
 
 
-def _is_live(product: Product) -> bool:
-    end = product.spec.partition.end
-    return not product.calendar.is_snapshot and (end is None or as_utc(end) > datetime.now(UTC))
-
-
 class _Follower:
     def __init__(self, product: str, api: AirflowApi, console: Console, patience: Patience) -> None:
         self.api = api
@@ -158,7 +128,7 @@ class _Follower:
         self.patience = patience
         self.asked_scheduler = time.monotonic()
         self.go_on: Callable[[], None] = lambda: None
-        self.dag_ids = {part: f"{product}.{part}" for part in PARTS}
+        self.dag_ids = dag_ids(product)
 
     def wait_for_dags(self) -> None:
         """Wait until Airflow has parsed the DAGs."""
@@ -210,7 +180,7 @@ class _Follower:
                     tasks = self.api.tasks(run)
                     progress.finished(part, run, tasks)
                     if part == "monitor":
-                        retrain_state = _state_of(tasks, "retrain")
+                        retrain_state = state_of(tasks, "retrain")
             part_awaited = awaited(chain, retrain_state)
             if part_awaited is None:
                 return chain
@@ -303,10 +273,6 @@ class _Follower:
                 raise too_late()
             self._check_scheduler()
             time.sleep(_POLL_SECONDS)
-
-
-def _state_of(tasks: Sequence[TaskRun], task_id: str) -> str | None:
-    return next((task.state for task in tasks if task.task_id == task_id), None)
 
 
 def _tell_failures(console: Console, outcome: KeyOutcome) -> None:

@@ -7,8 +7,8 @@ for the partitions behind it are on their way though no run of them is there yet
 
 A note holds nobody up for ever: it ends with its process where that can be looked for, and is
 believed until the moment that it names where it cannot, as in another container or on another
-machine. Who looks leaves it where it is: only its owner and a removal take notes away, for a
-missing note is what tells of a removal.
+machine, or where what goes on has no process while it waits. Who looks leaves it where it is: only
+its owner and a removal take notes away, for a missing note is what tells of a removal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 from mlfactory.lake.catalog import AT_WORK, work_file
-from mlfactory.lake.processes import Process, from_json, has_ended, this_process
+from mlfactory.lake.processes import (
+    Process,
+    described,
+    from_json,
+    has_ended,
+    this_process,
+)
 from mlfactory.lake.store import Store, parsed, product_store, write_json
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
@@ -40,17 +46,25 @@ class Work:
         process: that does it.
         until: the moment until which it is believed where the process cannot be looked for.
         first: the first of the partitions that it goes through; empty where it is about one stage.
+        alone: whether there may be one such work at a time, as a replay.
     """
 
     what: str
     process: Process
     until: str
     first: str = ""
+    alone: bool = False
 
 
 @contextmanager
 def at_work(
-    product: str, what: str, *, name: str = "", first: str = "", believed: timedelta = _LONGEST
+    product: str,
+    what: str,
+    *,
+    name: str = "",
+    first: str = "",
+    believed: timedelta = _LONGEST,
+    alone: bool = False,
 ) -> Iterator[Callable[[], None]]:
     """Note that something is being done, while it is.
 
@@ -60,18 +74,23 @@ def at_work(
         name: of the note, for who asks `refuse_removed`; one of its own by default.
         first: see `Work`.
         believed: how long it is believed from now on where its process cannot be looked for.
+        alone: see `Work`.
 
     Yields:
         What to call before each further part of it, and now and then where it is believed for a
         shorter time than it takes: it tells anew that it is being done. Raises `UsageError` where
         a reset has taken the note, with what was done so far.
+
+    Raises:
+        UsageError: it is to be alone, and another such work is under way.
     """
     store, own = product_store(product), name or secrets.token_hex(8)
     file = work_file(own)
 
     def tell() -> None:
-        until = (datetime.now(UTC) + believed).isoformat(timespec="seconds")
-        write_json(store, file, asdict(Work(what, this_process(), until, first)))
+        write_json(
+            store, file, asdict(Work(what, this_process(), from_now(believed), first, alone))
+        )
 
     def go_on() -> None:
         refuse_removed(product, own, what)
@@ -79,9 +98,11 @@ def at_work(
 
     tell()
     try:
+        if alone:
+            refuse_beside(product, own)
         yield go_on
     finally:
-        _take_away(store, file)
+        take_away(store, file)
 
 
 def under_way(product: str) -> list[Work]:
@@ -145,6 +166,34 @@ def refuse_removed(product: str, name: str, what: str) -> None:
         )
 
 
+def refuse_beside(product: str, name: str) -> None:
+    """Make sure that no other work is under way that is to be alone, as this one is.
+
+    Both notes are there before either looks: of two that begin at once at least one is refused.
+
+    Args:
+        name: of this one's note.
+
+    Raises:
+        UsageError: naming the other.
+    """
+    own = product_store(product).address(work_file(name))
+    others = [work for note, work in notes_under_way(product).items() if note != own and work.alone]
+    if others:
+        work = others[0]
+        until = datetime.fromisoformat(work.until)
+        raise UsageError(
+            f"{product}: {work.what} is under way, {described(work.process)}",
+            remedy="let it end; one that was killed is not believed to go on after "
+            f"{until:%Y-%m-%d %H:%M:%S} UTC",
+        )
+
+
+def from_now(believed: timedelta) -> str:
+    """Return the moment until which something is believed, as a note names it."""
+    return (datetime.now(UTC) + believed).isoformat(timespec="seconds")
+
+
 def _work(content: bytes, address: str) -> Work:
     found = parsed(content, address)
     return Work(
@@ -152,10 +201,12 @@ def _work(content: bytes, address: str) -> Work:
         process=from_json(found.get("process"), address),
         until=moment(found.get("until"), address),
         first=str(found.get("first", "")),
+        alone=bool(found.get("alone")),
     )
 
 
-def _take_away(store: Store, file: str) -> None:
+def take_away(store: Store, file: str) -> None:
+    """Delete a note; where that cannot be, it is logged and the note left."""
     try:
         store.delete(file)
     except (FactoryError, OSError) as error:

@@ -30,6 +30,7 @@ Event = Literal[
     "released",
     "discarded",
     "erased",
+    "replay_requested",
 ]
 
 RELEASED = "released"

@@ -24,6 +24,9 @@ _MACHINE_ID = Path("/etc/machine-id")
 _OUTERMOST_SPACE = "pid:[4026531836]"
 """The space of numbers that a machine begins with, the same on all (PROC_PID_INIT_INO of Linux)."""
 
+_NO_BOOT = "none"
+"""Where a process names the start of its machine, and there is no process."""
+
 _ENDED = ("Z", "X")
 """States of a process that has ended, and that its parent has not asked for yet."""
 
@@ -67,6 +70,17 @@ def this_process() -> Process:
     return Process(machine, number, _ticks(number) or 0, boot, space, hardware)
 
 
+def nobody(where: str) -> Process:
+    """Return what stands for a process where what goes on has none while it waits.
+
+    Nobody can look for it, on whatever machine.
+
+    Args:
+        where: it goes on, in words.
+    """
+    return Process(where, 0, 0, boot=_NO_BOOT)
+
+
 def as_text(process: Process) -> str:
     """Return a process as a text of one line."""
     return json.dumps(asdict(process), sort_keys=True)
@@ -93,6 +107,8 @@ def from_json(content: object, where: str) -> Process:
 
 def described(process: Process) -> str:
     """Return a process as people say it."""
+    if process.boot == _NO_BOOT:
+        return process.machine
     return f"process {process.number} of {process.machine or 'a machine without a name'}"
 
 

@@ -20,8 +20,8 @@ def data_doc(product: Product) -> str:
             f"Runs {_minutes(spec.runs_after)} after a {spec.partition.every} has ended. By hand: "
             "*Trigger*, *Advanced Options*, and as *Partition Key* the partition's start, such as "
             f"`{product.calendar.containing(product.calendar.first).key}`; "  # type: ignore[arg-type]
-            "for a span choose *Backfill*. `mlfactory replay` takes a span key after key and lets "
-            "each come to rest, trainings and all, before the next."
+            "for a span trigger `mlfactory.replay`, which lets each key come to rest, trainings "
+            "and all, before the next; *Backfill* does not wait."
         )
     return f"""### {spec.title or spec.name}: data
 Lands a partition of {sources}, judges it with Great Expectations, puts bad rows into quarantine

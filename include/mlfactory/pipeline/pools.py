@@ -58,5 +58,5 @@ def make_pools() -> None:
 @hookimpl
 def on_starting(component: Any) -> None:
     """Make the pools as the scheduler starts."""
-    if is_scheduler():
+    if is_scheduler(component):
         make_pools()

@@ -63,9 +63,18 @@ def run_apart() -> bool:
     return "LocalExecutor" not in str(conf.get("core", "executor"))
 
 
-def is_scheduler() -> bool:
-    """Tell whether this process is Airflow's scheduler."""
-    return sys.argv[1:2] == ["scheduler"]
+def is_scheduler(component: Any) -> bool:
+    """Tell whether what Airflow says is starting is its scheduler.
+
+    The command line alone does not tell: the tasks of a local executor are forks of the scheduler
+    and keep it, and each says that it is starting. They may not use Airflow's database.
+    """
+    if sys.argv[1:2] != ["scheduler"]:
+        return False
+    # loaded in the scheduler and its forks; of no use to any other process
+    from airflow.jobs.job import Job
+
+    return isinstance(component, Job)
 
 
 def tell() -> None:
@@ -99,6 +108,6 @@ def _tell_if_it_can() -> None:
 @hookimpl
 def on_starting(component: Any) -> None:
     """Say it as the scheduler starts, and for as long as it lives."""
-    if is_scheduler() and run_apart():
+    if is_scheduler(component) and run_apart():
         _tell_if_it_can()
         threading.Thread(target=go_on_telling, args=(threading.Event(),), daemon=True).start()

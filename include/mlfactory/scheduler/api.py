@@ -24,6 +24,9 @@ _SAID_AFTER = 3.0
 """Seconds: a database that is locked for a moment is nobody's business."""
 
 _LOG_PAGES = 50
+_MOST_NOTE = 1000
+"""Characters that Airflow takes beside a run; a longer text is cut off."""
+
 _REMEDY = "start it with 'mlfactory up', or set MLFACTORY_AIRFLOW_PORT and MLFACTORY_HOST"
 
 
@@ -135,6 +138,11 @@ class AirflowApi:
         if answer.status_code == 409:
             answer = self._ask("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
         return dag_run(answer.json())
+
+    def note(self, dag_id: str, run_id: str, text: str) -> None:
+        """Have Airflow show a text beside a run, in place of the one before."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}"
+        self._ask("PATCH", path, json={"note": text[:_MOST_NOTE]})
 
     def runs(self, dag_ids: Sequence[str], partition_key: str | None) -> list[DagRun]:
         """Return the runs of the DAGs for a partition, or those for none, oldest first."""

@@ -55,7 +55,8 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AirflowApi]:
             start_new_session=True,
         )
     try:
-        with AirflowApi(settings.airflow_url, *airflow_login(settings)) as client:
+        # where it has just been started on a busy machine, its first answer takes a while
+        with AirflowApi(settings.airflow_url, *airflow_login(settings), patience=60) as client:
             client.wait_until_healthy()
             yield client
     finally:

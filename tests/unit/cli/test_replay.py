@@ -7,13 +7,14 @@ import pytest
 from rich.console import Console
 
 from mlfactory.cli import replay as replaying
-from mlfactory.cli.replay import KeyOutcome, awaited, replay
+from mlfactory.cli.replay import KeyOutcome, replay
 from mlfactory.lake.at_work import Work, under_way
 from mlfactory.lake.catalog import AT_WORK
 from mlfactory.lake.removal import remove_source
 from mlfactory.lake.store import product_store, read_json, write_json
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
+from mlfactory.scheduler import chain as chain_of_runs
 from mlfactory.scheduler.runs import DagRun
 
 
@@ -22,41 +23,6 @@ def chain(**states: str) -> dict[str, DagRun]:
         part: DagRun(f"rain.{part}", "r", state, "k", None, None, None)
         for part, state in states.items()
     }
-
-
-@pytest.mark.parametrize(
-    ("states", "retrain", "expected"),
-    [
-        ({}, None, "data"),
-        ({"data": "queued"}, None, "data"),
-        ({"data": "running"}, None, "data"),
-        ({"data": "failed"}, None, None),
-        ({"data": "success"}, None, "score"),
-        ({"data": "running", "score": "success"}, None, "data"),
-        ({"data": "success", "score": "running"}, None, "score"),
-        ({"data": "success", "score": "failed"}, None, None),
-        ({"data": "success", "score": "success"}, None, "monitor"),
-        ({"data": "success", "score": "success", "monitor": "running"}, None, "monitor"),
-        ({"data": "success", "score": "success", "monitor": "failed"}, None, None),
-        ({"data": "success", "score": "success", "monitor": "success"}, "skipped", None),
-        ({"data": "success", "score": "success", "monitor": "success"}, "success", "train"),
-    ],
-)
-def test_a_key_rests_when_no_run_of_it_is_to_come(
-    states: dict[str, str], retrain: str | None, expected: str | None
-) -> None:
-    assert awaited(chain(**states), retrain) == expected
-
-
-@pytest.mark.parametrize(
-    ("train", "expected"),
-    [("queued", "train"), ("running", "train"), ("success", None), ("failed", None)],
-)
-def test_a_key_that_asked_for_a_training_rests_when_that_is_over(
-    train: str, expected: str | None
-) -> None:
-    runs = chain(data="success", score="success", monitor="success", train=train)
-    assert awaited(runs, "success") == expected
 
 
 def test_a_key_is_well_when_all_its_runs_were_a_success() -> None:
@@ -159,7 +125,7 @@ def test_a_replay_beneath_which_all_was_removed_ends_and_begins_no_key_more(
 def test_a_replay_that_is_cut_off_leaves_the_dags_as_they_were(
     rain: Product, monkeypatch: pytest.MonkeyPatch, cut: BaseException
 ) -> None:
-    monkeypatch.setattr(replaying, "_is_live", lambda product: True)
+    monkeypatch.setattr(chain_of_runs, "_is_live", lambda product: True)
     airflow, output = Dead(cut), io.StringIO()
     key = rain.calendar.parse("2013-01-01")
     with pytest.raises(type(cut)):
@@ -175,7 +141,7 @@ def test_what_ended_a_replay_is_told_although_nothing_can_be_paused_again(
     def gone(dag_id: str) -> None:
         raise ServiceError("Airflow is gone")
 
-    monkeypatch.setattr(replaying, "_is_live", lambda product: True)
+    monkeypatch.setattr(chain_of_runs, "_is_live", lambda product: True)
     airflow, output = Dead(ServiceError("the first")), io.StringIO()
     monkeypatch.setattr(airflow, "pause", gone)
     key = rain.calendar.parse("2013-01-01")

@@ -129,3 +129,18 @@ def test_work_whose_note_is_gone_knows_that_all_was_removed() -> None:
         product_store("shop").delete_all()
         with pytest.raises(UsageError, match="what ingest read or wrote was removed by a reset"):
             refuse_removed("shop", "mine", "ingest")
+
+
+def test_of_two_works_that_are_to_be_alone_the_second_is_refused_and_leaves_no_note() -> None:
+    with at_work("shop", "replay of May", alone=True), at_work("shop", "ingest"):
+        with (
+            pytest.raises(UsageError, match="shop: replay of May is under way, process") as caught,
+            at_work("shop", "replay of June", alone=True),
+        ):
+            pass
+        assert "not believed to go on after" in str(caught.value)
+        assert {work.what for work in under_way("shop")} == {"replay of May", "ingest"}
+        with at_work("shop_two", "replay of June", alone=True):
+            pass
+    with at_work("shop", "replay of June", alone=True):
+        pass

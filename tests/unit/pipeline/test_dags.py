@@ -22,6 +22,7 @@ from mlfactory.pipeline.retries import PaceOfTheError
 from mlfactory.pipeline.upkeeping import UPKEEP
 from mlfactory.product.loader import load_folder, load_product, load_products, product_folders
 from mlfactory.product.partitions import as_utc
+from mlfactory.scheduler.replay import REPLAY
 from mlfactory.settings import REPOSITORY
 
 FOLDERS = product_folders(REPOSITORY / "include" / "products")
@@ -39,7 +40,7 @@ def bag() -> DagBag:
 
 def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, UPKEEP}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, REPLAY, UPKEEP}
     assert len(DAGS) == 6 * len(FOLDERS) >= 18
 
 
@@ -167,7 +168,7 @@ def test_a_broken_product_is_one_import_error_and_takes_no_other_down(
     finally:
         monkeypatch.undo()
         settings.cache_clear()
-    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, UPKEEP}
+    assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, REPLAY, UPKEEP}
     assert [Path(file).name for file in bag.import_errors] == ["broken_products.py"]
     text = next(iter(bag.import_errors.values()))
     assert f"{tmp_path / 'broken' / 'product.yaml'}:7: label.kind: expected" in text

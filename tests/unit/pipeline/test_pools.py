@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from airflow.jobs.job import Job
 from airflow.listeners.listener import get_listener_manager
 from airflow.models.pool import Pool
 from airflow.sdk import DAG
+from airflow.sdk.execution_time.task_runner import TaskRunnerMarker
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
@@ -62,11 +64,20 @@ def test_the_pool_is_there_when_the_scheduler_starts_and_no_other_part_changes_i
 ) -> None:
     for part in ("dag-processor", "triggerer", "api-server"):
         monkeypatch.setattr(sys, "argv", ["airflow", part])
-        get_listener_manager().hook.on_starting(component=object())
+        Job()
     assert sizes() == {}
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
-    get_listener_manager().hook.on_starting(component=object())
+    Job()
     assert list(sizes()) == [TRAININGS]
+
+
+def test_a_task_that_is_a_fork_of_the_scheduler_leaves_the_pools_alone(
+    pools: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the scheduler's command line, and no leave to use Airflow's database."""
+    monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
+    get_listener_manager().hook.on_starting(component=TaskRunnerMarker())
+    assert sizes() == {}
 
 
 @pytest.mark.parametrize(("tasks", "slots"), [(2, 1), (4, 2), (33, 16)])

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from airflow.listeners.listener import get_listener_manager
+from airflow.jobs.job import Job
 from airflow.models.pool import Pool
 from airflow.models.variable import Variable
 from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException
@@ -100,12 +100,11 @@ def test_a_task_of_a_stack_whose_lake_was_taken_fails_and_says_whose_it_is(tmp_p
 def test_the_scheduler_says_what_it_runs_and_says_it_again_when_another_one_did(
     apart: None, variables: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hook = get_listener_manager().hook
     monkeypatch.setattr(sys, "argv", ["airflow", "dag-processor"])
-    hook.on_starting(component=object())
+    Job()
     assert Variable.get(RUNS, default_var=None) is None
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
-    hook.on_starting(component=object())
+    Job()
     assert from_text(Variable.get(RUNS)) == deployed()
     Variable.set(RUNS, OLD.as_text())
     ended = threading.Event()
@@ -147,7 +146,7 @@ def test_the_scheduler_says_it_later_where_it_cannot_as_it_starts(
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
     monkeypatch.setattr(same_code, "tell", wrong)
     monkeypatch.setattr(same_code, "go_on_telling", lambda _: goes_on.set())
-    same_code.on_starting(component=object())
+    same_code.on_starting(component=Job())
     assert goes_on.wait(10)
 
 
@@ -166,5 +165,5 @@ def test_beside_its_scheduler_nothing_is_said(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
     monkeypatch.setattr(sys, "argv", ["airflow", "scheduler"])
-    get_listener_manager().hook.on_starting(component=object())
+    Job()
     assert Variable.get(RUNS, default_var=None) is None

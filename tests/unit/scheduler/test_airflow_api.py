@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -32,6 +33,10 @@ class Moody(Quiet):
 
     def do_POST(self) -> None:
         self.take()
+        self._answer()
+
+    def do_PATCH(self) -> None:
+        self.server.state["sent"] = self.take()  # type: ignore[attr-defined]
         self._answer()
 
     def _answer(self) -> None:
@@ -243,3 +248,12 @@ def test_of_connections_and_variables_only_names_are_told(
         (200, {"variables": [{"key": "token", "value": "abc"}], "total_entries": 1}),
     ]
     assert (api.connections(), api.variables()) == (["slack (http)"], ["token"])
+
+
+def test_a_text_beside_a_run_is_cut_to_what_airflow_takes(
+    api: AirflowApi, state: dict[str, Any]
+) -> None:
+    state["answers"] = [(200, DAG_RUN)]
+    api.note("rain.data", "r1", "x" * 2000)
+    assert state["asked"][-1] == "PATCH /api/v2/dags/rain.data/dagRuns/r1"
+    assert json.loads(state["sent"]) == {"note": "x" * 1000}

@@ -38,8 +38,8 @@ def export(
 
     What the model said of them is not in the file: who answers would answer that.
     """
-    from mlfactory.cli.commands.arguments import partition_of
     from mlfactory.cli.labels import export as write
+    from mlfactory.cycle.spans import partition_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product)

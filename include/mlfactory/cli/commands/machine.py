@@ -7,8 +7,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mlfactory.cli.commands.arguments import span_of
-
 commands = typer.Typer()
 
 
@@ -52,6 +50,7 @@ def demo(
     Stays up until Ctrl-C, unless told to exit; exits with 1 if any run failed.
     """
     from mlfactory.cli.demo import run_demo
+    from mlfactory.cycle.spans import span_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product or "flight_delay")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from mlfactory.cli.commands.arguments import Key, ProductName, span_of
+from mlfactory.cli.commands.arguments import Key, ProductName
 
 commands = typer.Typer()
 
@@ -62,6 +62,7 @@ def run(
     from mlfactory.cli.check import tell_warnings
     from mlfactory.cli.cycle import run_partitions
     from mlfactory.cycle.job import Budget
+    from mlfactory.cycle.spans import span_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product)
@@ -98,6 +99,7 @@ def replay(
     Ends with the product's timeline; exits with 1 if any run failed.
     """
     from mlfactory.cli.demo import replay_here
+    from mlfactory.cycle.spans import span_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product)

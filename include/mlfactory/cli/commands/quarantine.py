@@ -34,8 +34,8 @@ Run = Annotated[
 @quarantine.command("list")
 def list_rows(product: ProductName, partition: Key = None) -> None:
     """Count the rows in quarantine by partition, source and reason, and what became of them."""
-    from mlfactory.cli.commands.arguments import partition_of
     from mlfactory.cli.quarantine import show_counts
+    from mlfactory.cycle.spans import partition_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product)
@@ -53,8 +53,8 @@ def show_rows(
     ] = None,
 ) -> None:
     """Show rows as they were received, each with its digest, its state and every reason."""
-    from mlfactory.cli.commands.arguments import partition_of
     from mlfactory.cli.quarantine import show_rows as show
+    from mlfactory.cycle.spans import partition_of
     from mlfactory.product.loader import load_product
 
     found = load_product(product)
@@ -82,8 +82,8 @@ def release(
     As they are, the rules they break no longer take them out. Mended, they are judged anew, and
     what still breaks a rule goes back into quarantine. What has landed is not changed.
     """
-    from mlfactory.cli.commands.arguments import partition_of
     from mlfactory.cli.quarantine import decide
+    from mlfactory.cycle.spans import partition_of
     from mlfactory.product.loader import load_product
     from mlfactory.quarantine import Choice
 
@@ -117,8 +117,8 @@ def discard(
 
     A row that was released before is out again when its partition runs next.
     """
-    from mlfactory.cli.commands.arguments import partition_of
     from mlfactory.cli.quarantine import decide
+    from mlfactory.cycle.spans import partition_of
     from mlfactory.product.loader import load_product
     from mlfactory.quarantine import Choice
 
