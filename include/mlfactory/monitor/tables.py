@@ -1,9 +1,9 @@
 """What the monitor reads of the lake while it looks at a partition.
 
-Of a window that fits into memory every row, and each once: of features none that was counted before,
-see `features`. Of a larger window all rows are counted batch by batch. Of its labels those are
-looked at that are in a sample by event, or all where they are few, and of the other tables the rows
-that they are about.
+Of a window that fits into memory every row, and each once: of features none that was counted
+before, see `features`. Of a larger window all rows are counted batch by batch. Of its labels those
+are looked at that are in a sample by event, or all where they are few, and of the other tables the
+rows that they are about.
 """
 
 from __future__ import annotations
