@@ -48,6 +48,8 @@ def rides() -> str:
     rng = np.random.default_rng(5)
     at = pd.date_range("2013-01-01", "2013-05-31 22:00", freq="2h")
     rows, later = len(at), at.month >= 4
+    # as exact as the table has it
+    at += pd.to_timedelta(rng.integers(0, 10**6, rows), "us")
     wind = rng.normal(size=rows) + 0.5 * later
     wind[rng.random(rows) < 0.05] = np.nan
     line = rng.choice(["A", "B", "nan", "NA", ""], rows)
@@ -57,7 +59,7 @@ def rides() -> str:
     frame = pd.DataFrame(
         {
             "ride": [f"r{each}" for each in range(rows)],
-            "at": at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "distance": distance,
             "wind": wind,
             "line": line,
