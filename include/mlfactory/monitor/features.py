@@ -7,6 +7,7 @@ such as were prepared before the champion was promoted, or whose summary is gone
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from mlfactory.statistics.profile import Profile
 from mlfactory.statistics.statistic import Floats
 from mlfactory.statistics.summary.columns import Column
 from mlfactory.statistics.tally import Tally, tally_of_frame, together
+
+_log = logging.getLogger(__name__)
 
 _DRAWN = 2_000
 """Numbers that stand for all rows in a picture of 36 bars."""
@@ -63,6 +66,11 @@ class Features:
             else:
                 rest.append(slot)
         if rest:
+            _log.info(
+                "%s: the rows of %s are read, of which no counts stand that are this champion's",
+                self._product.name,
+                ", ".join(map(str, rest)),
+            )
             columns = [name for name in profile.features if name in wanted]
             for frame in self._tables.all_features(rest, columns):
                 found.append(tally_of_frame(profile, frame, wanted, frame[time] if time else None))
