@@ -13,17 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import pyarrow as pa
 
 from mlfactory.lake.catalog import FEATURES
 from mlfactory.monitor.tables import Tables
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.profiles.kept import Profiled, read_profiles
-from mlfactory.report.monitor_plots import Distribution, finite
+from mlfactory.report.monitor_plots import Distribution
 from mlfactory.statistics.histograms import Counted
 from mlfactory.statistics.profile import Profile
 from mlfactory.statistics.statistic import Floats
-from mlfactory.statistics.summary.columns import Column
+from mlfactory.statistics.summary.columns import Column, column_of
+from mlfactory.statistics.summary.table import MOST_ROOM
 from mlfactory.statistics.tally import Tally, tally_of_frame, together
 
 _log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ _log = logging.getLogger(__name__)
 _DRAWN = 2_000
 """Numbers that stand for all rows in a picture of 36 bars."""
 
+_NONE = Column("other")
 _ORIGIN = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -91,23 +94,22 @@ class Features:
         return newest
 
     def numbers(self, slots: Sequence[Partition], name: str) -> Floats:
-        """Return finite numbers that are spread as those of a feature are, or all of them."""
-        filled = [slot for slot, _ in self._filled(slots)]
-        columns = [self._column(slot, name) for slot in filled]
-        known = [column for column in columns if column is not None]
-        if len(known) == len(columns) and not self._tables.holds_features(filled):
-            return _spread(sum(known[1:], known[0])) if known else np.array([])
-        return finite(self._tables.features(filled)[name])
+        """Return finite numbers, not many, that are spread as those of a feature are."""
+        return _numbers(sum((self._column(slot, name) for slot, _ in self._filled(slots)), _NONE))
 
     def _filled(self, slots: Sequence[Partition]) -> list[tuple[Partition, int]]:
         standing = self._tables.standing(slots)
         return [(slot, rows) for slot in slots if (rows := standing.get(slot.key, 0))]
 
-    def _column(self, slot: Partition, name: str) -> Column | None:
-        """Return the summary of numbers, None if it is not known, or must not be."""
+    def _column(self, slot: Partition, name: str) -> Column:
+        """Return the summary of numbers; of rows, where it is not known or must not be kept."""
         known = self._kept(slot)
         column = known.summary.columns.get(name) if known else None
-        return column if column is not None and column.spread is not None else None
+        if column is not None and column.spread is not None:
+            return column
+        frames = self._tables.all_features([slot], [name])
+        values = (pa.chunked_array([pa.array(each[name], pa.float64())]) for each in frames)
+        return sum((column_of(each, MOST_ROOM) for each in values), _NONE)
 
     def _kept(self, slot: Partition) -> Profiled | None:
         if slot.key not in self._known:
@@ -142,7 +144,7 @@ def _counts(known: Profiled, profile: Profile, names: set[str], rows: int) -> bo
     return known.tally.rows == rows and names <= known.tally.counts.keys()
 
 
-def _spread(column: Column) -> Floats:
+def _numbers(column: Column) -> Floats:
     if column.spread is None or not column.spread.rows:
         return np.array([])
     count = min(column.spread.rows, _DRAWN)

@@ -91,10 +91,6 @@ class Tables:
             self._standing |= {key: found.get(key) for key in unknown}
         return {key: rows for key in keys if (rows := self._standing[key]) is not None}
 
-    def holds_features(self, slots: Iterable[Partition]) -> bool:
-        """Tell whether all features of some partitions have been read already."""
-        return {slot.key for slot in slots} <= self._read.get(FEATURES, (set(), None))[0]
-
     def whole(self, slots: Iterable[Partition]) -> bool:
         """Tell whether every row of a window is looked at, and none merely counted."""
         return self.rows(slots) <= MOST

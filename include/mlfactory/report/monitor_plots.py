@@ -243,12 +243,6 @@ def level_shares(reference: Counted, tallied: Ints) -> pd.DataFrame:
     return pd.concat([shares.iloc[: _LEVELS - 1], rest.clip(lower=0).to_frame(_REST).T])
 
 
-def finite(values: pd.Series) -> Floats:
-    """Return those of some numbers that can be drawn."""
-    numbers: Floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers[np.isfinite(numbers)]
-
-
 def _legend(axes: Axes, first: str = "learned from") -> None:
     axes.fill_between([], [], [], color=REFERENCE, alpha=0.55, label=first)
     axes.plot([], [], color=CURRENT, linewidth=1.5, label="now")

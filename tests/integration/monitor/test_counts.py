@@ -183,6 +183,10 @@ def test_what_is_counted_is_judged_as_its_rows_are_and_none_is_read(
     of_line = counted[0][(counted[0]["metric"] == "drift") & (counted[0]["slice"] == "line")]
     assert of_line["state"].tolist() == ["alert"]
     assert of_line["since"].tolist() == ["2013-04-01"]
+    reads.clear()
+    product_store("rides").delete(profiled_file(FEATURES, "2013-04-01"))
+    same(judged(world.product, may), counted)
+    assert {key for _, key, _ in reads} == {"2013-04-01"}
     page = product_store("rides").read("reports/2013-05-01.html").decode()
     assert "The features furthest beyond their bounds" in page
 
