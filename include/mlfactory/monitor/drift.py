@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-
-import pandas as pd
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 from mlfactory.monitor.answers import AT, from_predictions
+from mlfactory.monitor.features import Features
 from mlfactory.monitor.findings import (
     DRIFT,
     NO_DATA,
@@ -24,47 +23,60 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.statistics.drift import DriftResult, FeatureDrift, compare
 from mlfactory.statistics.histograms import FeatureKind
-from mlfactory.statistics.profile import Profile, block_numbers
-from mlfactory.statistics.tally import Tally, tally, together
+from mlfactory.statistics.profile import Profile
+from mlfactory.statistics.tally import Tally, tally_of_frame, together
 
 TELLING = 0.15
 """A window tells enough when half of the features have a bound as small as this: a shift of half a
 standard deviation, which is a distance of 0.2, is then found."""
 
-_Pieces = Callable[[Sequence[Partition]], Iterator[tuple[pd.DataFrame, pd.Series | None]]]
-"""Gives every row of a window with its time, in one frame or in several."""
+_Tallied = Callable[[Sequence[Partition]], Tally]
+"""Counts all rows of a window into the bins of a reference."""
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """What was found of columns that were compared with a reference.
+
+    Attributes:
+        findings: about all of them, then one for each.
+        slots: the window they are about.
+        tally: its rows in the bins of the reference; none where nothing was compared.
+    """
+
+    findings: list[Finding]
+    slots: list[Partition]
+    tally: Tally = field(default_factory=Tally)
 
 
 def drift_findings(
-    product: Product, tables: Tables, partition: Partition, reference: Reference
-) -> tuple[list[Finding], list[Partition]]:
-    """Compare the features with those the champion was fitted on, and return the window too.
+    product: Product, features: Features, partition: Partition, reference: Reference
+) -> Compared:
+    """Compare the features with those the champion was fitted on.
 
     They are those of the partition, and of as many before it as it takes to tell, none of which the
     champion has seen. A feature that
     the champion knew and that is gone, or is of another kind now, is a warning; one that it did
     not know is named.
     """
-    features = product.spec.features
+    spec, there = product.spec.features, features.names
     kinds: dict[str, FeatureKind] = {
-        **dict.fromkeys(features.numeric, "numeric"),
-        **dict.fromkeys(features.categorical, "categorical"),
+        **dict.fromkeys(spec.numeric, "numeric"),
+        **dict.fromkeys(spec.categorical, "categorical"),
     }
-
-    def pieces(slots: Sequence[Partition]) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
-        for rows in tables.all_features(slots, kinds):
-            yield rows, rows[features.event_time] if features.event_time else None
-
-    current = tables.features([partition])
     profile = reference.features
     if profile is None:
-        return [Finding(partition.key, DRIFT, state=NO_REFERENCE)], [partition]
-    kinds = {name: kind for name, kind in kinds.items() if name in current}
+        return Compared([Finding(partition.key, DRIFT, state=NO_REFERENCE)], [partition])
+    if not features.rows([partition]):
+        return Compared([Finding(partition.key, DRIFT, state=NO_DATA)], [partition])
+    kinds = {name: kind for name, kind in kinds.items() if name in there}
     known = {name for name, kind in kinds.items() if profile.kinds.get(name) == kind}
-    if current.empty:
-        return [Finding(partition.key, DRIFT, state=NO_DATA)], [partition]
-    found, slots = _compared(product, partition, reference, DRIFT, profile, known, pieces)
-    version = reference.reign.version
+
+    def tallied(slots: Sequence[Partition]) -> Tally:
+        return features.tally(slots, profile, known)
+
+    compared = _compared(product, partition, reference, DRIFT, profile, tallied)
+    found, version = compared.findings, reference.reign.version
     gone = [
         Finding(partition.key, DRIFT, slice=name, state=WARN, why="gone", model_version=version)
         for name in profile.features
@@ -77,28 +89,29 @@ def drift_findings(
     ]
     if gone and found[0].state in (None, "ok", "insufficient"):
         found[0] = replace(found[0], state=WARN)
-    return [*found, *gone, *new], slots
+    return replace(compared, findings=[*found, *gone, *new])
 
 
 def prediction_drift_findings(
     product: Product, tables: Tables, partition: Partition, reference: Reference
-) -> tuple[list[Finding], list[Partition]]:
-    """Compare what the champion says with what it said about held-out rows; see above."""
-    version = reference.reign.version
+) -> Compared:
+    """Compare what the champion says with what it said about held-out rows; see above.
 
-    def pieces(slots: Sequence[Partition]) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
-        for rows in tables.all_predictions(slots):
-            answers = from_predictions(product, rows, version)
-            yield answers, answers.get(AT)
-
-    profile = reference.answers
+    The rows of answers are read, which its performance asks for as well.
+    """
+    version, profile = reference.reign.version, reference.answers
     answers = from_predictions(product, tables.predictions([partition]), version)
     if profile is None or answers.empty:
         state = NO_REFERENCE if profile is None else NO_DATA
-        return [Finding(partition.key, PREDICTION_DRIFT, state=state)], [partition]
-    return _compared(
-        product, partition, reference, PREDICTION_DRIFT, profile, set(profile.features), pieces
-    )
+        return Compared([Finding(partition.key, PREDICTION_DRIFT, state=state)], [partition])
+
+    def tallied(slots: Sequence[Partition]) -> Tally:
+        given = (from_predictions(product, rows, version) for rows in tables.all_predictions(slots))
+        return together(
+            [tally_of_frame(profile, rows, profile.features, rows.get(AT)) for rows in given]
+        )
+
+    return _compared(product, partition, reference, PREDICTION_DRIFT, profile, tallied)
 
 
 def _compared(
@@ -107,17 +120,16 @@ def _compared(
     reference: Reference,
     metric: str,
     profile: Profile,
-    names: set[str],
-    pieces: _Pieces,
-) -> tuple[list[Finding], list[Partition]]:
-    """Return the finding about all columns, then one for each, and the window they are about."""
+    tallied: _Tallied,
+) -> Compared:
+    """Return what is found over the shortest window that tells, or the longest there is."""
     asked = product.spec.monitor.drift
-    slots, result = [partition], None
+    slots, tally, result = [partition], Tally(), None
     for slots in drift_windows(product, partition, reference.reign.seen_through):
-        counted = [_tallied(profile, names, rows, times) for rows, times in pieces(slots)]
+        tally = tallied(slots)
         result = compare(
             profile,
-            together(counted),
+            tally,
             false_alarm_rate=asked.false_alarm_rate,
             effect_at_least=asked.effect_at_least,
             seed=product.spec.train.seed,
@@ -126,21 +138,7 @@ def _compared(
             break
     assert result is not None  # there is always a window
     version, since = reference.reign.version, slots[0].key
-    return _findings(partition, metric, result, since, version), slots
-
-
-def _tallied(
-    profile: Profile, names: set[str], rows: pd.DataFrame, times: pd.Series | None
-) -> Tally:
-    """Count rows into the bins of a profile; of none of the answers a column may be missing."""
-    if rows.empty:
-        return Tally()
-    blocks = block_numbers(times, profile.unit) if times is not None and profile.unit else None
-    return tally(
-        profile,
-        {name: rows[name].to_numpy() for name in profile.features if name in names},
-        blocks,
-    )
+    return Compared(_findings(partition, metric, result, since, version), slots, tally)
 
 
 def _findings(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mlfactory.monitor.features import Window
 from mlfactory.monitor.findings import (
     ALERT,
     DRIFT,
@@ -34,18 +35,18 @@ class Picture:
     """A partition as the monitor sees it at its end.
 
     Attributes:
-        current: rows of the table `features`: its own, and of as many partitions before it as it
-            took to tell whether they drifted.
+        current: its features, and those of as many partitions before it as it took to tell whether
+            they drifted; None where nothing was compared.
         answers: what the champion said: score, class and time, over a window likewise.
         rows: how many rows of `features` the partition itself has; likewise `predictions`.
-        sampled: whether `current` and `answers` are a sample of the rows.
+        sampled: whether `answers` are a sample of the rows.
         findings: about it, and about earlier partitions whose labels have arrived since.
     """
 
     product: Product
     partition: Partition
     reference: Reference | None
-    current: pd.DataFrame
+    current: Window | None
     answers: pd.DataFrame
     findings: tuple[Finding, ...]
     rows: int = 0

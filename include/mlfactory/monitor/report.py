@@ -193,10 +193,8 @@ def _drift(page: Page, picture: Picture, reference: Reference) -> None:
     _unmatched(page, picture)
     profile = reference.features
     shown = [one.slice for one in picture.drifted() if one.why is None][:_FEATURES_DRAWN]
-    if shown and profile is not None:
-        pairs = [
-            Distribution(name, profile.features[name], picture.current[name]) for name in shown
-        ]
+    if shown and profile is not None and picture.current is not None:
+        pairs = [picture.current.distribution(name, profile.features[name]) for name in shown]
         page.figure(drawn(distributions(pairs)), "The features furthest beyond their bounds")
 
 
@@ -246,7 +244,8 @@ def _predictions(page: Page, picture: Picture, reference: Reference) -> None:
     )
     if ANSWER in picture.answers and reference.answers is not None:
         chosen = reference.answers.features[ANSWER]
-        pair = Distribution("chosen class", chosen, picture.answers[ANSWER])
+        now_chosen = chosen.tally(picture.answers[ANSWER].to_numpy())
+        pair = Distribution("chosen class", chosen, tallied=now_chosen)
         page.figure(drawn(distributions([pair])), "How often each class is chosen")
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pandas as pd
-
 from mlfactory.lake.newest import newest_event
 from mlfactory.lake.overdue import overdue
 from mlfactory.monitor.findings import ALERT, FRESHNESS, LABELS_IN_TIME, NO_DATA, OK, Finding
@@ -13,23 +11,17 @@ from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
 
-def freshness(product: Product, partition: Partition, current: pd.DataFrame) -> Finding | None:
+def freshness(product: Product, partition: Partition, newest: datetime | None) -> Finding | None:
     """Return the age in hours of the newest event at the end of `partition`, held to its bound.
 
     None for a snapshot, whose rows have no time.
 
     Args:
-        current: rows of the table `features` that end with the partition's.
+        newest: event of the partition itself, None if it has none: then those before it are asked.
     """
-    event_time = product.spec.features.event_time
-    if product.calendar.is_snapshot or event_time is None:
+    if product.calendar.is_snapshot or product.spec.features.event_time is None:
         return None
-    newest = None
-    if event_time in current and len(times := current[event_time].dropna()):
-        newest = times.max().to_pydatetime()
-    if newest is None:
-        newest = newest_event(product, partition)
-    return _aged(product, partition, newest)
+    return _aged(product, partition, newest or newest_event(product, partition))
 
 
 def labels_in_time(product: Product, partition: Partition) -> list[Finding]:

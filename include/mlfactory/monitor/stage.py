@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -22,6 +22,7 @@ from mlfactory.lake.vouched import vouched_rows
 from mlfactory.monitor.alerts import tell
 from mlfactory.monitor.answers import from_predictions
 from mlfactory.monitor.drift import drift_findings, prediction_drift_findings
+from mlfactory.monitor.features import Features, Window
 from mlfactory.monitor.findings import (
     DRIFT,
     NO_DATA,
@@ -72,13 +73,13 @@ class _Drifts:
     """What was found of both drifts, and the features and answers of the windows it was found in.
 
     Attributes:
-        sampled: whether these are some of the rows, because one of the windows has too many.
+        sampled: whether the answers are some of the rows, because their window has too many.
     """
 
     findings: list[Finding]
-    current: pd.DataFrame
-    answers: pd.DataFrame
-    sampled: bool
+    current: Window | None = None
+    answers: pd.DataFrame = field(default_factory=pd.DataFrame)
+    sampled: bool = False
 
 
 def run(product: Product, partition: Partition) -> MonitorResult:
@@ -122,13 +123,14 @@ def _look(
     measured: list[tuple[Partition, Partition]],
 ) -> Picture:
     reference = reference_for(product, partition)
-    drifts = _drifts(product, tables, partition, reference)
-    rows = len(tables.features([partition]))
-    if not tables.whole([partition]):
-        rows = tables.rows([partition])
-    found = [*drifts.findings, *_performances(product, tables, partition, reference, measured)]
-    # rows that were drawn need not have the newest event among them
-    fresh = freshness(product, partition, drifts.current.iloc[: 0 if drifts.sampled else None])
+    features = Features(product, tables)
+    drifts = _drifts(product, tables, features, partition, reference)
+    rows = features.rows([partition])
+    found = [
+        *drifts.findings,
+        *_performances(product, tables, partition, reference, measured, is_empty=not rows),
+    ]
+    fresh = freshness(product, partition, features.newest(partition))
     found += [fresh] if fresh else []
     return Picture(
         product=product,
@@ -158,29 +160,26 @@ def _predicted(tables: Tables, drifts: _Drifts, reference: Reference, partition:
 
 
 def _drifts(
-    product: Product, tables: Tables, partition: Partition, reference: Reference | None
+    product: Product,
+    tables: Tables,
+    features: Features,
+    partition: Partition,
+    reference: Reference | None,
 ) -> _Drifts:
     """Look for both drifts."""
-    current = tables.features([partition])
-    if reference is None:
-        absent = NO_DATA if current.empty else without_reference(product)
-        return _undone(tables, partition, current, absent)
-    drifts, slots = drift_findings(product, tables, partition, reference)
-    if current.empty:
-        return _undone(tables, partition, current, NO_DATA)
-    predicted, of_answers = prediction_drift_findings(product, tables, partition, reference)
-    version = reference.reign.version
+    is_empty = not features.rows([partition])
+    if reference is None or is_empty:
+        state = NO_DATA if is_empty else without_reference(product)
+        return _Drifts([Finding(partition.key, metric, state=state) for metric in _DRIFTS])
+    of_features = drift_findings(product, features, partition, reference)
+    of_answers = prediction_drift_findings(product, tables, partition, reference)
+    answers = tables.predictions(of_answers.slots)
     return _Drifts(
-        [*drifts, *predicted],
-        tables.features(slots),
-        from_predictions(product, tables.predictions(of_answers), version),
-        sampled=not (tables.whole(slots) and tables.whole(of_answers)),
+        [*of_features.findings, *of_answers.findings],
+        Window(features, of_features.slots, of_features.tally),
+        from_predictions(product, answers, reference.reign.version),
+        sampled=not tables.whole(of_answers.slots),
     )
-
-
-def _undone(tables: Tables, partition: Partition, current: pd.DataFrame, state: str) -> _Drifts:
-    both = [Finding(partition.key, metric, state=state) for metric in _DRIFTS]
-    return _Drifts(both, current, pd.DataFrame(), sampled=not tables.whole([partition]))
 
 
 def _performances(
@@ -189,6 +188,8 @@ def _performances(
     partition: Partition,
     reference: Reference | None,
     measured: list[tuple[Partition, Partition]],
+    *,
+    is_empty: bool,
 ) -> list[Finding]:
     known, answered = Versions(product), Answered(product, tables)
 
@@ -205,8 +206,8 @@ def _performances(
             fall = against_held_out(answered, about, as_of, known)
             found += performance_findings(product, about, as_of, made, known, naive, fall)
         elif about == partition:
-            seen = reference is None and len(tables.features([partition])) > 0
-            absent = without_reference(product) if seen else NO_DATA
+            unjudged = reference is None and not is_empty
+            absent = without_reference(product) if unjudged else NO_DATA
             found.append(Finding(about.key, PERFORMANCE, state=absent))
     return found
 

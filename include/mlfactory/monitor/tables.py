@@ -1,8 +1,9 @@
 """What the monitor reads of the lake while it looks at a partition.
 
-Of a window that fits into memory every row, and each once. Of a larger one all rows are counted
-batch by batch. Of its labels those are looked at that are in a sample by event, or all where they
-are few, and of the other tables the rows that they are about.
+Of a window that fits into memory every row, and each once: of features none that was counted
+before, see `features`. Of a larger window all rows are counted batch by batch. Of its labels those
+are looked at that are in a sample by event, or all where they are few, and of the other tables the
+rows that they are about.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from mlfactory.lake.labels import judged_by, judged_rows, known_among, label_col
 from mlfactory.lake.manifests import read_manifests
 from mlfactory.lake.sampling import Among, Sample, event_key, share_of
 from mlfactory.lake.tables import Lake
-from mlfactory.lake.vouched import vouched_batches, vouched_rows
+from mlfactory.lake.vouched import vouched_batches, vouched_counts, vouched_rows
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 
@@ -32,6 +33,8 @@ model than their days do."""
 
 DRAWN = 200_000
 """Rows of a larger window whose features are drawn."""
+
+_TRAITS = "traits"
 
 
 class Tables:
@@ -58,6 +61,7 @@ class Tables:
         self._columns: list[str] | None = None
         self._rows_of: dict[tuple[str, ...], int] = {}
         self._counted: dict[tuple[object, ...], tuple[int, int]] = {}
+        self._standing: dict[str, int | None] = {}
 
     def rows(self, slots: Iterable[Partition]) -> int:
         """Return how many rows of features the runs that prepared some partitions left."""
@@ -67,6 +71,25 @@ class Tables:
             written = (one.get("written", {}).get(FEATURES, 0) for one in made.values())
             self._rows_of[keys] = sum(map(int, written))
         return self._rows_of[keys]
+
+    def standing(self, slots: Iterable[Partition]) -> dict[str, int]:
+        """Return how many rows of features there are to be read of each partition, by its key.
+
+        None is read for it. Partitions are left out of which the tables return no rows, though
+        they may have some, or it raises as they do.
+        """
+        keys = [slot.key for slot in slots]
+        unknown = sorted({*keys} - self._standing.keys())
+        if unknown:
+            found = vouched_counts(
+                self._product.name,
+                FEATURES,
+                unknown,
+                required=self._required,
+                spared=self._spared(FEATURES, unknown),
+            )
+            self._standing |= {key: found.get(key) for key in unknown}
+        return {key: rows for key in keys if (rows := self._standing[key]) is not None}
 
     def whole(self, slots: Iterable[Partition]) -> bool:
         """Tell whether every row of a window is looked at, and none merely counted."""
@@ -78,7 +101,7 @@ class Tables:
         Of a window that is not looked at whole no more rows than are drawn.
         """
         slots = list(slots)
-        return self._all_or_drawn(FEATURES, slots, self._feature_columns())
+        return self._all_or_drawn(FEATURES, slots, self.feature_columns())
 
     def predictions(self, slots: Iterable[Partition]) -> pd.DataFrame:
         """Return all columns of the table `predictions`, of as many rows as `features` does."""
@@ -108,11 +131,14 @@ class Tables:
     def traits(self, slots: Sequence[Partition], rows: pd.DataFrame) -> pd.DataFrame:
         """Return key, sensitive columns and group of the features that some rows are about."""
         features = self._product.spec.features
-        if self.whole(slots):
+        if self.whole(slots) and FEATURES in self._read:
+            # of which all columns were read, so that only other partitions are
             return self.features(slots)
         group = [features.group] if features.group else []
         wanted = {*features.key, *features.sensitive, *group, PARTITION}
-        columns = [name for name in self._feature_columns() if name in wanted]
+        columns = [name for name in self.feature_columns() if name in wanted]
+        if self.whole(slots):
+            return self._rows(FEATURES, [slot.key for slot in slots], columns, held_as=_TRAITS)
         return self._those(FEATURES, slots, columns, self._about(rows).of)
 
     def labels(self, slots: Iterable[Partition], as_of: datetime) -> pd.DataFrame:
@@ -203,7 +229,8 @@ class Tables:
         features = self._product.spec.features
         return event_key(features.key, features.event_time)
 
-    def _feature_columns(self) -> list[str]:
+    def feature_columns(self) -> list[str]:
+        """Return the columns of the spec that the table `features` has, and the partition."""
         if self._columns is None:
             there = self._lake.columns(FEATURES)
             self._columns = [name for name in self._product.spec.features.columns if name in there]
@@ -260,9 +287,21 @@ class Tables:
             spared=self._spared(table, keys),
         )
 
-    def _rows(self, table: str, keys: Sequence[str], columns: list[str] | None) -> pd.DataFrame:
-        """Return the rows of some partitions, partition after partition."""
-        known, held = self._read.get(table, (set(), None))
+    def _rows(
+        self,
+        table: str,
+        keys: Sequence[str],
+        columns: list[str] | None,
+        *,
+        held_as: str | None = None,
+    ) -> pd.DataFrame:
+        """Return the rows of some partitions, partition after partition.
+
+        Args:
+            held_as: of other columns than others ask of the table, the name they are held by.
+        """
+        held_as = held_as or table
+        known, held = self._read.get(held_as, (set(), None))
         missing = sorted(set(keys) - known)
         if missing or held is None:
             found = vouched_rows(
@@ -276,7 +315,7 @@ class Tables:
             parts = [part for part in (held, found) if part is not None and len(part)]
             held = pd.concat(parts) if parts else found
             held = held.sort_values(PARTITION, kind="stable", ignore_index=True)
-            self._read[table] = known | set(missing), held
+            self._read[held_as] = known | set(missing), held
         return held[held[PARTITION].isin(set(keys))].reset_index(drop=True)
 
     def _spared(self, table: str, keys: Iterable[str]) -> set[str]:

@@ -28,7 +28,9 @@ from mlfactory.product.loader import Product
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from mlfactory.profiles.counts import Counts
     from mlfactory.statistics.summary.table import Summary
+    from mlfactory.statistics.tally import Tally
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +42,8 @@ class Profiled:
     Attributes:
         labels_as_of: the moment whose labels were known, ISO 8601; empty where none are told.
         made_at: when the run began that went through the rows.
+        reference: the digest of the reference that the rows were counted for; empty if for none.
+        tally: how they fall into its bins, where that was asked for.
     """
 
     key: str
@@ -47,6 +51,8 @@ class Profiled:
     version: int | None = None
     labels_as_of: str = ""
     made_at: str = ""
+    reference: str = ""
+    tally: Tally | None = None
 
 
 @dataclass
@@ -109,12 +115,14 @@ def keep_profile(
     *,
     landing: str = "",
     labels_as_of: str = "",
+    counts: Counts | None = None,
 ) -> None:
     """Keep the summary of what a run read or wrote of its partition, or remove that of another.
 
     Args:
         landing: the id of the run of ingest whose rows they are, of a raw table.
         labels_as_of: the moment whose labels were known, ISO 8601.
+        counts: the same rows as monitoring asks for them.
     """
     from mlfactory.statistics.summary.file import to_bytes
 
@@ -128,8 +136,9 @@ def keep_profile(
         "version": record.outputs.get(table, record.inputs.get(table)),
         "labels_as_of": labels_as_of,
         "made_at": record.started_at,
+        "reference": counts.reference if counts else "",
     }
-    store.write(file, to_bytes(summary.to_keep(), about))
+    store.write(file, to_bytes(summary.to_keep(), about, counts.tally if counts else None))
 
 
 def profiled_keys(product: Product, table: str) -> list[str]:
@@ -139,12 +148,17 @@ def profiled_keys(product: Product, table: str) -> list[str]:
     return sorted(name.removeprefix(f"{folder}/").removesuffix(".npz") for name in names)
 
 
-def read_profiles(product: Product, table: str, keys: Sequence[str]) -> dict[str, Profiled]:
+def read_profiles(
+    product: Product, table: str, keys: Sequence[str], *, tallied: bool = False
+) -> dict[str, Profiled]:
     """Return the summaries of some partitions that stand: of the runs whose rows are there now.
 
     One that is damaged is left out with a warning: the next run of the partition makes it anew.
+
+    Args:
+        tallied: whether to read also how rows fall into the bins of a reference.
     """
-    from mlfactory.statistics.summary.file import from_bytes
+    from mlfactory.statistics.summary.file import from_bytes, tally_from_bytes
 
     store = product_store(product.name)
     files = {profiled_file(table, key): key for key in keys}
@@ -156,12 +170,19 @@ def read_profiles(product: Product, table: str, keys: Sequence[str]) -> dict[str
         key = files[file]
         try:
             summary, about = from_bytes(content)
+            tally = tally_from_bytes(content) if tallied else None
         except ValueError as error:
             _log.warning("%s is left out: %s", store.address(file), error)
             continue
         if _stands(about, runs.get(key, {}), landings.get(key, {}) if is_raw else None):
             found[key] = Profiled(
-                key, summary, about["version"], about["labels_as_of"], about["made_at"]
+                key,
+                summary,
+                about["version"],
+                about["labels_as_of"],
+                about["made_at"],
+                about.get("reference", ""),
+                tally,
             )
     return dict(sorted(found.items()))
 

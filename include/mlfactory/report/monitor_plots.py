@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -22,8 +21,7 @@ from mlfactory.report.style import (
     titled,
 )
 from mlfactory.statistics.histograms import Counted
-
-Floats = npt.NDArray[np.float64]
+from mlfactory.statistics.statistic import Floats, Ints
 
 _BINS = 36
 _LEVELS = 8
@@ -38,11 +36,17 @@ _SHOWN = (0.002, 0.998)
 
 @dataclass(frozen=True, eq=False)
 class Distribution:
-    """The values of one feature that a model learned from, and those it meets now."""
+    """The values of one feature that a model learned from, and those it meets now.
+
+    Args:
+        numbers: finite ones that it meets now, or as many as are spread alike.
+        tallied: (bins,) of a category, the rows it meets now by the reference's bins.
+    """
 
     name: str
     reference: Counted
-    current: pd.Series
+    numbers: Floats = field(default_factory=lambda: np.array([]))
+    tallied: Ints = field(default_factory=lambda: np.array([], dtype=np.intp))
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,9 @@ def distributions(pairs: Sequence[Distribution]) -> Figure:
     for one, pair in zip(axes, pairs, strict=False):
         titled(one, pair.name)
         if pair.reference.ordered:
-            _against_counted(one, pair.reference, _finite(pair.current))
+            _against_counted(one, pair.reference, pair.numbers)
         else:
-            _bars(one, pair.reference, pair.current)
+            _bars(one, pair.reference, pair.tallied)
     for spare in axes[len(pairs) :]:
         spare.set_visible(False)
     _legend(axes[0])
@@ -203,8 +207,8 @@ def counted_shares(reference: Counted, current: Floats) -> tuple[Floats, Floats]
     return shares, edges
 
 
-def _bars(axes: Axes, reference: Counted, current: pd.Series) -> None:
-    shares = level_shares(reference, current)
+def _bars(axes: Axes, reference: Counted, tallied: Ints) -> None:
+    shares = level_shares(reference, tallied)
     places = np.arange(len(shares))
     axes.bar(places - 0.2, shares["reference"], 0.4, color=REFERENCE, alpha=0.7)
     axes.bar(places + 0.2, shares["current"], 0.4, color=CURRENT)
@@ -215,11 +219,15 @@ def _bars(axes: Axes, reference: Counted, current: pd.Series) -> None:
     )
 
 
-def level_shares(reference: Counted, current: pd.Series) -> pd.DataFrame:
-    """Return the share of each level then and now, the frequent ones first, the rest as one."""
+def level_shares(reference: Counted, tallied: Ints) -> pd.DataFrame:
+    """Return the share of each level then and now, the frequent ones first, the rest as one.
+
+    Args:
+        tallied: (bins,) the rows of now by the reference's bins.
+    """
     names = [*reference.levels, _REST, _REST, _MISSING]
     then = pd.Series(reference.counts.sum(axis=0, dtype=np.float64), index=names)
-    now = pd.Series(reference.tally(current.to_numpy()).astype(np.float64), index=names)
+    now = pd.Series(tallied.astype(np.float64), index=names)
     shares = pd.DataFrame(
         {
             name: counts.groupby(level=0).sum() / max(counts.sum(), 1)
@@ -233,11 +241,6 @@ def level_shares(reference: Counted, current: pd.Series) -> pd.DataFrame:
     if len(shares) < _LEVELS and rest.max() < _VISIBLE:
         return shares
     return pd.concat([shares.iloc[: _LEVELS - 1], rest.clip(lower=0).to_frame(_REST).T])
-
-
-def _finite(values: pd.Series) -> Floats:
-    numbers: Floats = values.to_numpy(dtype=np.float64, na_value=np.nan)
-    return numbers[np.isfinite(numbers)]
 
 
 def _legend(axes: Axes, first: str = "learned from") -> None:

@@ -67,10 +67,17 @@ class Counted:
         """Return how many bins there are."""
         return int(self.counts.shape[1])
 
-    def tally(self, values: npt.ArrayLike) -> Ints:
-        """Return (bins,) how many of some values are in each bin."""
+    def tally(self, values: npt.ArrayLike, counts: Ints | None = None) -> Ints:
+        """Return (bins,) how many of some values are in each bin.
+
+        Args:
+            counts: (values,) how often each is there; once by default.
+        """
         placed = self._number(values) if self.ordered else self._category(values)
-        return np.bincount(placed, minlength=self.bins)
+        if counts is None:
+            return np.bincount(placed, minlength=self.bins)
+        found: Ints = np.bincount(placed, counts, minlength=self.bins).astype(np.intp)
+        return found
 
     def as_current(self, window: int) -> Counts:
         """Return the counts (blocks, bins) as they would be if a block were current data.

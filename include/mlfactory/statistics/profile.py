@@ -6,11 +6,12 @@ With it, later data is compared with the reference though the rows themselves ar
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class Profile:
         rows: of the reference.
         features: counted rows by name.
         memories: how the blocks of each go together; none where there are too few blocks.
+        digest: of the file it was read from, by which its bins are known again; empty of one that
+            was just made.
     """
 
     unit: str
@@ -58,6 +61,7 @@ class Profile:
     rows: int
     features: Mapping[str, Counted]
     memories: Mapping[str, Memory]
+    digest: str = ""
 
     @property
     def kinds(self) -> dict[str, FeatureKind]:
@@ -105,7 +109,7 @@ class Profile:
         """
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return _read(arrays)
+                return replace(_read(arrays), digest=hashlib.sha256(content).hexdigest())
         except (KeyError, TypeError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"this is no profile of a reference: {error}") from error
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import pandas as pd
 
 from mlfactory.report.drawing import drawn
 from mlfactory.report.monitor_plots import (
@@ -24,7 +23,8 @@ def learned(values: list[object] | np.ndarray, kind: FeatureKind = "categorical"
 
 
 def test_shares_are_of_all_rows_missing_ones_too_the_frequent_first():
-    shares = level_shares(learned(["a", "b", "b", None]), pd.Series(["a", "a"]))
+    reference = learned(["a", "b", "b", None])
+    shares = level_shares(reference, reference.tally(["a", "a"]))
     assert shares.loc["a"].tolist() == [0.25, 1.0]
     assert shares.loc["b"].tolist() == [0.5, 0.0]
     assert shares.loc["missing"].tolist() == [0.25, 0.0]
@@ -33,7 +33,8 @@ def test_shares_are_of_all_rows_missing_ones_too_the_frequent_first():
 
 def test_many_levels_are_drawn_as_one_and_no_row_is_lost():
     names = [f"level {number}" for number in range(100)]
-    shares = level_shares(learned(names), pd.Series([*names[:50], "new"]))
+    reference = learned(names)
+    shares = level_shares(reference, reference.tally([*names[:50], "new"]))
     assert len(shares) == 8
     assert shares.index[-1] == "all others"
     assert np.allclose(shares.sum(), 1)
@@ -41,12 +42,13 @@ def test_many_levels_are_drawn_as_one_and_no_row_is_lost():
 
 def test_odd_values_can_be_drawn():
     none, same = np.array([np.nan, np.nan]), np.array([2.0, 2.0])
+    names = learned(["a", None])
     figure = distributions(
         [
-            Distribution("nothing", learned(none, "numeric"), pd.Series(none)),
-            Distribution("one value", learned(same, "numeric"), pd.Series(same)),
-            Distribution("gone", learned(same, "numeric"), pd.Series(none)),
-            Distribution("names", learned(["a", None]), pd.Series([], dtype="str")),
+            Distribution("nothing", learned(none, "numeric")),
+            Distribution("one value", learned(same, "numeric"), numbers=same),
+            Distribution("gone", learned(same, "numeric")),
+            Distribution("names", names, tallied=names.tally([])),
         ]
     )
     assert [axes.get_title(loc="left") for axes in figure.axes[:4]] == [

@@ -23,16 +23,19 @@ from mlfactory.statistics.summary.distinct import Distinct
 from mlfactory.statistics.summary.frequent import Frequent
 from mlfactory.statistics.summary.spread import Spread
 from mlfactory.statistics.summary.table import Summary
+from mlfactory.statistics.tally import Tally
 
 FORMAT = 1
 _ARRAYS = ("keys", "counts", "hashes")
+_DAMAGE = (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error, BadZipFile)
 
 
-def to_bytes(summary: Summary, about: Mapping[str, Any]) -> bytes:
+def to_bytes(summary: Summary, about: Mapping[str, Any], tally: Tally | None = None) -> bytes:
     """Return a summary as the content of a file.
 
     Args:
         about: what else the file says, such as which run made it; as JSON has it.
+        tally: the same rows as they fall into the bins of a reference.
     """
     columns = [*summary.columns.items(), *([("", summary.label)] if summary.label else [])]
     text: dict[str, Any] = {
@@ -41,6 +44,7 @@ def to_bytes(summary: Summary, about: Mapping[str, Any]) -> bytes:
         "rows": summary.rows,
         "label": summary.label is not None,
         "columns": [_as_json(name, column) for name, column in columns],
+        "tally": None if tally is None else _tally_as_json(tally),
     }
     spreads = [one.spread for _, one in columns if one.spread is not None]
     arrays = {
@@ -49,6 +53,9 @@ def to_bytes(summary: Summary, about: Mapping[str, Any]) -> bytes:
         "hashes": _joined((one.distinct.hashes for _, one in columns if one.distinct), np.uint64),
         "text": np.frombuffer(zlib.compress(json.dumps(text).encode(), 6), dtype=np.uint8),
     }
+    if tally is not None:
+        arrays["tallied"] = _joined(tally.counts.values(), np.int64)
+        arrays["blocks"] = _joined([] if tally.blocks is None else [tally.blocks], np.int64)
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     return file.getvalue()
@@ -61,16 +68,43 @@ def from_bytes(content: bytes) -> tuple[Summary, dict[str, Any]]:
         ValueError: the content is not that of a summary.
     """
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            text = json.loads(zlib.decompress(arrays["text"].tobytes()))
-            if text["format"] != FORMAT:
-                raise ValueError(f"a summary of format {text['format']}, not {FORMAT}")
-            rest = {name: arrays[name] for name in _ARRAYS}
+        text, rest = _read(content, _ARRAYS)
         columns = [(one["name"], _column(one, rest)) for one in text["columns"]]
-    except (KeyError, TypeError, ValueError, OSError, EOFError, zlib.error, BadZipFile) as error:
+    except _DAMAGE as error:
         raise ValueError(f"this is no summary: {error}") from error
     label = columns.pop()[1] if text["label"] else None
     return Summary(text["rows"], dict(columns), label), text["about"]
+
+
+def tally_from_bytes(content: bytes) -> Tally | None:
+    """Return how the rows of a file's summary fall into the bins of a reference, if it says so.
+
+    Raises:
+        ValueError: the content is not that of a summary.
+    """
+    try:
+        found = _read(content, ())[0].get("tally")
+        if found is None:
+            return None
+        _, rest = _read(content, ("tallied", "blocks"))
+        counts = {name: _taken(rest, "tallied", bins) for name, bins in found["bins"]}
+        return Tally(found["rows"], counts, rest["blocks"] if found["in_blocks"] else None)
+    except _DAMAGE as error:
+        raise ValueError(f"this is no summary: {error}") from error
+
+
+def _read(content: bytes, names: Iterable[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the text of a file, and some of its arrays."""
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        text = json.loads(zlib.decompress(arrays["text"].tobytes()))
+        if text["format"] != FORMAT:
+            raise ValueError(f"a summary of format {text['format']}, not {FORMAT}")
+        return text, {name: arrays[name] for name in names}
+
+
+def _tally_as_json(tally: Tally) -> dict[str, Any]:
+    bins = [[name, len(counts)] for name, counts in tally.counts.items()]
+    return {"rows": tally.rows, "bins": bins, "in_blocks": tally.blocks is not None}
 
 
 def _joined(arrays: Iterable[Any], kind: Any) -> Any:
