@@ -86,7 +86,6 @@ class Profiling:
             self.failed, self.summary = True, None
             _log.warning("%s: it cannot be profiled", self.where, exc_info=True)
 
-
     @contextmanager
     def beside(self, rows: pa.Table) -> Iterator[None]:
         """Add rows while they are looked at for something else, on another core."""

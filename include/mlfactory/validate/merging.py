@@ -183,7 +183,6 @@ class Merging:
                 expectation_config=self.expectation.configuration,
             )
 
-
     def _judge(self) -> Callable[..., ExpectationValidationResult]:
         judge = self.expectation.metrics_validate
         own = type(self.expectation).metrics_validate is not Expectation.metrics_validate
