@@ -184,7 +184,7 @@ class Merging:
             )
 
     def _judge(self) -> Callable[..., ExpectationValidationResult]:
-        judge = self.expectation.metrics_validate
+        judge: Callable[..., ExpectationValidationResult] = self.expectation.metrics_validate
         own = type(self.expectation).metrics_validate is not Expectation.metrics_validate
         if own or self._needed is None:
             return judge
