@@ -188,7 +188,7 @@ def main() -> None:
                 cells += [f"{one:.1f} s", f"{other:.1f} s", f"{other / one:.1f}"]
             size = f"{file.stat().st_size / 1e6:,.0f} MB"
             table.add_row(kind, size, *cells, *peaks)
-    Console().print(table)
+    Console(width=140).print(table)
 
 
 if __name__ == "__main__":
