@@ -114,6 +114,7 @@ def _measured(rows: int, bad: bool) -> float:
     from mlfactory.product.errors import ContractError
     from mlfactory.product.loader import load_product
     from mlfactory.validate import stage
+    from mlfactory.validate.cleaned import ToCheck
 
     product = load_product("big")
     partition = product.calendar.parse(KEY)
@@ -122,7 +123,7 @@ def _measured(rows: int, bad: bool) -> float:
     def batches(*, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         yield from (each if columns is None else each.select(list(columns)) for each in kept)
 
-    stage._landed = lambda *_: ({"rows": batches}, {"rows": rows})
+    stage._landed = lambda *_: ToCheck({"rows": batches}, {"rows": rows})
     with manifest(product, "ingest", KEY) as record:
         kinds = next(made(1, bad=False))
         record.write(Lake("big"), "raw_rows", kinds.append_column("_landing", [[record.id]]))

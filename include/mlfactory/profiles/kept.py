@@ -7,7 +7,9 @@ for nothing, and is not read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +91,14 @@ class Profiling:
         except Exception:
             self.failed, self.summary = True, None
             _log.warning("%s: it cannot be profiled", self.where, exc_info=True)
+
+    @contextmanager
+    def beside(self, rows: pa.Table) -> Iterator[None]:
+        """Add rows while they are looked at for something else, on another core."""
+        with ThreadPoolExecutor(1, thread_name_prefix="profile") as other:
+            done = other.submit(self.look, rows)
+            yield
+            done.result()
 
 
 def hidden_columns(product: Product, table: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ Both ways say the same; the second never holds all rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -183,9 +183,10 @@ class _Check:
             rule for rule in rules_for(self._product, self._name) if len(frame) or not rule.needs
         ]
         survey = self._survey(_not_own(rules), None)
-        survey.look(frame, 0)
-        run = survey.found()
-        self._look(landed, frame)
+        with self._profiled(landed):
+            survey.look(frame, 0)
+            run = survey.found()
+            self._look(landed, frame)
         run = self._with_own(run, rules)
         key = self._source.key if len(frame) else ()
         return self._said(run, key, partial(keys_repeated_in, frame, key))
@@ -205,9 +206,10 @@ class _Check:
             spool(key)
         for rows in self._batches():
             frame, start = framed(rows, self._shape), self._rows
-            survey.look(frame, start)
-            self._look(rows, frame)
-            self._add_to_spools(rows, frame, start)
+            with self._profiled(rows):
+                survey.look(frame, start)
+                self._look(rows, frame)
+                self._add_to_spools(rows, frame, start)
         run = self._with_own(survey.found(), rules)
 
         def repeated(bad: Marks, released: Marks, discarded: Marks) -> Marks:
@@ -261,9 +263,10 @@ class _Check:
             self._unread.look(rows.column(RESCUED), self._rows)
         if REFUSED in rows.column_names:
             note_refused(rows.column(REFUSED), self._rows, self._refused)
-        if self._profiling is not None:
-            self._profiling.look(rows)
         self._rows += len(frame)
+
+    def _profiled(self, rows: pa.Table) -> AbstractContextManager[None]:
+        return self._profiling.beside(rows) if self._profiling is not None else nullcontext()
 
     def _said(
         self, run: SuiteRun, key: Sequence[str], repeated: Callable[[Marks, Marks, Marks], Marks]
@@ -355,10 +358,9 @@ class _Check:
         reasons |= {int(row): [DISCARDED] for row in np.flatnonzero(discarded.of(places))}
         if received is not rows:
             frame, rescued = framed(received, {}), _noted(received, RESCUED)
-        found = bad_rows(self._name, frame, rescued, dict(sorted(reasons.items())), key)
-        return [
-            self._decided.as_received(replace(each, row=int(places[each.row]))) for each in found
-        ]
+        reasons = dict(sorted(reasons.items()))
+        found = bad_rows(self._name, frame, rescued, reasons, key, places.tolist())
+        return [self._decided.as_received(each) for each in found]
 
     def _spool(
         self, disk: ExitStack, columns: Sequence[str], condition: Condition | None = None

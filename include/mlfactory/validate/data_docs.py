@@ -10,6 +10,7 @@ import html
 import json
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 from urllib.parse import quote
@@ -23,6 +24,7 @@ from great_expectations.expectations.expectation_configuration import Expectatio
 from great_expectations.render.renderer import SiteIndexPageRenderer, ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaIndexPageView, DefaultJinjaPageView
 from great_expectations.util import convert_to_json_serializable
+from jinja2 import FileSystemBytecodeCache
 
 from mlfactory.lake.catalog import DATA_DOCS
 from mlfactory.lake.manifests import read_manifest
@@ -103,7 +105,10 @@ def _index(product: Product, partition: Partition, passed: Mapping[str, bool]) -
 @cache
 def _view() -> DefaultJinjaPageView:
     # each has its own templates to compile, which takes longer than all else of a page
-    return DefaultJinjaPageView()
+    view = DefaultJinjaPageView()
+    with suppress(OSError, RuntimeError):  # no place for it: they are compiled by each process
+        view.env.bytecode_cache = FileSystemBytecodeCache()
+    return view
 
 
 def _known(

@@ -145,12 +145,18 @@ def _of_column(
 ) -> _Asked | None:
     given = frame[domain["column"]]
     without_null = getattr(provider, "filter_column_isnull", True)
-    present = given[given.notna()] if without_null and given.hasnans else given
+    present, kept = given, None
+    if without_null and given.hasnans:
+        kept = np.flatnonzero(given.notna().to_numpy())
+        # with a plain index, as one of their places is longer in the making than all else
+        present = pd.Series(given.array.take(kept), dtype=given.dtype, name=given.name)
     broken = _broken(condition(present, _metrics=_Lengths(present)))
     if broken is None:
         return None
-    own = present.index.to_numpy()[broken]
-    return _Asked(present, own, list(present.iloc[np.flatnonzero(broken)[:MAX_RESULT_RECORDS]]))
+    places = np.flatnonzero(broken)
+    shown = list(present.iloc[places[:MAX_RESULT_RECORDS]])
+    own = frame.index.take(places if kept is None else kept[places])
+    return _Asked(present, own.to_numpy(), shown)
 
 
 def _of_pair(

@@ -189,11 +189,14 @@ def bad_rows(
     rescued: pd.Series,
     reasons: Reasons,
     key: Sequence[str] = (),
+    numbers: Sequence[int] | None = None,
 ) -> list[Bad]:
     """Return the quarantined rows of a source, each with its record as it was received.
 
     Args:
         frame: the rows as they landed, and so `rescued`.
+        numbers: of each row of the frame the place within its landing; that in the frame by
+            default.
     """
     places = list(reasons)
     records = records_of(frame.iloc[places])
@@ -207,7 +210,7 @@ def bad_rows(
         found.append(
             Bad(
                 source,
-                row,
+                row if numbers is None else numbers[row],
                 tuple(each.text for each in reasons[row]),
                 _as_json(received),
                 _as_json(named) if named and None not in named.values() else None,
@@ -220,21 +223,18 @@ def bad_rows(
 
 def as_table(bad: Sequence[Bad], landing: str) -> pa.Table:
     """Return quarantined rows of a landing as the table `quarantine` has them."""
-    rows = [
-        {
-            "source": b.source,
-            "landing": landing,
-            "row": b.row,
-            "key": b.key,
-            "digest": b.digest,
-            "reasons": list(b.reasons),
-            "kinds": list(b.kinds),
-            "only_corrected": b.only_corrected,
-            "record": b.record,
-        }
-        for b in bad
-    ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    columns = {
+        "source": [each.source for each in bad],
+        "landing": [landing] * len(bad),
+        "row": [each.row for each in bad],
+        "key": [each.key for each in bad],
+        "digest": [each.digest for each in bad],
+        "reasons": [each.reasons for each in bad],
+        "kinds": [each.kinds for each in bad],
+        "only_corrected": [each.only_corrected for each in bad],
+        "record": [each.record for each in bad],
+    }
+    return pa.table(columns, schema=SCHEMA)
 
 
 def _as_json(content: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 EXACT = 2**53
@@ -30,6 +31,10 @@ def plain_cells(column: pd.Series) -> list[Any]:
         return [None if cell != cell else cell for cell in column.tolist()]
     if isinstance(kind, pd.StringDtype):
         return [cell if isinstance(cell, str) else None for cell in column.tolist()]
+    if isinstance(kind, pd.DatetimeTZDtype) and kind.unit != "ns":
+        # as `plain` has them, at once; Python's own times are no finer than a microsecond
+        times = pd.DatetimeIndex(column).to_pydatetime()
+        return [None if time is pd.NaT else time.isoformat() for time in times]
     return [plain(cell) for cell in column]
 
 
@@ -45,11 +50,23 @@ def plain(value: Any) -> Any:
 
 
 def _as_given(column: pd.Series) -> Sequence[Any]:
-    cells = plain_cells(column)
     kind = column.dtype
+    if isinstance(kind, np.dtype) and kind.kind == "f":
+        return _floats_as_given(column.to_numpy())
+    cells = plain_cells(column)
     if isinstance(kind, pd.StringDtype) or (isinstance(kind, np.dtype) and kind.kind in "iub"):
         return cells
     return [
         int(cell) if isinstance(cell, float) and cell.is_integer() and abs(cell) < EXACT else cell
         for cell in cells
     ]
+
+
+def _floats_as_given(values: npt.NDArray[np.floating[Any]]) -> list[Any]:
+    cells: list[Any] = values.tolist()
+    for place in np.flatnonzero(np.isnan(values)).tolist():
+        cells[place] = None
+    whole = (np.abs(values) < EXACT) & (values == np.trunc(values))
+    for place in np.flatnonzero(whole).tolist():
+        cells[place] = int(cells[place])
+    return cells

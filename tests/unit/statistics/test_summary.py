@@ -232,6 +232,29 @@ def test_frequent_values_are_bounds_where_there_are_too_many() -> None:
     assert true[[name for name in true.index if name not in frequent.counts]].max() <= frequent.lost
 
 
+def test_of_equally_frequent_values_the_first_are_kept() -> None:
+    words = [f"{number:04}" for number in range(1_000)]
+    often = ["late", "late", "late", "last", "last"]
+    found = summary_of(pa.table({"word": pa.array([*words, *often])})).columns["word"].frequent
+    assert found is not None
+    room = room_of(1)
+    assert dict(found.counts) == {"late": 3, "last": 2, **dict.fromkeys(words[: room - 2], 1)}
+    assert found.lost == 1
+
+
+@pytest.mark.parametrize("exponents", [0, 300])
+def test_a_bin_has_as_many_rows_as_lie_in_it_however_far_bins_are_apart(exponents: int) -> None:
+    chance = np.random.default_rng(1)
+    values = chance.normal(1_000, 1, 50_000) * 10.0 ** chance.integers(-1, exponents + 1, 50_000)
+    values[::2] *= -1
+    found = spread_of(values, 256)
+    lows, highs = found.ends(values.min(), values.max())
+    ranked = np.sort(values)
+    inside = np.searchsorted(ranked, highs, "right") - np.searchsorted(ranked, lows, "left")
+    assert found.counts.tolist() == inside.tolist()
+    assert found.rows == len(values)
+
+
 def test_long_values_stay_apart_and_short() -> None:
     first, second = "x" * 10_000 + "1", "x" * 10_000 + "2"
     frequent = one([first] * 4 + [second] * 5).frequent

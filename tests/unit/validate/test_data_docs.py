@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+
 import pytest
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from jinja2 import Environment
@@ -19,10 +21,12 @@ label: {column: returned, kind: binary}
 """
 
 
-def test_the_templates_of_the_pages_are_compiled_once_a_process(
-    home, make_product, monkeypatch: pytest.MonkeyPatch
+def test_the_templates_of_the_pages_are_compiled_once_for_all_processes(
+    home, make_product, monkeypatch: pytest.MonkeyPatch, tmp_path
 ) -> None:
     product = make_product(SPEC)
+    # where they are kept compiled
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     compiled = []
     compile_one = Environment.compile
 
@@ -33,12 +37,14 @@ def test_the_templates_of_the_pages_are_compiled_once_a_process(
     monkeypatch.setattr(Environment, "compile", counted)
     data_docs._view.cache_clear()
     many = []
-    for key in ("2024-01-01", "2024-01-02"):
+    for key in ("2024-01-01", "2024-01-02", "2024-01-03"):
+        if key == "2024-01-03":  # as another process begins
+            data_docs._view.cache_clear()
         result = ExpectationSuiteValidationResult(
             success=True, results=[], suite_name="sales", meta={}, statistics={}
         )
         data_docs.write(product, product.calendar.parse(key), {"sales": result})
         many.append(len(compiled))
     pages = product_store("shop").below(DATA_DOCS).list()
-    assert sum(page.endswith("sales.html") for page in pages) == 2
-    assert many[0] == many[1] > 0
+    assert sum(page.endswith("sales.html") for page in pages) == 3
+    assert many[0] == many[1] == many[2] > 0

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pyarrow as pa
@@ -44,12 +45,24 @@ class CsvReader(TextFileReader[CsvSource]):
             names = [name or f"column_{place}" for place, name in enumerate(header)]
             self.check(names, part)
             schema = pa.schema([(name, pa.string()) for name in names])
-            with explained(request, part.name), opened(request, file) as stream:
-                pieces = pieces_of(stream, source, header)
+            with (
+                explained(request, part.name),
+                opened(request, file) as stream,
+                closing(_ahead(pieces_of(stream, source, header))) as pieces,
+            ):
                 yield Rows(
                     schema,
                     (pa.Table.from_batches([piece]).rename_columns(names) for piece in pieces),
                 )
+
+
+def _ahead(pieces: Iterator[pa.RecordBatch]) -> Generator[pa.RecordBatch, None, None]:
+    """Yield pieces, the next of which is read on another core meanwhile."""
+    with ThreadPoolExecutor(1, thread_name_prefix="csv") as other:
+        coming = other.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = other.submit(next, pieces, None)
+            yield piece
 
 
 def pieces_of(stream: Any, source: CsvSource, header: Sequence[str]) -> Iterator[pa.RecordBatch]:

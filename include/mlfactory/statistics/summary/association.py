@@ -243,15 +243,14 @@ def moments_of(values: Floats, counts: npt.NDArray[np.int64] | None = None) -> M
     if not rows:
         return Moments()
     with np.errstate(all="ignore"):
-        mean = float(np.dot(values, counts) / rows)
-        return Moments(rows, mean, float(np.dot((values - mean) ** 2, counts)))
+        mean = _summed(values * counts) / rows
+        return Moments(rows, mean, _summed((values - mean) ** 2 * counts))
 
 
 def _moments_of_piece(values: Floats) -> Moments:
     with np.errstate(all="ignore"):
         mean = float(values.mean())
-        distances = values - mean
-        return Moments(len(values), mean, float(np.dot(distances, distances)))
+        return Moments(len(values), mean, _summed((values - mean) ** 2))
 
 
 def _paired(values: Floats, labels: Floats) -> Paired:
@@ -264,10 +263,15 @@ def _paired(values: Floats, labels: Floats) -> Paired:
         column, label = values - values.mean(), labels - labels.mean()
         rows = len(values)
         return Paired(
-            Moments(rows, float(values.mean()), float(np.dot(column, column))),
-            Moments(rows, float(labels.mean()), float(np.dot(label, label))),
-            float(np.dot(column, label)),
+            Moments(rows, float(values.mean()), _summed(column * column)),
+            Moments(rows, float(labels.mean()), _summed(label * label)),
+            _summed(column * label),
         )
+
+
+def _summed(products: Floats) -> float:
+    # not numpy.dot: so short a product is given to all cores, which wait for each other
+    return float(products.sum())
 
 
 def _by_group(codes: Ints, names: tuple[str | None, ...], values: Floats) -> dict[Any, Moments]:

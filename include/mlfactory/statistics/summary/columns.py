@@ -190,10 +190,11 @@ def _text(values: pa.ChunkedArray, room: int, told: Told | None, hidden: bool) -
     sizes = np.bincount(codes[present], minlength=len(names))
     # a dictionary may hold values that no row has
     there = np.flatnonzero(sizes)
-    distinct = distinct_words(names.take(pa.array(there)).to_numpy(False), room)
+    seen = names if len(there) == len(names) else names.take(pa.array(there))
+    distinct = distinct_words(seen.to_numpy(False), room)
     if hidden:
         return Column("text", rows, missing, 0, distinct, hidden=True)
-    ranked = there[np.argsort(-sizes[there], kind="stable")]
+    ranked = _most(there, sizes[there], room + 1)
     kept = ranked[:room]
     # of the first that is left out all others are no more frequent
     lost = int(sizes[ranked[room]]) if len(ranked) > room else 0
@@ -210,6 +211,14 @@ def _text(values: pa.ChunkedArray, room: int, told: Told | None, hidden: bool) -
     return Column(
         "text", rows, missing, 0, distinct, frequent=frequent_of(counts, room, lost), label=label
     )
+
+
+def _most(places: Ints, sizes: Ints, wanted: int) -> Ints:
+    """Return the places of the largest sizes, the largest first, and of equal ones the first."""
+    if len(places) > wanted:
+        among_them = sizes >= np.partition(sizes, len(sizes) - wanted)[len(sizes) - wanted]
+        places, sizes = places[among_them], sizes[among_them]
+    return places[np.argsort(-sizes, kind="stable")][:wanted]
 
 
 def _both(one: _T | None, other: _T | None) -> _T | None:
