@@ -8,6 +8,7 @@ import httpx
 import pandas as pd
 import pytest
 
+from mlfactory.cli import correcting
 from mlfactory.lake import ledger
 from mlfactory.lake.tables import Lake
 from mlfactory.registry.versions import alias_version
@@ -20,8 +21,9 @@ QUARTER = ("2013-01-01", "2013-02-01", "2013-03-01")
 
 @pytest.fixture(scope="module", autouse=True)
 def quarter(factory: Factory) -> str:
-    """Let three months of flights go through the factory, once for all tests of this file."""
-    return factory.mlfactory("replay", "flight_delay", QUARTER[0], QUARTER[-1])
+    """Let three months of the demonstration go through the factory, once for all tests here."""
+    span = ("--first", QUARTER[0], "--last", QUARTER[-1])
+    return factory.mlfactory("demo", "--product", "flight_delay", *span, "--exit")
 
 
 def runs(factory: Factory, key: str) -> dict[str, str]:
@@ -57,6 +59,31 @@ def test_the_impossible_wind_is_in_quarantine(factory: Factory) -> None:
     wind = rows[rows["record"].str.contains("1048.36")]
     assert wind["source"].to_list() == ["weather"]
     assert "wind_speed" in wind["reasons"].iloc[0][0]
+
+
+def test_a_plane_that_somebody_corrects_is_in_what_the_first_champion_learned_from(
+    factory: Factory, quarter: str
+) -> None:
+    (released,) = ledger.entries("flight_delay", "released")
+    assert (released.partition, released.who) == (correcting.KEY, correcting.WHO)
+    assert "1 released" in quarter
+    rows = Lake("flight_delay").read("quarantine", list(QUARTER[:2]))
+    of_plane = rows[rows["record"].str.contains(correcting.TAILNUM)]
+    # what is decided is about one partition
+    assert of_plane["partition"].to_list() == ["2013-02-01"]
+
+    data = factory.api.runs(FLIGHTS[:1], correcting.KEY)
+    assert [run.run_id.split("__")[0] for run in data] == ["replay", "released"]
+    training = factory.api.runs(FLIGHTS[-1:], "2013-02-01")[0]
+    assert data[-1].end < training.start
+    # landed once, and announced once more with the reason
+    answer = factory.api._ask("GET", "/assets/events", params={"source_dag_id": FLIGHTS[0]})
+    of_january = [
+        event["extra"]
+        for event in answer.json()["asset_events"]
+        if event["partition_key"] == correcting.KEY
+    ]
+    assert [correcting.WHY in str(extra) for extra in of_january] == [False, True]
 
 
 def test_the_timeline_tells_it(quarter: str) -> None:

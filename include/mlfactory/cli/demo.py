@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from mlfactory.cli import airport, record, stack
+from mlfactory.cli import airport, correcting, record, stack
 from mlfactory.cli.output import say
 from mlfactory.cli.status import show_timeline
 from mlfactory.product.loader import Product
@@ -48,7 +48,7 @@ def run_demo(
     more = [airport.airport(settings())] if with_airport else []
     running, is_ours = stack.up(settings(), lambda line: say(console, line), more)
     try:
-        ok = replay_here(product, first, last, console)
+        ok = replay_here(product, first, last, console, decide=correcting.decide(product, console))
         if second is not None:
             ok = _replay_second(second, running, console) and ok
         tell_addresses(running, console)
@@ -84,8 +84,12 @@ def replay_here(
     console: Console,
     *,
     to_finish: float = 3600.0,
+    decide: Callable[[Partition], bool] | None = None,
 ) -> bool:
     """Replay a span through the local Airflow, then print the timeline.
+
+    Args:
+        decide: see `replay`.
 
     Returns:
         Whether every run was a success.
@@ -97,7 +101,8 @@ def replay_here(
 
     with connect(_A_RESTART, lambda line: say(console, line)) as api:
         api.wait_until_healthy()
-        outcomes = replay(product, first, last, api, console, Patience(to_finish=to_finish))
+        patience = Patience(to_finish=to_finish)
+        outcomes = replay(product, first, last, api, console, patience, decide=decide)
     keys = [partition.key for partition in product.calendar.span(first, last)]
     show_timeline(product, console, keys=keys)
     _tell_outcome(outcomes, console)
@@ -137,7 +142,8 @@ def _tell_outcome(outcomes: list[KeyOutcome], console: Console) -> None:
     runs = [run for outcome in outcomes for run in outcome.runs.values()]
     bad = [run for run in runs if run.state != "success"]
     seconds = sum(outcome.seconds for outcome in outcomes)
-    partitions = f"{len(outcomes)} partition{'' if len(outcomes) == 1 else 's'}"
+    keys = {outcome.key for outcome in outcomes}
+    partitions = f"{len(keys)} partition{'' if len(keys) == 1 else 's'}"
     say(
         console,
         f"{partitions}, {len(runs)} DAG runs, {len(bad)} failed, {seconds:.0f} s",

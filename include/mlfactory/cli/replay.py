@@ -22,6 +22,7 @@ from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
 from mlfactory.scheduler.api import AirflowApi
+from mlfactory.scheduler.asking import ask_for_data
 from mlfactory.scheduler.chain import awaited, dag_ids, paused_again, state_of
 from mlfactory.scheduler.runs import DagRun, TaskRun
 
@@ -77,12 +78,19 @@ def replay(
     api: AirflowApi,
     console: Console,
     patience: Patience | None = None,
+    *,
+    decide: Callable[[Partition], bool] | None = None,
 ) -> list[KeyOutcome]:
     """Send every partition from `first` to `last` through Airflow and return what became of each.
 
     A key whose run failed does not keep the next from running. DAGs that were paused before are
     paused again, also where the replay is cut off; but the data's of a product whose time has
     ended, which has no schedule to keep off.
+
+    Args:
+        decide: called with each partition that has come to rest without a failure, before the next
+            one is sent. Where it decided about rows in quarantine it returns True: then the key's
+            data is validated and prepared anew, without landing it, and has an outcome more.
 
     Raises:
         UsageError: if Airflow does not have the product's DAGs, or another replay of it is under
@@ -99,7 +107,12 @@ def replay(
         ) as follower.go_on,
         _opened(follower, product),
     ):
-        return [follower.follow(partition.key) for partition in product.calendar.span(first, last)]
+        outcomes = []
+        for partition in product.calendar.span(first, last):
+            outcomes.append(follower.follow(partition.key))
+            if decide is not None and outcomes[-1].is_ok and decide(partition):
+                outcomes.append(follower.follow(partition.key, anew=True))
+        return outcomes
 
 
 @contextmanager
@@ -123,6 +136,7 @@ def _opened(follower: _Follower, product: Product) -> Iterator[None]:
 
 class _Follower:
     def __init__(self, product: str, api: AirflowApi, console: Console, patience: Patience) -> None:
+        self.product = product
         self.api = api
         self.console = console
         self.patience = patience
@@ -141,8 +155,12 @@ class _Follower:
         for dag_id in self.dag_ids.values():
             self.api.unpause(dag_id)
 
-    def follow(self, key: str) -> KeyOutcome:
-        """Trigger the data run of `key` and wait until the key has come to rest."""
+    def follow(self, key: str, *, anew: bool = False) -> KeyOutcome:
+        """Trigger the data run of `key` and wait until the key has come to rest.
+
+        Args:
+            anew: from what has landed, for something was decided about its rows.
+        """
         self._tell_that_it_goes_on()
         ids = list(self.dag_ids.values())
         # a run of before would be taken for one of ours, or keep ours in the queue
@@ -151,8 +169,7 @@ class _Follower:
         )
         known = {run.run_id for run in self.api.runs(ids, key)}
         started = time.monotonic()
-        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
-        data = self.api.trigger(self.dag_ids["data"], key, run_id=f"replay__{key}__{stamp}")
+        data = ask_for_data(self.api, self.product, key) if anew else self._land(key)
         with Progress(self.console, key) as progress:
             chain = self._until_at_rest(key, data, known, progress)
         failed = [run for run in chain.values() if run.state != "success"]
@@ -164,6 +181,10 @@ class _Follower:
         )
         _tell_failures(self.console, outcome)
         return outcome
+
+    def _land(self, key: str) -> DagRun:
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        return self.api.trigger(self.dag_ids["data"], key, run_id=f"replay__{key}__{stamp}")
 
     def _until_at_rest(
         self, key: str, data: DagRun, known: set[str], progress: Progress

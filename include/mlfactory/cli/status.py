@@ -145,7 +145,7 @@ def timeline_table(product: Product, rows: Sequence[Row]) -> Table:
         table.add_row(
             row.partition,
             f"{row.rows:,}",
-            f"{row.quarantined:,}",
+            f"{row.quarantined:,}" + (f"\n{row.released:,} released" if row.released else ""),
             _state(row.drift, row.drift_feature),
             _performance(row),
             _decision(row),

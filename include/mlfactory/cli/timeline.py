@@ -27,6 +27,7 @@ class Row:
 
     Attributes:
         rows: events that were prepared.
+        released: rows that are in because somebody released them, as they were or corrected.
         drift: state, with the feature that drifted most.
         value: of the product's performance metric; None until it is known.
         performance: state of that value.
@@ -38,6 +39,7 @@ class Row:
     partition: str
     rows: int
     quarantined: int
+    released: int
     drift: str
     drift_feature: str
     value: float | None
@@ -78,7 +80,7 @@ def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
     measured = [key for key in lake.partitions(METRICS) if key >= keys[0]]
     found = findings(completed_rows(product.name, METRICS, measured))
     # counts are those of the manifests: tables may hold what a run left that was cut off
-    rows, quarantined = Counter[str](), Counter[str]()
+    rows, quarantined, released = Counter[str](), Counter[str](), Counter[str]()
     seconds: dict[str, float] = defaultdict(float)
     answers: dict[str, Mapping[str, Any]] = {}
     for manifest in _manifests(product, keys):
@@ -88,6 +90,7 @@ def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
             rows[key] = manifest["counts"].get("rows", 0)
         elif stage == "validate":
             quarantined[key] = manifest["counts"].get("quarantined", 0)
+            released[key] = manifest["counts"].get("released", 0)
         elif stage == "retrain":
             answers[key] = manifest["facts"]
     entries = ledger.entries(product.name)
@@ -102,6 +105,7 @@ def timeline(product: Product, keys: Sequence[str] | None = None) -> list[Row]:
                 partition=key,
                 rows=rows[key],
                 quarantined=quarantined[key],
+                released=released[key],
                 drift=seen.drift,
                 drift_feature=seen.drift_feature,
                 value=seen.value,

@@ -43,7 +43,7 @@ def pii_key(product: str) -> bytes:
         raise ContractError(
             f"{product}: its personal data was hashed with another MLFACTORY_PII_KEY: what "
             "belongs together would no longer be found",
-            remedy="set the former key again; or change keys as docs/product.md has it: reset the "
+            remedy="set the former key again; or change keys as docs/sources.md has it: reset the "
             "product, and land its partitions again",
         )
     return key

@@ -12,6 +12,7 @@ from rich.console import Console
 from mlfactory.cli.replay import Patience, replay
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
+from mlfactory.product.partitions import Partition
 from mlfactory.scheduler.api import AirflowApi
 
 Maker = Callable[[str], Product]
@@ -95,6 +96,30 @@ def test_a_key_replayed_again_waits_for_its_new_runs(
     assert set(first.runs) == set(second.runs) == {"data", "score", "monitor"}
     for part in first.runs:
         assert first.runs[part].run_id != second.runs[part].run_id
+
+
+def test_a_key_about_whose_rows_something_was_decided_runs_once_more_before_the_next(
+    api: AirflowApi, product: Maker, console: Console
+) -> None:
+    rain = product("rain")
+    first, last = rain.calendar.parse("2013-01-01"), rain.calendar.parse("2013-03-01")
+    asked: list[str] = []
+
+    def decide(partition: Partition) -> bool:
+        asked.append(partition.key)
+        return partition == first
+
+    outcomes = replay(rain, first, last, api, console, decide=decide)
+
+    # nobody is asked about March, which failed, nor again about what ran for a decision
+    assert asked == ["2013-01-01", "2013-02-01"]
+    landed, released, february, _ = outcomes
+    assert landed.key == released.key == "2013-01-01"
+    assert released.runs["data"].run_id.startswith("released__2013-01-01__")
+    assert set(released.runs) == {"data", "score", "monitor"}
+    assert released.is_ok
+    assert released.runs["data"].start > landed.runs["monitor"].end
+    assert february.runs["data"].start > released.runs["monitor"].end
 
 
 def test_a_run_that_does_not_come_is_a_message(

@@ -25,8 +25,13 @@ from mlfactory.quarantine.spreadsheet import as_csv
 
 pytestmark = pytest.mark.usefixtures("home")
 
+
 KEY = "2026-01-01"
+
+
 PINK = {3: "3,2026-01-01T10:00:00Z,pink,3,4"}
+
+
 BAD = {
     3: "3,2026-01-01T10:00:00Z,pink,3,4",
     8: "8,2026-01-01T10:00:00Z,red,-1,9",
@@ -340,101 +345,3 @@ def test_personal_data_is_not_written_by_hand(judged: Judged) -> None:
     with pytest.raises(UsageError, match=r"\['colour'\] of orders holds personal data"):
         correct((3, "colour", "red"))
     assert Lake("shop").version("corrected_orders") is None
-
-
-def throw_away(*given: int) -> Any:
-    chosen = Choice(tuple(digest(row) for row in given))
-    return discard(shop(), shop().calendar.parse(KEY), chosen, why="a test order", who="ada")
-
-
-@pytest.mark.parametrize("size", [1_000_000, 7])
-def test_a_discarded_row_stays_out_in_whatever_order_it_lands(
-    judged: Judged, monkeypatch: pytest.MonkeyPatch, size: int
-) -> None:
-    monkeypatch.setattr(batches, "BATCH", size)
-    false, true = "7,2026-01-01T10:00:00Z,blue,4000,41", "7,2026-01-01T10:00:00Z,red,7,8"
-    judged(IN_SET, BETWEEN, change={40: false})
-    throw_away(40)
-    judged(IN_SET, BETWEEN, change={7: false, 40: true})
-    assert orders().loc[7, "price"] == 7
-    assert states() == {7: "discarded"}
-    # nor does it name the true one where that is bad for another reason
-    judged(IN_SET, BETWEEN, change={7: false, 40: true.replace("red", "pink")})
-    assert reasons()[40] == [f"colour='pink' breaks {reasons()[40][0].partition(' breaks ')[2]}"]
-
-
-def test_of_identical_rows_the_one_that_was_discarded_is_out(judged: Judged) -> None:
-    judged(IN_SET, change={40: "7,2026-01-01T10:00:00Z,red,7,8"})
-    throw_away(40)
-    again()
-    assert orders().loc[7, "price"] == 7
-    assert states() == {40: "discarded"}
-
-
-def test_what_was_decided_holds_where_the_rules_become_wider(judged: Judged) -> None:
-    wider = IN_SET.replace("blue]", "blue, pink]")
-    change = PINK | {5: "5,2026-01-01T10:00:00Z,pink,5,6", 9: "9,2026-01-01T10:00:00Z,pink,9,1"}
-    judged(IN_SET, change=change)
-    throw_away(3)
-    accept(9)
-    correct((5, "colour", "red"), (5, "price", "300"))
-    result = judged(wider, change=change)
-    assert (result.quarantined, result.released) == (1, 2)
-    assert (states()[3], reasons()[3]) == ("discarded", ["was discarded, and breaks no rule"])
-    assert 3 not in orders().index
-    assert list(orders().loc[5, ["colour", "price"]]) == ["red", 300]
-    assert orders().loc[9, "colour"] == "pink"
-
-
-NUMBERS = """
-apiVersion: mlfactory/v1
-name: shop
-partition: {every: day, start: 2026-01-01}
-sources:
-  orders: {kind: csv, path: orders.csv, event_time: at, key: [id], decimal: ",", thousands: ".",
-           types: {price: float, pieces: integer, colour: string}}
-expect: {quarantine_budget: 50%}
-features: {key: [id], event_time: at, numeric: [price]}
-label: {column: bad, kind: binary}
-"""
-
-
-@pytest.fixture
-def german(home: Any, make_product: Callable[..., Product]) -> None:
-    lines = [f'{row},{KEY}T10:00:00Z,"1.{row}00,5",1.000,"2,5"' for row in range(8)]
-    lines += [f'8,{KEY}T10:00:00Z,"7,25",12.34,"2,5"', f"9,{KEY}T10:00:00Z,12.34,3,1.5"]
-    text = "\n".join(["id,at,price,pieces,colour", *lines]) + "\n"
-    product = make_product(NUMBERS, files={"orders.csv": text})
-    ingest.run(product, product.calendar.parse(KEY))
-    again()
-
-
-@pytest.mark.parametrize(
-    ("given", "price"),
-    [("1.234", 1234.0), ("1.234,5", 1234.5), (" 1234,5 ", 1234.5), ("0,5", 0.5), ("-3", -3.0)],
-)
-@pytest.mark.usefixtures("german")
-def test_a_correction_is_read_as_the_source_writes_numbers(given: str, price: float) -> None:
-    correct((9, "price", given), (9, "colour", "0.5"), (8, "pieces", "1.234"))
-    assert again().verdict == "pass"
-    found = orders()
-    assert found.loc[9, "price"] == price
-    # a text is no number, and what was not touched is what landed
-    assert (found.loc[9, "colour"], found.loc[9, "pieces"]) == ("0.5", 3)
-    assert (found.loc[8, "pieces"], found.loc[8, "price"]) == (1234, 7.25)
-    # nobody changes a number by giving the same CSV back, nor by another cell of its row
-    lines = list(csv.DictReader(io.StringIO(as_csv(rows()))))
-    assert lines[0]["price"] == "7,25"
-    with pytest.raises(UsageError, match="nothing is changed"):
-        correct()
-    correct((9, "colour", "twice"))
-    assert again().verdict == "pass"
-    assert (orders().loc[9, "price"], orders().loc[9, "colour"]) == (price, "twice")
-
-
-@pytest.mark.parametrize("given", ["1.5", "0.500", "12.34.5", "1,2,3"])
-@pytest.mark.usefixtures("german")
-def test_a_correction_that_the_source_could_not_mean_is_refused(given: str) -> None:
-    with pytest.raises(UsageError, match=r"line 3: price=.* is no number") as caught:
-        correct((9, "price", given))
-    assert "as their source writes them" in str(caught.value.remedy)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -14,12 +13,8 @@ import yaml
 from great_expectations.core import ExpectationSuite
 from great_expectations.expectations.registry import get_expectation_impl
 from great_expectations.expectations.row_conditions import deserialize_row_condition
-from tests.integration.validate.conftest import BETWEEN, IN_SET, Judged, file, html, quarantine
 
-from mlfactory.lake import batches, spool
-from mlfactory.lake.manifests import read_manifest
-from mlfactory.lake.tables import Lake
-from mlfactory.product.errors import ContractError, IntegrityError
+from mlfactory.lake import spool
 from mlfactory.product.loader import Product
 from mlfactory.validate import checking
 from mlfactory.validate.checking import check
@@ -54,6 +49,8 @@ ABOUT_ROWS = [
     rule("column_values_to_be_of_type", column="count", type_="int64"),
     rule("column_values_to_be_of_type", column="paid", type_="bool"),
 ]
+
+
 OF_ALL_VALUES = [
     rule("column_values_to_be_unique", column="id"),
     rule("column_values_to_be_unique", column="big", mostly=0.2),
@@ -73,6 +70,8 @@ OF_ALL_VALUES = [
     rule("column_distinct_values_to_contain_set", column="colour", value_set=["green"]),
     rule("column_distinct_values_to_equal_set", column="colour", value_set=["red", "green"]),
 ]
+
+
 FIGURES = [
     rule("column_max_to_be_between", column="price", max_value=10),
     rule("column_min_to_be_between", column="at", min_value="2026-01-01T00:10:00"),
@@ -93,7 +92,10 @@ FIGURES = [
     rule("table_columns_to_match_ordered_list", column_list=["id", "at"]),
 ]
 
+
 SOME = "colour == 'red' and price is not null"
+
+
 OF_SOME_ROWS = [
     {**one, "row_condition": condition}
     for one, condition in [
@@ -123,6 +125,8 @@ OF_SOME_ROWS = [
         (FIGURES[12], SOME),
     ]
 ]
+
+
 OF_SEVERAL_COLUMNS = [
     rule("column_pair_values_a_to_be_greater_than_b", column_A="price", column_B="count"),
     rule(
@@ -335,60 +339,6 @@ def test_the_rows_of_a_rule_about_the_whole_source_are_marked_once(
     monkeypatch.setattr(checking, "Marks", lambda *given: made.append(given))
     pieces = [len(piece) for piece in found.bad()]
     assert len(pieces) > 5 and not made
-
-
-def left() -> dict[str, Any]:
-    """Return what a validation has left behind."""
-    found = read_manifest("shop", "validate", "2026-01-01")
-    return {
-        "quarantine": quarantine().drop(columns=["landing", "_run"]).astype(str).to_dict("records"),
-        # the address of a picture has the time
-        "pages": {name: re.sub(r"\?d=\w+\.\w+", "", file(name)) for name in html()},
-        "counts": found["counts"],
-        "facts": found["facts"],
-        "written": found["written"],
-    }
-
-
-@pytest.mark.parametrize("budget", [90, 1])
-def test_a_partition_of_many_batches_leaves_what_one_batch_leaves(
-    home, judged: Judged, monkeypatch: pytest.MonkeyPatch, budget: float
-) -> None:
-    rules = (IN_SET, BETWEEN, BETWEEN.replace("}", ", mostly: 0.5, severity: warning}"))
-    change = {
-        3: "3,2026-01-01T10:00:00Z,<pink>,3,4",
-        8: "7,2026-01-01T10:00:00Z,red,-1,9",
-        20: "20,2026-01-01T10:00:00Z,red,free,4",
-        40: "7,2026-01-01T10:00:00Z,blue,40,",
-        49: ",,blue,49,50",
-    }
-    found = []
-    for size in (1_000_000, 7):
-        monkeypatch.setattr(batches, "BATCH", size)
-        try:
-            judged(*rules, change=change, budget=budget)
-        except ContractError as error:
-            assert budget == 1, error
-        found.append(left())
-    whole, batched = found
-    assert len(whole["quarantine"]) == 5
-    assert batched == whole
-
-
-def test_rows_that_go_between_the_first_look_and_the_last_are_told(
-    home, judged: Judged, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batches, "BATCH", 7)
-    repeated = checking.keys_repeated
-
-    def emptied(*given: Any) -> Any:
-        Lake("shop").replace("raw_orders", pa.table({"id": pa.array([], pa.int64())}), "2026-01-01")
-        return repeated(*given)
-
-    monkeypatch.setattr(checking, "keys_repeated", emptied)
-    with pytest.raises(IntegrityError, match=r"50 rows were landed, and .* holds 0"):
-        judged(IN_SET, change={3: "3,2026-01-01T10:00:00Z,pink,3,4"})
-    assert read_manifest("shop", "validate", "2026-01-01") == {}
 
 
 def test_what_cannot_be_hashed_is_said_of_as_in_one_frame(

@@ -78,7 +78,7 @@ def test_the_second_product_is_left_out_of_a_stack_that_was_up_without_it(
     urls = {name: f"http://{name}" for name in names}
     replayed: list[str] = []
 
-    def replay(product: Product, first: object, last: object, _: object) -> bool:
+    def replay(product: Product, first: object, last: object, *_: object, **__: object) -> bool:
         replayed.append(f"{product.name} {first} {last}")
         return product.name != "flight_cancelled"
 

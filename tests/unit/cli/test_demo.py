@@ -25,7 +25,7 @@ def test_a_stack_that_was_up_before_stays_up(
 
     monkeypatch.setattr(stack, "up", lambda *_: (running, is_ours))
     monkeypatch.setattr(stack, "down", down)
-    monkeypatch.setattr(demo, "replay_here", lambda *_: True)
+    monkeypatch.setattr(demo, "replay_here", lambda *_, **__: True)
     monkeypatch.setattr(demo, "airflow_login", lambda _: ("admin", "secret"))
     output = io.StringIO()
     key = rain.calendar.parse("2013-01-01")
