@@ -7,9 +7,8 @@ for nothing, and is not read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +70,15 @@ class Profiling:
 
     where: str
     hidden: Collection[str] = ()
-    summary: Summary | None = None
     failed: bool = field(default=False, init=False)
+    _summary: Summary | None = field(default=None, init=False)
+    _begun: Future[None] | None = field(default=None, init=False)
+
+    @property
+    def summary(self) -> Summary | None:
+        """Return the summary of all rows, None if none were looked at or it failed."""
+        self._ended()
+        return self._summary
 
     def look(self, rows: pa.Table, label: pa.ChunkedArray | None = None) -> None:
         """Add rows.
@@ -84,21 +90,29 @@ class Profiling:
 
         if self.failed:
             return
-        own = [name for name in rows.column_names if name not in RAW_HELPERS]
         try:
+            own = [name for name in rows.column_names if name not in RAW_HELPERS]
             found = summary_of(rows.select(own), hidden=self.hidden, label=label)
-            self.summary = found if self.summary is None else self.summary + found
+            self._summary = found if self._summary is None else self._summary + found
         except Exception:
-            self.failed, self.summary = True, None
+            self.failed, self._summary = True, None
             _log.warning("%s: it cannot be profiled", self.where, exc_info=True)
 
-    @contextmanager
-    def beside(self, rows: pa.Table) -> Iterator[None]:
-        """Add rows while they are looked at for something else, on another core."""
-        with ThreadPoolExecutor(1, thread_name_prefix="profile") as other:
-            done = other.submit(self.look, rows)
-            yield
-            done.result()
+    def begin(self, rows: pa.Table) -> None:
+        """Add rows on another core, while they are looked at for something else.
+
+        It is waited for where the summary is asked for, and where the next rows come: no more
+        than the rows of two batches are held.
+        """
+        self._ended()
+        other = ThreadPoolExecutor(1, thread_name_prefix="profile")
+        self._begun = other.submit(self.look, rows)
+        other.shutdown(wait=False)
+
+    def _ended(self) -> None:
+        begun, self._begun = self._begun, None
+        if begun is not None:
+            begun.result()
 
 
 def hidden_columns(product: Product, table: str) -> frozenset[str]:

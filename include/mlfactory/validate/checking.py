@@ -6,7 +6,7 @@ Both ways say the same; the second never holds all rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -183,10 +183,10 @@ class _Check:
             rule for rule in rules_for(self._product, self._name) if len(frame) or not rule.needs
         ]
         survey = self._survey(_not_own(rules), None)
-        with self._profiled(landed):
-            survey.look(frame, 0)
-            run = survey.found()
-            self._look(landed, frame)
+        self._profile(landed)
+        survey.look(frame, 0)
+        run = survey.found()
+        self._look(landed, frame)
         run = self._with_own(run, rules)
         key = self._source.key if len(frame) else ()
         return self._said(run, key, partial(keys_repeated_in, frame, key))
@@ -206,10 +206,10 @@ class _Check:
             spool(key)
         for rows in self._batches():
             frame, start = framed(rows, self._shape), self._rows
-            with self._profiled(rows):
-                survey.look(frame, start)
-                self._look(rows, frame)
-                self._add_to_spools(rows, frame, start)
+            self._profile(rows)
+            survey.look(frame, start)
+            self._look(rows, frame)
+            self._add_to_spools(rows, frame, start)
         run = self._with_own(survey.found(), rules)
 
         def repeated(bad: Marks, released: Marks, discarded: Marks) -> Marks:
@@ -265,8 +265,9 @@ class _Check:
             note_refused(rows.column(REFUSED), self._rows, self._refused)
         self._rows += len(frame)
 
-    def _profiled(self, rows: pa.Table) -> AbstractContextManager[None]:
-        return self._profiling.beside(rows) if self._profiling is not None else nullcontext()
+    def _profile(self, rows: pa.Table) -> None:
+        if self._profiling is not None:
+            self._profiling.begin(rows)
 
     def _said(
         self, run: SuiteRun, key: Sequence[str], repeated: Callable[[Marks, Marks, Marks], Marks]

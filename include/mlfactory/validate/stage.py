@@ -125,14 +125,14 @@ def run(product: Product, partition: Partition) -> ValidateResult:
         kept = _kept(product, checked, judgement)
         first = _quarantine(record, lake, checked, kept, str(landed["id"]))
         _leave_corrected(record, product, lake, checked)
-        for name, each in seen.items():
-            keep_profile(record, table_of(product, name), each.summary, landing=str(landed["id"]))
         results = {name: each.result for name, each in checked.items() if each.result is not None}
         data_docs.write(product, partition, results)
         shown = page.Shown(first, words, decisions, rows.told)
         content = page.render(product, partition, judgement, counts, outcomes, shown)
         store = product_store(product.name)
         write_text(store, address, content)
+        for name, each in seen.items():
+            keep_profile(record, table_of(product, name), each.summary, landing=str(landed["id"]))
         record.counts = {
             "rows": counts[_driving(product)].rows,
             "quarantined": quarantined,

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pyarrow as pa
 import pytest
 
 from mlfactory.profiles.kept import Profiling
 
 
-def test_rows_looked_at_beside_are_all_summarised_when_the_block_has_ended() -> None:
+def test_rows_looked_at_beside_are_all_summarised_when_the_summary_is_asked_for() -> None:
     found = Profiling("shop.sales")
     for start in (0, 10):
-        with found.beside(pa.table({"x": list(range(start, start + 10))})):
-            pass
+        found.begin(pa.table({"x": list(range(start, start + 10))}))
     assert found.summary is not None
     assert found.summary.rows == 20
     assert found.summary.columns["x"].high == 19
 
 
-def test_what_goes_wrong_in_the_block_is_raised_as_it_is() -> None:
+def test_rows_that_cannot_be_summarised_beside_leave_no_profile_and_say_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     found = Profiling("shop.sales")
-    with pytest.raises(ZeroDivisionError), found.beside(pa.table({"x": [1]})):
-        raise ZeroDivisionError
+    found.begin(pa.table({"x": [1]}))
+    found.begin(cast(pa.Table, "no table"))
+    found.begin(pa.table({"x": [2]}))
+    assert found.summary is None
+    assert "shop.sales: it cannot be profiled" in caplog.text
