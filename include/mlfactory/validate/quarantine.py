@@ -37,7 +37,8 @@ SAMPLE = 10_000
 _DIGEST = 16
 """Hexadecimal digits of a record's digest."""
 
-_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False)
+# cells hold no circles
+_ENCODER = json.JSONEncoder(default=str, ensure_ascii=False, check_circular=False)
 
 _REPEATED = "is the key of another row as well"
 
