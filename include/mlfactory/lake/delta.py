@@ -258,11 +258,18 @@ def as_in_table(found: pa.Table, rows: int, schema: pa.Schema, key: str) -> pa.T
     own[PARTITION] = pa.chunked_array([pa.repeat(pa.scalar(key, pa.string()), rows)])
     return pa.table(
         [
-            own[field.name].cast(field.type) if field.name in own else pa.nulls(rows, field.type)
+            _of_kind(own[field.name], field.type)
+            if field.name in own
+            else pa.nulls(rows, field.type)
             for field in schema
         ],
         schema=schema,
     )
+
+
+def _of_kind(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    # to ask the kernel for nothing is as long as a piece is in the reading
+    return column if column.type == kind else column.cast(kind)
 
 
 @contextmanager

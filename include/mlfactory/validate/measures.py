@@ -30,6 +30,8 @@ from great_expectations.validator.metric_configuration import (
 )
 
 Found = dict[MetricConfigurationID, Any]
+_Present = tuple[pd.Series, npt.NDArray[np.int64] | None]
+"""The cells of a column that are there, and their places in it; None where all are."""
 
 _ROW_COUNT = "table.row_count"
 _LENGTH = "column_values.value_length"
@@ -73,17 +75,23 @@ def measured(
         frame: with a plain range index.
     """
     known: dict[str, _Asked | None] = {}
+    columns: dict[str, _Present] = {}
     found: Found = {}
     rest = []
     for metric in asked:
         try:
-            found[metric.id] = _figure(frame, metric, known)
+            found[metric.id] = _figure(frame, metric, known, columns)
         except _NotOurs:
             rest.append(metric)
     return found, rest
 
 
-def _figure(frame: pd.DataFrame, metric: MetricConfiguration, known: dict[str, Any]) -> Any:
+def _figure(
+    frame: pd.DataFrame,
+    metric: MetricConfiguration,
+    known: dict[str, Any],
+    columns: dict[str, _Present],
+) -> Any:
     domain = metric.metric_domain_kwargs
     if domain.get("row_condition"):
         raise _NotOurs
@@ -99,7 +107,7 @@ def _figure(frame: pd.DataFrame, metric: MetricConfiguration, known: dict[str, A
     }
     told = json.dumps([name, dict(domain), which], sort_keys=True, default=repr)
     if told not in known:
-        known[told] = _asked(frame, name, domain, which)
+        known[told] = _asked(frame, name, domain, which, columns)
     answer = known[told]
     if answer is None:
         raise _NotOurs
@@ -125,14 +133,22 @@ _FIGURES: Mapping[str, Callable[[_Asked], Any]] = {
 
 
 def _asked(
-    frame: pd.DataFrame, name: str, domain: Mapping[str, Any], which: Mapping[str, Any]
+    frame: pd.DataFrame,
+    name: str,
+    domain: Mapping[str, Any],
+    which: Mapping[str, Any],
+    columns: dict[str, _Present],
 ) -> _Asked | None:
-    """Ask a condition; None if only Great Expectations can."""
+    """Ask a condition; None if only Great Expectations can.
+
+    Args:
+        columns: what is there of each that was asked of before.
+    """
     try:
         provider, wrapped = get_metric_provider(f"{name}.condition", _ENGINE)
         condition = partial(_innermost(wrapped), provider, **which)
         if issubclass(provider, ColumnMapMetricProvider):
-            return _of_column(frame, provider, domain, condition)
+            return _of_column(frame, provider, domain, condition, columns)
         if issubclass(provider, ColumnPairMapMetricProvider):
             return _of_pair(frame, domain, condition)
     except Exception:  # whatever it is, it is for Great Expectations to say
@@ -141,15 +157,18 @@ def _asked(
 
 
 def _of_column(
-    frame: pd.DataFrame, provider: Any, domain: Mapping[str, Any], condition: Callable[..., Any]
+    frame: pd.DataFrame,
+    provider: Any,
+    domain: Mapping[str, Any],
+    condition: Callable[..., Any],
+    columns: dict[str, _Present],
 ) -> _Asked | None:
-    given = frame[domain["column"]]
-    without_null = getattr(provider, "filter_column_isnull", True)
-    present, kept = given, None
-    if without_null and given.hasnans:
-        kept = np.flatnonzero(given.notna().to_numpy())
-        # with a plain index, as one of their places is longer in the making than all else
-        present = pd.Series(given.array.take(kept), dtype=given.dtype, name=given.name)
+    name = domain["column"]
+    present, kept = frame[name], None
+    if getattr(provider, "filter_column_isnull", True):
+        if name not in columns:
+            columns[name] = _present(frame[name])
+        present, kept = columns[name]
     broken = _broken(condition(present, _metrics=_Lengths(present)))
     if broken is None:
         return None
@@ -157,6 +176,14 @@ def _of_column(
     shown = list(present.iloc[places[:MAX_RESULT_RECORDS]])
     own = frame.index.take(places if kept is None else kept[places])
     return _Asked(present, own.to_numpy(), shown)
+
+
+def _present(given: pd.Series) -> _Present:
+    if not given.hasnans:
+        return given, None
+    kept = np.flatnonzero(given.notna().to_numpy())
+    # with a plain index, as one of their places is longer in the making than all else
+    return pd.Series(given.array.take(kept), dtype=given.dtype, name=given.name), kept
 
 
 def _of_pair(
