@@ -27,7 +27,7 @@ from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
 _LOG = logging.getLogger(__name__)
 
-_LONGEST = timedelta(hours=36)
+LONGEST = timedelta(hours=36)
 """No work takes longer: it is what a run of the longest training may take."""
 
 
@@ -50,7 +50,7 @@ class Work:
 
 @contextmanager
 def at_work(
-    product: str, what: str, *, name: str = "", first: str = "", believed: timedelta = _LONGEST
+    product: str, what: str, *, name: str = "", first: str = "", believed: timedelta = LONGEST
 ) -> Iterator[Callable[[], None]]:
     """Note that something is being done, while it is.
 
