@@ -24,10 +24,11 @@ from mlfactory.product.mistakes import nearest
 from mlfactory.settings import settings
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,47}$")
-PARTS = ("data", "score", "monitor", "train", "predict", "arrivals", "quarantine", "labels")
-"""How the names of a product's DAGs end, of which some products have not all."""
-
+_PARTS = ("data", "score", "monitor", "train", "predict", "arrivals", "quarantine", "labels")
 _ERASE = "mlfactory.erase"
+DAGS = (*_PARTS, _ERASE)
+"""Whose runs are at work on a product: how its own DAGs' names end, and the one of all products."""
+
 _UNITS = {LEDGER: "entries", TRAININGS: "files"}
 
 Ask = Callable[[str], bool]
@@ -152,7 +153,7 @@ def _refuse_active(name: str) -> None:
         return
     try:
         with AirflowApi(running.airflow_url, *airflow_login(settings())) as airflow:
-            found = airflow.active_runs([*(f"{name}.{part}" for part in PARTS), _ERASE])
+            found = airflow.active_runs([*(f"{name}.{part}" for part in _PARTS), _ERASE])
     except ServiceError as error:
         raise UsageError(
             f"whether runs of {name} are under way cannot be told: {error.problem}",

@@ -116,8 +116,8 @@ class ArrivalsOperator(StageOperator):
             run = land(api, product.name, key, arrived=words, run_id=run_id, anew=anew)
             if run.is_over:
                 self.log.warning(
-                    "%s: %s; not started: %s landed the same, and is over (%s). Trigger this DAG "
-                    "to have it tried at once; mlfactory.reconcile tries it later",
+                    "%s: %s; not started: the run %s was for the same, and is over (%s). Trigger "
+                    "this DAG to have it tried at once; mlfactory.reconcile tries it later",
                     *(key, words, run.run_id, run.state),
                 )
                 continue

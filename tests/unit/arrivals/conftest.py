@@ -75,4 +75,4 @@ def land(product: Product, *days: str) -> None:
 def land_arrived(product: Product, day: str, words: str) -> None:
     """Land a day for what has come, as its run does."""
     partition = product.calendar.parse(f"2026-01-{day}")
-    run_stages(Job(product, partition, arrived=words), ["ingest"])
+    list(run_stages(Job(product, partition, arrived=words), ["ingest"]))

@@ -60,7 +60,8 @@ def test_what_came_with_a_broken_file_is_landed_and_the_file_when_it_is_mended(
     assert told(shop) == [("2026-01-02", "orders: broken.csv brings 1 row")]
     land_arrived(shop, "02", "orders: broken.csv brings 1 row")
     assert landed("02") == 6
-    assert "left_out" not in read_manifest("shop", "ingest", "2026-01-02")["facts"]["sources"]
+    facts = read_manifest("shop", "ingest", "2026-01-02")["facts"]
+    assert "left_out" not in facts["sources"]["orders"]
 
 
 def test_a_file_that_landed_and_is_broken_now_is_not_lost(make: Make, put: Put) -> None:
