@@ -449,8 +449,8 @@ def test_a_correction_that_the_source_could_not_mean_is_refused(given: str) -> N
 def test_nothing_is_decided_about_rows_beneath_an_erasure(
     judged: Judged, decide: Callable[..., Any]
 ) -> None:
-    judged([IN_SET, BETWEEN], BAD)
-    made, choice = ledger.entries("shop"), Choice([digest(8)])
+    judged(IN_SET, change=PINK)
+    made, choice = ledger.entries("shop"), Choice([digest(3)])
     meant = (shop(), shop().calendar.parse(KEY), choice)
     leave("shop", erasure="0123", process=this_process())
     with pytest.raises(ServiceError, match="is being rid of a subject"):
