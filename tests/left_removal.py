@@ -18,11 +18,12 @@ def leave(
     *,
     registry: bool = False,
     source: str = "",
+    erasure: str = "",
     process: Process = DEAD,
     until: str = LONG,
 ) -> None:
     """Leave the note of a removal."""
-    note = Removal(registry, source, process, until)
+    note = Removal(registry, source, process, until, erasure)
     write_json(product_store(product), REMOVAL, asdict(note))
 
 

@@ -5,7 +5,8 @@ It is read once: what was split of it for that is what its partitions then land.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,15 +19,16 @@ from mlfactory.ingest.index import partition_at, places_of
 from mlfactory.ingest.marks import Marks
 from mlfactory.ingest.near import is_near
 from mlfactory.ingest.once import kept_part
-from mlfactory.ingest.origin import origin_of, seen
+from mlfactory.ingest.opening import explained
+from mlfactory.ingest.origin import Listing, origin_of, seen
 from mlfactory.ingest.readers import Part, Reader, reader_of
-from mlfactory.ingest.readers.parquet import ParquetReader
+from mlfactory.ingest.readers.parquet import ParquetReader, dataset_of
 from mlfactory.ingest.receiving import refuse_unreadable
-from mlfactory.ingest.request import request_for
+from mlfactory.ingest.request import FileRequest, Request, request_for
 from mlfactory.ingest.rules import moments_of
 from mlfactory.ingest.times import as_times
 from mlfactory.lake.store import product_store
-from mlfactory.product.errors import LateSourceError, UsageError
+from mlfactory.product.errors import ContractError, LateSourceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import SNAPSHOT, Calendar, Partition
 
@@ -40,15 +42,44 @@ class Looker:
 
     What it raises is what a landing would: `list_all` as `Reader.parts`, `rows_of` as
     `Reader.opened`.
+
+    Args:
+        broken: files that are known to be, by address: no other is kept from being read by them.
     """
 
-    def __init__(self, product: Product, name: str, some: Partition) -> None:
+    def __init__(
+        self, product: Product, name: str, some: Partition, broken: Collection[str] = ()
+    ) -> None:
         self._product = product
-        self._reader: Reader[Any] = reader_of(request_for(product, name, some, ()))
+        request = request_for(product, name, some, (), broken, FileRequest)
+        self._reader: Reader[Any] = reader_of(request)
         self._parts: dict[str, Part] = {}
 
-    def list_all(self) -> None:
-        """List all files, as a landing does; of those of one partition each is told by its name."""
+    def list_all(self, there: Sequence[Lying]) -> dict[str, ContractError]:
+        """List all files, as a landing does; of those of one partition each is told by its name.
+
+        Args:
+            there: what lies there.
+
+        Returns:
+            Which of these keep the others from being listed, by address, and why: they are left
+            out. Parquet is opened for that.
+        """
+        try:
+            self._list()
+            return {}
+        except ContractError:
+            request = self._reader.request
+            found = {each.address: why for each in there if (why := _problem_of(request, each))}
+            if not found:
+                raise
+        left_out = request.left_out | found.keys()
+        self._reader = reader_of(replace(request, left_out=left_out))
+        if any(each.address not in left_out for each in there):
+            self._list()
+        return found
+
+    def _list(self) -> None:
         self._parts = {part.name: part for part in self._reader.parts()}
 
     def rows_of(self, lying: Lying) -> tuple[Rows, Mapping[str, Any]]:
@@ -79,6 +110,18 @@ class Looker:
                 rows, places = _placed(table, column, calendar)
                 marks.take(rows, places)
         return _by_key(calendar, marks.rows, marks.of_each() if whole else {})
+
+
+def _problem_of(request: Request, lying: Lying) -> ContractError | None:
+    """Return why a file cannot be listed even by itself, None if it can."""
+    if request.source.kind != "parquet":
+        return None
+    try:
+        with explained(request, lying.address):
+            dataset_of(Listing(lying.address, (lying.file,)))
+    except ContractError as error:
+        return error
+    return None
 
 
 def some_partition(product: Product, keys: Sequence[str]) -> Partition:

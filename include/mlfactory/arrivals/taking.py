@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,8 +12,10 @@ from typing import Any
 from mlfactory.arrivals.known import CHANGED, File, Known, as_told, read_known, write_known
 from mlfactory.arrivals.looking import QUIET, Lying, look
 from mlfactory.arrivals.new import is_new
+from mlfactory.arrivals.unreadable import still_broken
 from mlfactory.ingest.versions import Version, brings, is_landed
 from mlfactory.lake.manifests import read_manifests
+from mlfactory.lake.working import SHORT, working
 from mlfactory.product.errors import FactoryError, LateSourceError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -77,10 +79,26 @@ def take(
         largest: bytes above which a file of several partitions is left alone; none by default.
 
     Raises:
-        ServiceError: the place cannot be looked at now.
+        ServiceError: the place cannot be looked at now, or a removal of the product is under way.
         ContractError: it cannot be looked at by us, or its files do not go together.
+        UsageError: a removal of the product was cut off.
     """
     there = look(product, name)
+    # what is read now and noted at the end would else outlive an erasure in between
+    with working(product.name, f"look into files of {name}", believed=SHORT) as go_on:
+        return _taken(product, name, there, now, quiet, seconds, largest, go_on)
+
+
+def _taken(
+    product: Product,
+    name: str,
+    there: Sequence[Lying],
+    now: datetime,
+    quiet: float,
+    seconds: float,
+    largest: int | None,
+    go_on: Callable[[], None],
+) -> Taken:
     known = read_known(product.name, name)
     before, was_first = as_told(known), known.is_first
     known.begin(each.address for each in there)
@@ -89,7 +107,7 @@ def take(
     if largest is not None:
         whole = [each for each in whole if each.key or each.file.size <= largest]
     old = {each.address: known.files.get(each.address) for each in whole}
-    read, problems = _looked_into(product, name, whole, known, seconds)
+    read, problems = _looked_into(product, name, there, whole, known, seconds, go_on)
     lying = {each.address for each in there}
     if there:  # a disk that is not mounted shows an empty folder, and what it has is known
         known.files = {address: file for address, file in known.files.items() if address in lying}
@@ -97,6 +115,7 @@ def take(
     known.before -= known.files.keys()
     lacks = _settled(product, name, known)
     if was_first or as_told(known) != before:
+        go_on()
         write_known(product.name, name, known)
     return Taken(lacks, tuple(problems), len(new) - len(read) - len(problems))
 
@@ -115,7 +134,13 @@ def noted(product: Product, name: str) -> Taken:
 
 
 def _looked_into(
-    product: Product, name: str, whole: list[Lying], known: Known, seconds: float
+    product: Product,
+    name: str,
+    there: Sequence[Lying],
+    whole: Sequence[Lying],
+    known: Known,
+    seconds: float,
+    go_on: Callable[[], None],
 ) -> tuple[list[Lying], list[str]]:
     began, read, problems = time.monotonic(), list[Lying](), list[str]()
     if not whole:
@@ -123,14 +148,16 @@ def _looked_into(
     from mlfactory.arrivals.reading import Looker, some_partition  # it loads what reads files
 
     keys = [each.key for each in whole if each.key]
-    looker = Looker(product, name, some_partition(product, keys))
-    if len(keys) < len(whole):
-        looker.list_all()
+    looker = Looker(product, name, some_partition(product, keys), still_broken(known, there))
+    broken = looker.list_all(there) if len(keys) < len(whole) else {}
     for each in whole:
         if time.monotonic() - began > seconds:
             break
+        go_on()
         file = File(each.seen_as, each.read_as)
         try:
+            if each.address in broken:
+                raise broken[each.address]
             file.rows, file.told = looker.rows_of(each)
         except (ServiceError, LateSourceError):
             continue  # it changed or went away meanwhile: the next look tells
@@ -152,8 +179,10 @@ def _note(
     touched = dict[str, list[str]]()
     for address, old in before.items():
         rows, had = known.files[address].rows, old.rows if old else {}
+        # a landing may have left it out meanwhile
+        was_broken = old is not None and bool(old.problem)
         for key in {*rows, *had}:
-            if rows.get(key) != had.get(key):
+            if was_broken or rows.get(key) != had.get(key):
                 touched.setdefault(key, []).append(address)
     landings = read_manifests(product.name, "ingest", touched)
     for key, addresses in touched.items():

@@ -36,7 +36,15 @@ def ingest(job: Job) -> Done:
 
     if not job.land:
         return Done(landed_before(job.product, job.partition))
-    done = stage.run(job.product, job.partition, renew=job.renew, arrived=job.arrived)
+    left_out: dict[str, frozenset[str]] = {}
+    if job.arrived:
+        from mlfactory.arrivals.unreadable import unreadable
+
+        # what came with a broken file is landed; a landing for anything else tells of the file
+        left_out = unreadable(job.product)
+    done = stage.run(
+        job.product, job.partition, renew=job.renew, arrived=job.arrived, left_out=left_out
+    )
     return Done(asdict(done) | _because(job, "ingest"))
 
 

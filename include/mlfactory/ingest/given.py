@@ -22,7 +22,7 @@ from mlfactory.ingest.landing import (
     spellings_of,
 )
 from mlfactory.ingest.receiving import receive
-from mlfactory.ingest.request import Request
+from mlfactory.ingest.request import FileRequest, Request
 from mlfactory.ingest.times import UTC_TIME
 from mlfactory.lake.batches import whole
 from mlfactory.lake.catalog import RAW_HELPERS, REFUSED, RESCUED, raw
@@ -54,15 +54,6 @@ class Given:
     absent: tuple[str, ...]
     ignored: tuple[str, ...]
     reasons: Mapping[int, str]
-
-
-@dataclass(frozen=True)
-class _FileRequest(Request):
-    """The request for all rows of one file, whatever their times."""
-
-    @property
-    def where(self) -> str:
-        return f"{self.product.name}.{self.name}"
 
 
 def read_given(product: Product, name: str, file: Path) -> Given:
@@ -139,7 +130,7 @@ def _request(product: Product, name: str, file: Path) -> Request:
         needed[source.event_time] = "its event_time"
     calendar = product.calendar
     now = calendar.parse(SNAPSHOT) if calendar.is_snapshot else calendar.containing(_now())
-    return _FileRequest(
+    return FileRequest(
         product,
         name,
         asked.model_copy(update={"event_time": None, "path": path, "columns": "any"}),

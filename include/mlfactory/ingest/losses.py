@@ -60,6 +60,7 @@ def refuse_lost(
     before: Mapping[str, Any],
     now: Mapping[str, Facts],
     rows: Mapping[str, pa.Table | Batched],
+    left_out: Mapping[str, Collection[str]],
 ) -> None:
     """Make sure that landing a partition again for what has come loses nothing that it had.
 
@@ -71,6 +72,7 @@ def refuse_lost(
         before: the manifest of the landing that is replaced, empty if there is none.
         now: what is known of each source.
         rows: those that are there now, by source.
+        left_out: files that were not read, by source and address.
 
     Raises:
         ContractError: a source lacks rows that it had, and they are of no file that is there.
@@ -78,11 +80,11 @@ def refuse_lost(
     for name, found in rows.items():
         had = before.get("counts", {}).get(name, 0)
         facts = before.get("facts", {}).get("sources", {}).get(name, {})
-        gone = _gone(product, name, facts, now[name])
+        gone = _gone(product, name, facts, now[name], left_out.get(name, ()))
         lost = max(had - found.num_rows, _keys_lost(product, partition, name, found) if gone else 0)
         if lost <= 0:
             continue
-        which = f": {', '.join(gone)} is gone" if gone else ""
+        which = f": {', '.join(gone)} is gone, or cannot be read" if gone else ""
         raise ContractError(
             f"{product.name}.{name}, partition {partition}: it was landed again for what has "
             f"come, and its source lacks {lost:,} of the {had:,} rows that it had{which}",
@@ -107,15 +109,18 @@ def _landings(
     return sorted({partition.key, *Lake(product.name).partitions(raw(name))[-1:]})
 
 
-def _gone(product: Product, name: str, before: Facts, now: Facts) -> list[str]:
-    """Return the files that had rows, have none now, and are not there any more."""
+def _gone(
+    product: Product, name: str, before: Facts, now: Facts, left_out: Collection[str]
+) -> list[str]:
+    """Return the files that had rows, have none now, and cannot be read or are not there."""
     had, has = files_of(before), files_of(now)
     gone = {path for path, each in had.items() if path not in has and each.get("rows") != 0}
     source = product.spec.sources[name]
     if gone and isinstance(source, FileSource):
         with suppress(OSError):  # what cannot be looked at may be gone
             # one that is there was corrected, and has no row of the partition any more
-            gone -= {file.address for file, _ in lying(product, source.path)}
+            there = {file.address for file, _ in lying(product, source.path)}
+            gone -= there - set(left_out)
     return sorted(PurePosixPath(path).name for path in gone)[:_NAMED]
 
 

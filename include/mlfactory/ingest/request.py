@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlfactory.lake.catalog import EMPTY, RAW_HELPERS
@@ -29,6 +29,7 @@ class Request:
         needed: the columns that must be there, and what each is needed for.
         guards: whether every column that `pii` names must be there: under another name it would
             come in as it is.
+        left_out: files that are not read, by address.
     """
 
     product: Product
@@ -37,6 +38,7 @@ class Request:
     partition: Partition
     needed: Mapping[str, str]
     guards: bool = True
+    left_out: frozenset[str] = frozenset()
 
     @property
     def where(self) -> str:
@@ -127,14 +129,30 @@ class Request:
         return "; ".join(remedies)
 
 
+@dataclass(frozen=True)
+class FileRequest(Request):
+    """The request for all rows of files, whatever their times."""
+
+    @property
+    def where(self) -> str:
+        """Return what every error of the source begins with."""
+        return f"{self.product.name}.{self.name}"
+
+
 def request_for(
-    product: Product, name: str, partition: Partition, standing: Sequence[str]
+    product: Product,
+    name: str,
+    partition: Partition,
+    standing: Sequence[str],
+    left_out: Collection[str] = (),
+    kind: type[Request] = Request,
 ) -> Request:
     """Return the request for a source whose table already has the columns `standing`."""
     needed: dict[str, str] = {}
     for column, reason in _reasons(product, name, standing):
         needed.setdefault(column, reason)
-    return Request(product, name, product.spec.sources[name], partition, needed)
+    source = product.spec.sources[name]
+    return kind(product, name, source, partition, needed, left_out=frozenset(left_out))
 
 
 def _reasons(product: Product, name: str, standing: Sequence[str]) -> Iterator[tuple[str, str]]:

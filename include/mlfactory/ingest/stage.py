@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -33,10 +34,12 @@ from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import as_received, as_stored, kinds_of
 from mlfactory.product.loader import Product
+from mlfactory.product.mistakes import listed
 from mlfactory.product.partitions import Partition
 
 _log = logging.getLogger(__name__)
 
+_NOTHING: Mapping[str, Collection[str]] = MappingProxyType({})
 
 Judge = Callable[[Mapping[str, pa.Table | Batched]], None]
 """Raises an error about rows that are not to be landed."""
@@ -69,6 +72,7 @@ def run(
     renew: bool = False,
     again: Judge | None = None,
     arrived: str = "",
+    left_out: Mapping[str, Collection[str]] = _NOTHING,
 ) -> IngestResult:
     """Land the rows of `partition` from every source, replacing what was landed before.
 
@@ -83,6 +87,7 @@ def run(
             be landed, by source. Either way the lake stays as it was.
         arrived: what has come, where the partition is landed again for that. Rows that it had and
             that are in no file any more are an error then (`refuse_lost`).
+        left_out: files that are not read, by source and address, for they are known to be broken.
 
     Raises:
         ContractError: if a source is not what its contract says.
@@ -96,7 +101,9 @@ def run(
         sources = product.spec.sources
         anew = {name for name in sources if again is not None and _has_labels(product, lake, name)}
         found = {
-            name: _land(product, lake, name, partition, now, renew=renew or name in anew)
+            name: _land(
+                product, lake, name, partition, now, left_out.get(name, ()), renew or name in anew
+            )
             for name in sources
         }
         rows = {name: each.landing.rows.num_rows for name, each in found.items()}
@@ -109,7 +116,7 @@ def run(
         before = read_manifest(product.name, "ingest", partition.key)
         told = {name: _facts(each) for name, each in found.items()}
         if arrived:
-            refuse_lost(product, partition, before, told, landed)
+            refuse_lost(product, partition, before, told, landed, left_out)
         record.begin()
         for name, table in landed.items():
             # without rows there is nothing to infer the types of a new table from
@@ -136,12 +143,18 @@ def run(
 
 
 def _land(
-    product: Product, lake: Lake, name: str, partition: Partition, now: datetime, *, renew: bool
+    product: Product,
+    lake: Lake,
+    name: str,
+    partition: Partition,
+    now: datetime,
+    left_out: Collection[str],
+    renew: bool,
 ) -> _Landed:
     is_register = product.spec.sources[name].event_time is None
     standing = kinds_of(lake.columns(raw(name)))
     settle_guards(product, name, standing)
-    request = request_for(product, name, partition, list(standing))
+    request = request_for(product, name, partition, list(standing), left_out)
     types = settled_types(request, standing)
     if is_register and not renew:
         seen = seen_before(product, lake, name, partition, now)
@@ -197,6 +210,8 @@ def _read(request: Request, types: Mapping[str, pa.DataType], seen_at: datetime 
         "columns": {one.name: str(one.type) for one in received.rows.schema},
         **received.origin,
     }
+    if request.left_out:
+        facts["left_out"] = sorted(request.left_out)
     if seen_at is not None:
         facts["seen_at"] = seen_at.isoformat()
     return _Landed(landing, seen_at, facts, (request, received))
@@ -232,6 +247,12 @@ def _facts(landed: _Landed) -> dict[str, Any]:
 
 
 def _warn(request: Request, received: Received, landing: Landing) -> None:
+    if request.left_out:
+        _log.warning(
+            "%s: landed without %s, which cannot be read; it is landed when it is mended",
+            request.where,
+            listed(sorted(request.left_out)),
+        )
     if received.undated:
         _log.warning(
             "%s: %s: the %s of %d rows cannot be read%s; they count as rows of the partition, "

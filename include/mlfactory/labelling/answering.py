@@ -10,6 +10,7 @@ from mlfactory.labelling.drawing import queue_of
 from mlfactory.lake.answers import Answer, Answers, Value, leave_answers, read_answers
 from mlfactory.lake.ledger import user
 from mlfactory.lake.manifests import read_manifest
+from mlfactory.lake.working import SHORT, working
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import as_utc
@@ -54,9 +55,17 @@ def take_answers(
 
     Raises:
         UsageError: if the product asks nobody, nothing is answered, or `at` cannot be, as where
-            the same person answered otherwise since.
+            the same person answered otherwise since; or a removal of the product was cut off.
+        ServiceError: a removal is under way.
     """
     queue_of(product)
+    with working(product.name, "answers of people", believed=SHORT):
+        return _taken(product, labels, who=who, why=why, at=at)
+
+
+def _taken(
+    product: Product, labels: Mapping[str, Answer], *, who: str, why: str, at: datetime | None
+) -> Given:
     now = datetime.now(UTC)
     moment = as_utc(at) if at is not None else now
     who = who.strip() or user()

@@ -33,6 +33,7 @@ from mlfactory.lake.catalog import FEATURES, PREDICTIONS
 from mlfactory.lake.hashes import row_hashes
 from mlfactory.lake.sampling import Among
 from mlfactory.lake.vouched import vouched_batches
+from mlfactory.lake.working import SHORT, working
 from mlfactory.product.errors import UsageError
 from mlfactory.product.labelling import Labelling
 from mlfactory.product.loader import Product
@@ -78,10 +79,16 @@ def batch_of(product: Product, partition: Partition) -> Batch:
     product come so.
 
     Raises:
-        UsageError: if the product asks nobody, or the partition has no rows to label.
-        ServiceError: if the partition is being prepared or scored anew.
+        UsageError: if the product asks nobody, or the partition has no rows to label; or a removal
+            of the product was cut off.
+        ServiceError: if the partition is being prepared or scored anew, or a removal is under way.
     """
     queue = queue_of(product)
+    with working(product.name, f"rows of {partition} to label", believed=SHORT):
+        return _standing_or_drawn(product, partition, queue)
+
+
+def _standing_or_drawn(product: Product, partition: Partition, queue: Labelling) -> Batch:
     standing = read_batch(product.name, partition.key)
     if standing is not None:
         return standing

@@ -33,7 +33,7 @@ from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
 _LOG = logging.getLogger(__name__)
 
-_LONGEST = timedelta(hours=36)
+LONGEST = timedelta(hours=36)
 """No work takes longer: it is what a run of the longest training may take."""
 
 
@@ -63,7 +63,7 @@ def at_work(
     *,
     name: str = "",
     first: str = "",
-    believed: timedelta = _LONGEST,
+    believed: timedelta = LONGEST,
     alone: bool = False,
 ) -> Iterator[Callable[[], None]]:
     """Note that something is being done, while it is.

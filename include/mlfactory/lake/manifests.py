@@ -17,12 +17,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from mlfactory.lake.at_work import at_work, refuse_removed
+from mlfactory.lake.at_work import refuse_removed
 from mlfactory.lake.catalog import RUN, manifest_file, mark_of
-from mlfactory.lake.removal_note import refuse_half_removed
-from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.revisions import code_revision, lock_hash
 from mlfactory.lake.store import find_json, parsed, product_store, write_json
+from mlfactory.lake.working import working
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
 
@@ -151,10 +150,7 @@ def manifest(
         started_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
     )
     start = time.perf_counter()
-    # noted before it is asked for a removal, which is noted before it looks for work
-    with at_work(product.name, f"{stage} of {record.name}", name=record.id):
-        refuse_half_removed(product.name)
-        refuse_half_restored()
+    with working(product.name, f"{stage} of {record.name}", name=record.id):
         if begin:
             record.begin()
         yield record

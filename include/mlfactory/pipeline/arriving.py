@@ -12,7 +12,7 @@ from airflow.sdk import Asset, AssetWatcher
 from mlfactory.arrivals.looking import watched
 from mlfactory.connections import looked_up_by
 from mlfactory.pipeline.connecting import known_to_airflow
-from mlfactory.pipeline.operator import StageOperator, cause_of
+from mlfactory.pipeline.operator import StageOperator, by_hand, cause_of
 from mlfactory.pipeline.own_airflow import own_airflow
 from mlfactory.product.errors import ContractError, FactoryError
 from mlfactory.product.loader import Product, load_product
@@ -54,7 +54,7 @@ class ArrivalsOperator(StageOperator):
 
     Each new file is read once, and split. Of every partition that lacks something of them, and is
     over, the run is asked for that lands it. One that is under way is not asked for; what it does
-    not land is found by `mlfactory.reconcile`.
+    not land, or failed to, `mlfactory.reconcile` finds, or a person who triggers this.
     """
 
     def execute(self, context: Context) -> dict[str, str]:
@@ -65,11 +65,11 @@ class ArrivalsOperator(StageOperator):
         """
         try:
             with looked_up_by(known_to_airflow):
-                return self._asked(load_product(self.product))
+                return self._asked(load_product(self.product), anew=by_hand(context["dag_run"]))
         except Exception as error:
             raise self._told(error, None, context) from cause_of(error)
 
-    def _asked(self, product: Product) -> dict[str, str]:
+    def _asked(self, product: Product, *, anew: bool) -> dict[str, str]:
         from mlfactory.arrivals.taking import take
 
         now = datetime.now(UTC)
@@ -90,18 +90,16 @@ class ArrivalsOperator(StageOperator):
         asked = dict[str, str]()
         if lacks:
             with own_airflow() as api:
-                asked = dict(self._ask(product, lacks, api, now))
+                asked = dict(self._ask(product, lacks, api, now, anew))
         if failed:
             raise failed[0]
         if problems:
-            raise ContractError(
-                "\n".join(problems),
-                remedy="mend the files: each is looked into again when it has changed",
-            )
+            # each says what is to be done; it is looked into again when it has changed
+            raise ContractError("\n".join(problems))
         return asked
 
     def _ask(
-        self, product: Product, lacks: Sequence[Lack], api: AirflowApi, now: datetime
+        self, product: Product, lacks: Sequence[Lack], api: AirflowApi, now: datetime, anew: bool
     ) -> Iterator[tuple[str, str]]:
         from mlfactory.scheduler.asking import ARRIVED, land, refuse_without_dag
 
@@ -114,7 +112,15 @@ class ArrivalsOperator(StageOperator):
                 self.log.info("%s: a run is under way; %s", key, words)
                 continue
             name = hashlib.sha256("".join(lack.name for lack in by_key[key]).encode()).hexdigest()
-            run = land(api, product.name, key, arrived=words, run_id=f"{ARRIVED}{key}__{name[:12]}")
+            run_id = f"{ARRIVED}{key}__{name[:12]}"
+            run = land(api, product.name, key, arrived=words, run_id=run_id, anew=anew)
+            if run.is_over:
+                self.log.warning(
+                    "%s: %s; not started: the run %s was for the same, and is over (%s). Trigger "
+                    "this DAG to have it tried at once; mlfactory.reconcile tries it later",
+                    *(key, words, run.run_id, run.state),
+                )
+                continue
             self.log.info("%s: %s; started %s", key, words, run.run_id)
             yield run.run_id, words
         if len(by_key) > MOST_ASKED:

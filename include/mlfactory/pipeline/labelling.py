@@ -9,6 +9,7 @@ from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowSkipException
 
 from mlfactory.cycle.job import Done
+from mlfactory.lake.working import SHORT, working
 from mlfactory.pipeline.links import RowsToLabelLink
 from mlfactory.pipeline.operator import StageOperator, cause_of, refuse_unknown_params
 from mlfactory.product.errors import UsageError
@@ -112,8 +113,11 @@ def _drawn(product: Product, params: dict[str, Any]) -> tuple[dict[str, Any], st
     from mlfactory.labelling import batch_of
     from mlfactory.labelling.page import leave_page
 
-    batch = batch_of(product, product.calendar.parse(str(params["partition"]).strip()))
-    return {"rows": len(batch.rows), "of": batch.of_rows}, leave_page(product, batch)
+    partition = product.calendar.parse(str(params["partition"]).strip())
+    # the page as well: one of before an erasure would outlive it
+    with working(product.name, f"page of rows of {partition} to label", believed=SHORT):
+        batch = batch_of(product, partition)
+        return {"rows": len(batch.rows), "of": batch.of_rows}, leave_page(product, batch)
 
 
 def _summary(given: Given) -> dict[str, Any]:

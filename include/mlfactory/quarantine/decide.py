@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 from mlfactory.lake.catalog import raw
 from mlfactory.lake.cells import cell
@@ -13,6 +15,7 @@ from mlfactory.lake.ledger import Entry
 from mlfactory.lake.row_decisions import DecidedRow, Kind, RowDecision, decide, decided_for
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
+from mlfactory.lake.working import SHORT, working
 from mlfactory.product.errors import UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -25,6 +28,14 @@ from mlfactory.quarantine.rows import (
 from mlfactory.quarantine.spreadsheet import Changes, changed_rows
 
 _SHOWN = 5
+
+
+class _Said(TypedDict):
+    """What a decision says beside which rows it is about; see `release`."""
+
+    why: str
+    who: str
+    asked_by: str
 
 
 @dataclass(frozen=True)
@@ -89,12 +100,20 @@ def release(
 
     Raises:
         UsageError: if nothing is chosen, no reason is given, or rows cannot be accepted as they
-            are.
-        ServiceError: if the partition is being validated at this moment.
+            are; or a removal of the product was cut off.
+        ServiceError: if the partition is being validated at this moment, or a removal is under way.
     """
     _refuse_without_reason(why)
-    if corrected is not None:
-        return _correct(product, partition, choice, corrected, why=why, who=who, asked_by=asked_by)
+    said: _Said = {"why": why.strip(), "who": who, "asked_by": asked_by}
+    with _at_work(product, partition):
+        if corrected is not None:
+            return _correct(product, partition, choice, corrected, **said)
+        return _accept(product, partition, choice, **said)
+
+
+def _accept(
+    product: Product, partition: Partition, choice: Choice, **said: Unpack[_Said]
+) -> Decided:
     rows = _chosen(product, partition, choice)
     stuck = [row for row in rows if row.only_corrected]
     if stuck:
@@ -106,9 +125,7 @@ def release(
             remedy="correct them: mlfactory quarantine show … --out rows.csv, then release … "
             "--corrected rows.csv; or name other rows",
         )
-    return _decide(
-        product, partition, "accepted", rows, lambda _: {}, why=why, who=who, asked_by=asked_by
-    )
+    return _decide(product, partition, "accepted", rows, lambda _: {}, **said)
 
 
 def discard(
@@ -126,14 +143,15 @@ def discard(
         asked_by: what asks for it and may ask again, see `decided_before`.
 
     Raises:
-        UsageError: if nothing is chosen, or no reason is given.
-        ServiceError: if the partition is being validated at this moment.
+        UsageError: if nothing is chosen, or no reason is given; or a removal of the product was
+            cut off.
+        ServiceError: if the partition is being validated at this moment, or a removal is under way.
     """
     _refuse_without_reason(why)
-    rows = _chosen(product, partition, choice)
-    return _decide(
-        product, partition, "discarded", rows, lambda _: {}, why=why, who=who, asked_by=asked_by
-    )
+    said: _Said = {"why": why.strip(), "who": who, "asked_by": asked_by}
+    with _at_work(product, partition):
+        rows = _chosen(product, partition, choice)
+        return _decide(product, partition, "discarded", rows, lambda _: {}, **said)
 
 
 def decided_before(product: Product, partition: Partition, asked_by: str) -> Decided | None:
@@ -146,6 +164,10 @@ def decided_before(product: Product, partition: Partition, asked_by: str) -> Dec
     return Decided(made, rows, _then(product, partition))
 
 
+def _at_work(product: Product, partition: Partition) -> AbstractContextManager[object]:
+    return working(product.name, f"decision about rows of {partition}", believed=SHORT)
+
+
 def _then(product: Product, partition: Partition) -> str:
     return f"mlfactory run {product.name} {partition} --stage validate --downstream"
 
@@ -155,10 +177,7 @@ def _correct(
     partition: Partition,
     choice: Choice,
     text: str,
-    *,
-    why: str,
-    who: str,
-    asked_by: str,
+    **said: Unpack[_Said],
 ) -> Decided:
     if choice.ways:
         raise UsageError(
@@ -187,10 +206,8 @@ def _correct(
             name: row.numbers.plain_cell(text, kinds[row.source][name])
             for name, text in changes[row.source, row.digest].items()
         },
-        why=why,
-        who=who,
         unchanged=unchanged,
-        asked_by=asked_by,
+        **said,
     )
 
 
@@ -246,10 +263,8 @@ def _decide(
     rows: Sequence[QuarantinedRow],
     changes: Callable[[QuarantinedRow], Changes],
     *,
-    why: str,
-    who: str,
     unchanged: int = 0,
-    asked_by: str = "",
+    **said: Unpack[_Said],
 ) -> Decided:
     by_source: dict[str, dict[str, DecidedRow]] = {}
     copies = Counter((row.source, row.digest) for row in rows)
@@ -266,9 +281,7 @@ def _decide(
     entries = tuple(
         decide(
             product.name,
-            RowDecision(
-                partition.key, source, kind, of_source, why.strip(), who, asked_by=asked_by
-            ),
+            RowDecision(partition.key, source, kind, of_source, **said),
             sources=len(by_source),
         )
         for source, of_source in by_source.items()

@@ -43,12 +43,22 @@ def ask_for_data(api: AirflowApi, product: str, key: str, *, name: str = "") -> 
     return api.trigger(f"{product}.data", key, run_id=run_id, conf={"land": False})
 
 
-def land(api: AirflowApi, product: str, key: str, *, arrived: str, run_id: str) -> DagRun:
-    """Start the run that lands what has come for a partition.
+def land(
+    api: AirflowApi, product: str, key: str, *, arrived: str, run_id: str, anew: bool = False
+) -> DagRun:
+    """Start the run that lands what has come for a partition, or return the one that there is.
 
     Args:
         arrived: what that is, in words; the run says so, and so does what is announced of it.
         run_id: of just this that has come, so that asking again starts no second run.
+        anew: start another one where those that there are, are over.
     """
     told = arrived if len(arrived) <= _MOST_WORDS else f"{arrived[: _MOST_WORDS - 2]} …"
-    return api.trigger(f"{product}.data", key, run_id=run_id, conf={"arrived": told}, note=told)
+    dag_id, form = f"{product}.data", {"arrived": told}
+    run = api.trigger(dag_id, key, run_id=run_id, conf=form, note=told)
+    # numbered, so that who asks a second time finds the same one
+    number = 1
+    while anew and run.is_over:
+        number += 1
+        run = api.trigger(dag_id, key, run_id=f"{run_id}__{number}", conf=form, note=told)
+    return run

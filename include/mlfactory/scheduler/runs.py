@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +13,7 @@ _RUN_OVER = ("success", "failed")
 
 @dataclass(frozen=True)
 class DagRun:
-    """A run of a DAG; `state` is queued, running, success or failed."""
+    """A run of a DAG; `state` is queued, running, success or failed, `conf` its form."""
 
     dag_id: str
     run_id: str
@@ -22,6 +22,7 @@ class DagRun:
     queued_at: datetime | None
     start: datetime | None
     end: datetime | None
+    conf: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def is_over(self) -> bool:
@@ -100,6 +101,7 @@ def dag_run(row: Mapping[str, Any]) -> DagRun:
         queued_at=_moment(row["queued_at"]),
         start=_moment(row["start_date"]),
         end=_moment(row["end_date"]),
+        conf=row.get("conf") or {},
     )
 
 

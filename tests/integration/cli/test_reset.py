@@ -142,6 +142,36 @@ def test_it_waits_for_runs_that_are_under_way(shelf, monkeypatch: pytest.MonkeyP
     assert held("shelf") == {}
 
 
+def test_it_waits_for_files_that_are_looked_into_and_for_the_erasure_of_its_own_subjects(
+    shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf()
+    product_store("shelf").write("ledger/x", b"x")
+    monkeypatch.setenv("MLFACTORY_AIRFLOW_PASSWORD", "secret")
+    settings.cache_clear()
+    up = type("Up", (), {"airflow_url": "http://x", "has": lambda _: True})
+    monkeypatch.setattr(record, "running", lambda _: up)
+
+    def active(*runs: tuple[str, str]):
+        def found(_, dag_ids):
+            return [
+                api.DagRun(dag_id, "one", "running", None, None, None, None, {"product": product})
+                for dag_id, product in runs
+                if dag_id in dag_ids
+            ]
+
+        monkeypatch.setattr(api.AirflowApi, "active_runs", found)
+        return mlfactory("reset", "shelf", "--yes")
+
+    for dag_id in ("shelf.arrivals", "mlfactory.erase"):
+        done = active((dag_id, "shelf"))
+        assert done.exit_code == 1
+        assert f"1 runs of shelf are under way in Airflow: {dag_id} one" in done.stderr
+    assert held("shelf") == {"ledger": 1}
+    assert active(("mlfactory.erase", "other")).exit_code == 0
+    assert held("shelf") == {}
+
+
 SLOW = """
 import pathlib, time
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.integration.labelling.conftest import ORDERS, Shop
+from tests.left_removal import DEAD, leave
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
@@ -27,10 +28,14 @@ from mlfactory.labelling import (
     take_answers,
 )
 from mlfactory.lake.answers import read_answers, read_batch
+from mlfactory.lake.at_work import under_way
+from mlfactory.lake.catalog import REMOVAL
 from mlfactory.lake.labels import known_labels
+from mlfactory.lake.processes import this_process
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor.tables import Tables
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import ServiceError, UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -263,3 +268,20 @@ def test_the_commands_draw_take_and_tell(shop: Shop, tmp_path: Path) -> None:
     assert "agree on 100%, kappa not defined" in run("agreement", "shop")
     assert "20 random" in run("list", "shop")
     assert "share of errors" in run("estimate", "shop")
+
+
+def test_nobody_is_asked_or_answers_beneath_an_erasure(shop: Shop) -> None:
+    shop.run(1, 2)
+    filled, slot = sheet(shop, 1, lambda _: 1), shop.product.calendar.parse(shop.day(2))
+    for process, error in ((this_process(), ServiceError), (DEAD, UsageError)):
+        leave("shop", erasure="0123", process=process)
+        with pytest.raises(error, match="subject"):
+            answer(shop, filled)
+        with pytest.raises(error, match="subject"):
+            batch_of(shop.product, slot)
+    assert read_answers("shop") == []
+    assert read_batch("shop", shop.day(2)) is None
+    product_store("shop").delete(REMOVAL)
+    answer(shop, filled)
+    assert len(batch_of(shop.product, slot).rows) == len(read_answers("shop")[0].answers)
+    assert under_way("shop") == []

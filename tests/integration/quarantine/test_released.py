@@ -11,12 +11,17 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from tests.integration.validate.conftest import BETWEEN, IN_SET, Judged, page, reasons
+from tests.left_removal import leave
 
 from mlfactory import ingest, validate
 from mlfactory.lake import batches, ledger
+from mlfactory.lake.at_work import under_way
+from mlfactory.lake.catalog import REMOVAL
 from mlfactory.lake.manifests import manifest, read_manifest
+from mlfactory.lake.processes import this_process
 from mlfactory.lake.row_batches import accepted_batches
 from mlfactory.lake.rows import accepted, standings
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.errors import ContractError, ServiceError, UsageError
 from mlfactory.product.loader import Product, load_product
@@ -345,3 +350,24 @@ def test_personal_data_is_not_written_by_hand(judged: Judged) -> None:
     with pytest.raises(UsageError, match=r"\['colour'\] of orders holds personal data"):
         correct((3, "colour", "red"))
     assert Lake("shop").version("corrected_orders") is None
+
+
+@pytest.mark.parametrize("decide", [release, discard])
+def test_nothing_is_decided_about_rows_beneath_an_erasure(
+    judged: Judged, decide: Callable[..., Any]
+) -> None:
+    judged(IN_SET, change=PINK)
+    made, choice = ledger.entries("shop"), Choice([digest(3)])
+    meant = (shop(), shop().calendar.parse(KEY), choice)
+    leave("shop", erasure="0123", process=this_process())
+    with pytest.raises(ServiceError, match="is being rid of a subject"):
+        decide(*meant, why="x")
+    leave("shop", erasure="0123")
+    with pytest.raises(UsageError, match="the erasure 0123 was cut off"):
+        decide(*meant, why="x")
+    assert ledger.entries("shop") == made
+    assert product_store("shop").list("row_decisions") == []
+    product_store("shop").delete(REMOVAL)
+    decide(*meant, why="x")
+    assert len(ledger.entries("shop")) == len(made) + 1
+    assert under_way("shop") == []

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mlfactory import ingest
+from mlfactory.cycle.job import Job
+from mlfactory.cycle.run import run_stages
 from mlfactory.product.loader import Product, load_product
 from mlfactory.settings import settings
 
@@ -68,3 +70,9 @@ def put(tmp_path: Path) -> Put:
 def land(product: Product, *days: str) -> None:
     for day in days:
         ingest.run(product, product.calendar.parse(f"2026-01-{day}"))
+
+
+def land_arrived(product: Product, day: str, words: str) -> None:
+    """Land a day for what has come, as its run does."""
+    partition = product.calendar.parse(f"2026-01-{day}")
+    list(run_stages(Job(product, partition, arrived=words), ["ingest"]))

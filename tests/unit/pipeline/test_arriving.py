@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from mlfactory.pipeline.arriving import ArrivalsOperator
 from mlfactory.pipeline.dags import build_dags
 from mlfactory.pipeline.watching import ArrivalsTrigger
 from mlfactory.product.loader import Product
+from mlfactory.scheduler.runs import DagRun
 
 __all__ = ["make", "put"]
 
@@ -29,6 +31,7 @@ class Airflow:
 
     def __init__(self) -> None:
         self.asked: dict[str, tuple[str, str]] = {}
+        self.over: dict[str, str] = {}
         self.moving: list[str] = []
 
     def knows(self, dag_id: str) -> bool:
@@ -40,7 +43,8 @@ class Airflow:
     def trigger(self, dag_id: str, key: str, *, run_id: str, conf: Any, note: str) -> Any:
         assert conf == {"arrived": note}
         self.asked.setdefault(run_id, (key, note))
-        return SimpleNamespace(run_id=run_id)
+        state = self.over.get(run_id, "queued")
+        return DagRun(dag_id, run_id, state, key, None, None, None)
 
 
 @pytest.fixture
@@ -62,9 +66,10 @@ def shop(make: Make, monkeypatch: pytest.MonkeyPatch) -> Product:
     return make("orders/*.csv", more=", watch: true")
 
 
-def executed() -> Any:
+def executed(run_type: str = "asset_triggered") -> Any:
     task = ArrivalsOperator(task_id="arrivals", product="shop", step="arrivals")
-    return task.execute({"dag_run": SimpleNamespace(start_date=None)})
+    run = SimpleNamespace(start_date=None, run_type=run_type, run_id="r1")
+    return task.execute({"dag_run": run})
 
 
 def test_what_has_come_is_asked_for_once_with_the_reason(
@@ -83,6 +88,51 @@ def test_what_has_come_is_asked_for_once_with_the_reason(
     assert len(airflow.asked) == 2
     land(shop, "02", "04")
     assert executed() == {}
+
+
+def test_a_run_that_failed_is_never_called_started(
+    shop: Product, put: Put, airflow: Airflow, capsys: pytest.CaptureFixture[str]
+) -> None:
+    executed()
+    put("b.csv", {"02": 2})
+    [first] = executed()
+    airflow.over[first] = "failed"
+    put("c.csv", {"04": 1})
+    # what came for another partition is no reason to try this one at once
+    [other] = executed()
+    assert other.startswith("arrived__2026-01-04__")
+    told = capsys.readouterr().out
+    assert f"not started: the run {first} was for the same, and is over (failed)" in told
+    assert told.count(f"started {first}") == 1
+
+
+def test_a_person_has_what_failed_tried_at_once_under_another_id(
+    shop: Product, put: Put, airflow: Airflow
+) -> None:
+    executed()
+    put("b.csv", {"02": 2})
+    [first] = executed()
+    airflow.over[first] = "failed"
+    [second] = executed("manual")
+    assert second == f"{first}__2"
+    # a task that is tried again starts no third run
+    assert list(executed("manual")) == [second]
+    airflow.over[second] = "failed"
+    assert list(executed("manual")) == [f"{first}__3"]
+
+
+def test_each_file_that_cannot_be_read_is_told_with_one_remedy(
+    shop: Product, put: Put, airflow: Airflow
+) -> None:
+    executed()
+    put("a.csv", {}).write_text("id,at,price,bad\n1,2,3\n")
+    put("b.csv", {"04": 1})
+    with pytest.raises(AirflowException) as told:
+        executed()
+    assert re.fullmatch(
+        r"shop\.orders: \S+a\.csv cannot be read as csv: .*\n  → mend the file: .*", str(told.value)
+    )
+    assert [key for key, _ in airflow.asked.values()] == ["2026-01-04"]
 
 
 def test_a_partition_whose_run_is_under_way_is_not_asked_for(

@@ -14,6 +14,7 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import ParamValidationError
 from airflow.serialization.serialized_objects import DagSerialization
 
+from mlfactory.cli import reset
 from mlfactory.cycle.pace import RETRIES
 from mlfactory.pipeline.dags import build_dags
 from mlfactory.pipeline.erasing import ERASE
@@ -42,6 +43,12 @@ def test_every_dag_imports(bag: DagBag) -> None:
     assert bag.import_errors == {}
     assert set(bag.dags) == {dag.dag_id for dag in DAGS} | {ERASE, RECONCILE, REPLAY, UPKEEP}
     assert len(DAGS) == 6 * len(FOLDERS) >= 18
+
+
+def test_a_reset_waits_for_runs_of_every_dag_of_a_product() -> None:
+    # where nothing is watched, and nobody is asked for labels, these two are not there
+    parts = {dag.dag_id.partition(".")[2] for dag in DAGS} | {"arrivals", "labels"}
+    assert set(reset.DAGS) == parts | {ERASE}
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

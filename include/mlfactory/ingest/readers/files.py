@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from mlfactory.ingest.opening import explained, unchanged
@@ -26,7 +27,9 @@ class FileReader(Reader[F]):
         """Return the files; see `Reader`."""
         request = self.request
         with explained(request, self.source.path):
-            self.listing = locate(request.product, self.source.path, request.partition)
+            found = locate(request.product, self.source.path, request.partition)
+            files = tuple(file for file in found.files if file.address not in request.left_out)
+            self.listing = replace(found, files=files)
             self._files = {file.address: file for file in self.listing.files}
             if not self._files:
                 raise LateSourceError(
