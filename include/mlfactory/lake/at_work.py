@@ -17,6 +17,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -26,6 +27,9 @@ from mlfactory.lake.store import Store, parsed, product_store, write_json
 from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
 _LOG = logging.getLogger(__name__)
+
+ERASING: ContextVar[str] = ContextVar("erasing", default="")
+"""The erasure that this process is at, by its id: all that it does is a part of that."""
 
 _LONGEST = timedelta(hours=36)
 """No work takes longer: it is what a run of the longest training may take."""
@@ -40,12 +44,14 @@ class Work:
         process: that does it.
         until: the moment until which it is believed where the process cannot be looked for.
         first: the first of the partitions that it goes through; empty where it is about one stage.
+        erasure: the id of the erasure that it is a part of, and ends with; empty where of none.
     """
 
     what: str
     process: Process
     until: str
     first: str = ""
+    erasure: str = ""
 
 
 @contextmanager
@@ -71,7 +77,7 @@ def at_work(
 
     def tell() -> None:
         until = (datetime.now(UTC) + believed).isoformat(timespec="seconds")
-        write_json(store, file, asdict(Work(what, this_process(), until, first)))
+        write_json(store, file, asdict(Work(what, this_process(), until, first, ERASING.get())))
 
     def go_on() -> None:
         refuse_removed(product, own, what)
@@ -99,6 +105,21 @@ def notes_under_way(product: str) -> dict[str, Work]:
     found = store.read_many(store.list(AT_WORK))
     works = {store.address(file): _work(found[file], store.address(file)) for file in found}
     return {note: work for note, work in works.items() if goes_on(work.process, work.until)}
+
+
+def take_away(product: str, *, erasure: str = "") -> None:
+    """Take away the notes of work, which is refused at its end if it goes on nevertheless.
+
+    Args:
+        erasure: only of what is a part of this one; of all work by default.
+
+    Raises:
+        IntegrityError: if a note is none.
+    """
+    store = product_store(product)
+    for file, content in store.read_many(store.list(AT_WORK)).items():
+        if not erasure or _work(content, store.address(file)).erasure == erasure:
+            store.delete(file)
 
 
 def goes_on(process: Process, until: str) -> bool:
@@ -152,6 +173,7 @@ def _work(content: bytes, address: str) -> Work:
         process=from_json(found.get("process"), address),
         until=moment(found.get("until"), address),
         first=str(found.get("first", "")),
+        erasure=str(found.get("erasure", "")),
     )
 
 
