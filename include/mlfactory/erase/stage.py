@@ -204,11 +204,14 @@ def _told(product: Product, deed: Deed, plan: _Plan, problems: list[str]) -> Era
     entry = next((each for each in told if each.details.get("deed") == deed.name), None)
     if entry is None:
         entry = record(product.name, _entry(deed, plan, problems))
+    # the plan may be gone by then
+    of = tuple(Trained(**each) for each in plan.trained)
+    of = of or tuple(trained.trained_on(product, list(entry.details["partitions"])))
     return Erased(
         entry.subject,
         entry.details["counts"],
         tuple(entry.details["partitions"]),
-        tuple(Trained(**each) for each in plan.trained),
+        of,
         tuple(entry.details["not_made_again"]),
         entry.number,
     )
