@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from mlfactory.lake.at_work import at_work, under_way
 from mlfactory.lake.catalog import ERASED
 from mlfactory.lake.erased import Erasure, Form, Sought, erasures
 from mlfactory.lake.erasing import erasing
+from mlfactory.lake.ledger import user
 from mlfactory.lake.processes import Process
 from mlfactory.lake.removal_note import UnderWay, removal_under_way, shut_by
 from mlfactory.lake.store import product_store
@@ -95,6 +97,12 @@ def test_gone_on_with_it_is_the_same_deed_and_done_again_another_one(home: Path)
             leave_cut_off("shop")
     assert names[0] == names[1] != names[2]
     assert len(erasures("shop")) == 1
+
+
+def test_who_began_it_is_noted_for_whoever_goes_on() -> None:
+    with erasing("shop", replace(ASKED, who="")):
+        begun = removal_under_way("shop")
+        assert begun is not None and begun.asked["who"] == user()
 
 
 def test_force_takes_it_over_and_takes_the_notes_of_what_was_killed() -> None:
