@@ -18,17 +18,18 @@ def leave(
     *,
     registry: bool = False,
     source: str = "",
-    erasure: str = "",
     process: Process = DEAD,
     until: str = LONG,
+    erasure: str = "",
 ) -> None:
     """Leave the note of a removal."""
     note = Removal(registry, source, process, until, erasure)
     write_json(product_store(product), REMOVAL, asdict(note))
 
 
-def leave_cut_off(product: str) -> None:
-    """Make the removal under way one whose process was killed."""
+def leave_cut_off(product: str, process: Process = DEAD, until: str = LONG) -> None:
+    """Make the removal under way one whose process was killed, or another one."""
     begun = removal_under_way(product)
     assert begun is not None
-    leave(product, registry=begun.registry, source=begun.source)
+    note = replace(begun, process=process, until=until)
+    write_json(product_store(product), REMOVAL, asdict(note))

@@ -217,9 +217,10 @@ def test_a_subject_is_erased_and_its_value_is_nowhere_in_airflow(factory: Factor
     before = len(lake.read("raw_visits", [DAY]))
     key = ("clinic", "--key", f"email={ANNA}")
     sealed = factory.mlfactory("erase", *key, "--seal").split()[-1]
-    with pytest.raises(UsageError, match="400"):
-        # refused before there is a run, and masked in the audit log, which has what was sent
-        _erase(factory, "plain", f"email={ANNA}", only_look=True)
+    for plain in (f"email={ANNA}", f"sealed:{ANNA}"):
+        with pytest.raises(UsageError, match="400"):
+            # refused before there is a run, and masked in the audit log, which has what was sent
+            _erase(factory, "plain", plain, only_look=True)
     looked = _erase(factory, "looks", sealed, only_look=True)
     assert looked["erase"] == "skipped"
     assert looked["look"]["rows"]["raw_visits"] == 3

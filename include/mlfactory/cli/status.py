@@ -13,6 +13,7 @@ from mlfactory.cli.output import say
 from mlfactory.cli.summary import summary
 from mlfactory.cli.timeline import Row, keys_run, last_profile, last_report, timeline
 from mlfactory.lake.catalog import profile_page, report_page
+from mlfactory.lake.removal_note import shut_by
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import FactoryError, UsageError
 from mlfactory.product.loader import Product
@@ -109,6 +110,8 @@ def show_timeline(
         newest: how many partitions are shown; None for all.
         keys: only these partitions, and the report of the last of them.
     """
+    if (shut := shut_by(product.name)) is not None:
+        say(console, f"{product.name}: {shut}", "bold red")
     run = keys_run(product)
     chosen = [key for key in run if keys is None or key in set(keys)]
     shown = chosen[-newest:] if newest else chosen

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 
 from mlfactory.ingest.subjects import sought
-from mlfactory.lake.catalog import METRICS, QUARANTINE, RAW_HELPERS, raw, source_of
-from mlfactory.lake.erased import Erasure, Sought, erasures, id_of, sought_of
+from mlfactory.lake.catalog import METRICS, QUARANTINE, RAW_HELPERS, REMOVAL, raw, source_of
+from mlfactory.lake.erased import Erasure, Sought, erasure_of, id_of, noted, sought_of
 from mlfactory.lake.old_versions import tables_of
 from mlfactory.lake.pii_key import name_of, pii_key
 from mlfactory.lake.removal_note import removal_under_way
+from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.lake.unsettled import kinds_of
 from mlfactory.product.errors import UsageError
@@ -45,9 +46,29 @@ def asked_for(product: Product, keys: Sequence[str], *, why: str, who: str = "")
             f"{product.name}: who is to be erased, and why, must be said",
             remedy="like: --key email=… --why 'request 4711'",
         )
+    return replace(named(product, keys, said=(why, who)), why=why.strip(), who=who)
+
+
+def named(product: Product, keys: Sequence[str], *, said: Sequence[str] = ()) -> Erasure:
+    """Return who is meant, before anybody says why.
+
+    Args:
+        keys: see `asked_for`.
+        said: what will be in the ledger, where the value may not be.
+
+    Raises:
+        UsageError: see `asked_for`.
+        ContractError: see `asked_for`.
+    """
+    if not keys:
+        raise UsageError(
+            f"{product.name}: nobody is named",
+            remedy="like: --key email, which asks for the value",
+        )
     known = _known(product)
-    split = [_split(product, each, known) for each in keys if not each.startswith(_SEALED)]
-    if any(len(value.strip()) >= _TELLING and value.strip() in why + who for *_, value in split):
+    split = [_split(product, each, known) for each in keys if not is_sealed(each)]
+    values = [value.strip() for *_, value in split if len(value.strip()) >= _TELLING]
+    if any(value in text for value in values for text in said):
         raise UsageError(
             f"{product.name}: the reason stays in the ledger, and says who it is",
             remedy="name the request by its number, like: --why 'request 4711'",
@@ -55,14 +76,14 @@ def asked_for(product: Product, keys: Sequence[str], *, why: str, who: str = "")
     key = pii_key(product.name)
     found = (
         *(one for each in split for one in _sought(product, *each, key)),
-        *(
-            one
-            for each in keys
-            if each.startswith(_SEALED)
-            for one in _opened(product.name, each, key)
-        ),
+        *(one for each in keys if is_sealed(each) for one in _opened(product.name, each, key)),
     )
-    return Erasure(id_of(key, found), name_of(key), found, why.strip(), who)
+    return Erasure(id_of(key, found), name_of(key), found, why="", who="")
+
+
+def is_sealed(key: str) -> bool:
+    """Tell whether a key is what `sealed` made, which has no value that could be shown."""
+    return key.startswith(_SEALED)
 
 
 def sealed(product: str, erasure: Erasure) -> str:
@@ -101,19 +122,26 @@ def _opened(product: str, word: str, key: bytes) -> tuple[Sought, ...]:
 
 
 def cut_off(product: Product) -> Erasure:
-    """Return the erasure that was cut off, which is to be gone on with.
+    """Return the erasure that was cut off, which is to be gone on with, as it was asked for.
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is none; or nobody can tell of whom.
     """
     begun = removal_under_way(product.name)
-    for erasure in erasures(product.name):
-        if begun is not None and begun.erasure == erasure.id:
-            return erasure
-    raise UsageError(
-        f"{product.name}: no erasure was cut off",
-        remedy="name the subject: mlfactory erase --key column=value --why …",
-    )
+    again = f"name the subject: mlfactory erase {product.name} --key COLUMN --why …"
+    if begun is None or not begun.erasure:
+        raise UsageError(f"{product.name}: no erasure was cut off", remedy=again)
+    known = noted(product.name, begun.erasure)
+    if not begun.asked:
+        # as revisions left it that noted the subject later
+        if known is None:
+            raise UsageError(
+                f"{product.name}: an erasure was cut off before anybody was noted", remedy=again
+            )
+        return known
+    asked = erasure_of(begun.asked, product_store(product.name).address(REMOVAL))
+    # with the spellings that came up before it was cut off
+    return asked if known is None else replace(known, why=asked.why, who=asked.who)
 
 
 def _split(

@@ -19,11 +19,10 @@ from mlfactory.erase.shown import forget_shown, show_again
 from mlfactory.erase.spelled import with_spellings
 from mlfactory.erase.trained import Trained
 from mlfactory.lake.catalog import ERASURE, METRICS, REPORTS, SUMMARIES, erasure_file, rows_of
-from mlfactory.lake.erased import Erasure, note_erased
-from mlfactory.lake.ledger import Entry, record
+from mlfactory.lake.erased import Erasure
+from mlfactory.lake.erasing import Deed, erasing
+from mlfactory.lake.ledger import Entry, entries, record
 from mlfactory.lake.old_versions import forget_old_versions, tables_of
-from mlfactory.lake.removal_note import erasing
-from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.store import find_json, product_store, write_json
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
@@ -68,30 +67,33 @@ class _Plan:
     trained: list[dict[str, str]]
 
 
-def erase(product: Product, erasure: Erasure, tell: Tell = lambda _: None) -> Erased:
+def erase(
+    product: Product, erasure: Erasure, tell: Tell = lambda _: None, *, force: bool = False
+) -> Erased:
     """Remove a subject from all that the lake keeps of a product, and keep it from coming back.
 
     Args:
         erasure: as `asked_for` gives it.
         tell: is told what is being done.
+        force: take for killed what is noted as under way, also where nobody can tell from here.
 
     Raises:
-        UsageError: the product is being worked on, or another removal was cut off.
+        UnderWay: the product is being worked on, or rid of a subject already.
+        UsageError: another removal was cut off.
         ServiceError: a restore is under way.
         IntegrityError: a table or a file is damaged.
     """
-    with erasing(product.name, erasure.id) as go_on:
-        refuse_half_restored()
-        noted = with_spellings(product, note_erased(product.name, erasure))
+    with erasing(product.name, erasure, force=force) as deed:
+        noted = with_spellings(product, deed.noted)
         plan = _planned(product, noted)
-        problems = _remove_rows(product, noted, plan, tell, go_on)
+        problems = _remove_rows(product, noted, plan, tell, deed.go_on)
         for table in plan.tables:
             tell(f"{table}: old versions")
             forget_old_versions(Lake(product.name).address(table))
-            go_on()
-        done = _told(product, noted, plan, problems)
+            deed.go_on()
+        done = _told(product, deed, plan, problems)
         if product.spec.retrain.on_erasure:
-            done = replace(done, asked=ask_for_training(product, noted, done.trained))
+            done = replace(done, asked=ask_for_training(product, deed, done.trained))
         product_store(product.name).delete_all(ERASURE)
     return done
 
@@ -193,31 +195,41 @@ def _remove_shown(product: Product, erasure: Erasure) -> None:
     store.delete_all(SUMMARIES)
 
 
-def _told(product: Product, erasure: Erasure, plan: _Plan, problems: list[str]) -> Erased:
-    """Write the entry of the ledger, which says what is gone, and not whose it was."""
-    versions = [each["version"] for each in plan.trained if each["version"]]
-    entry = record(
-        product.name,
-        Entry(
-            event="erased",
-            partition="",
-            subject=erasure.id,
-            why=erasure.why,
-            who=erasure.who,
-            details={
-                "counts": plan.counts,
-                "partitions": plan.touched,
-                "trainings": [each["training_id"] for each in plan.trained],
-                "versions": versions,
-                "not_made_again": problems,
-            },
-        ),
-    )
+def _told(product: Product, deed: Deed, plan: _Plan, problems: list[str]) -> Erased:
+    """Write the entry of the ledger, which says what is gone, and not whose it was.
+
+    One that was cut off right behind it has told that already, with all that was found.
+    """
+    told = entries(product.name, "erased")
+    entry = next((each for each in told if each.details.get("deed") == deed.name), None)
+    if entry is None:
+        entry = record(product.name, _entry(deed, plan, problems))
+    # the plan may be gone by then
+    of = tuple(Trained(**each) for each in plan.trained)
+    of = of or tuple(trained.trained_on(product, list(entry.details["partitions"])))
     return Erased(
-        erasure.id,
-        plan.counts,
-        tuple(plan.touched),
-        tuple(Trained(**each) for each in plan.trained),
-        tuple(problems),
+        entry.subject,
+        entry.details["counts"],
+        tuple(entry.details["partitions"]),
+        of,
+        tuple(entry.details["not_made_again"]),
         entry.number,
+    )
+
+
+def _entry(deed: Deed, plan: _Plan, problems: list[str]) -> Entry:
+    return Entry(
+        event="erased",
+        partition="",
+        subject=deed.asked.id,
+        why=deed.asked.why,
+        who=deed.asked.who,
+        details={
+            "deed": deed.name,
+            "counts": plan.counts,
+            "partitions": plan.touched,
+            "trainings": [each["training_id"] for each in plan.trained],
+            "versions": [each["version"] for each in plan.trained if each["version"]],
+            "not_made_again": problems,
+        },
     )

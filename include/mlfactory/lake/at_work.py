@@ -17,6 +17,7 @@ import logging
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,6 +34,9 @@ from mlfactory.product.errors import FactoryError, IntegrityError, UsageError
 
 _LOG = logging.getLogger(__name__)
 
+ERASING: ContextVar[str] = ContextVar("erasing", default="")
+"""The erasure that this process is at, by its id: all that it does is a part of that."""
+
 LONGEST = timedelta(hours=36)
 """No work takes longer: it is what a run of the longest training may take."""
 
@@ -47,6 +51,7 @@ class Work:
         until: the moment until which it is believed where the process cannot be looked for.
         first: the first of the partitions that it goes through; empty where it is about one stage.
         alone: whether there may be one such work at a time, as a replay.
+        erasure: the id of the erasure that it is a part of, and ends with; empty where of none.
     """
 
     what: str
@@ -54,6 +59,7 @@ class Work:
     until: str
     first: str = ""
     alone: bool = False
+    erasure: str = ""
 
 
 @contextmanager
@@ -88,9 +94,8 @@ def at_work(
     file = work_file(own)
 
     def tell() -> None:
-        write_json(
-            store, file, asdict(Work(what, this_process(), from_now(believed), first, alone))
-        )
+        work = Work(what, this_process(), from_now(believed), first, alone, ERASING.get())
+        write_json(store, file, asdict(work))
 
     def go_on() -> None:
         refuse_removed(product, own, what)
@@ -120,6 +125,21 @@ def notes_under_way(product: str) -> dict[str, Work]:
     found = store.read_many(store.list(AT_WORK))
     works = {store.address(file): _work(found[file], store.address(file)) for file in found}
     return {note: work for note, work in works.items() if goes_on(work.process, work.until)}
+
+
+def take_away(product: str, *, erasure: str = "") -> None:
+    """Take away the notes of work, which is refused at its end if it goes on nevertheless.
+
+    Args:
+        erasure: only of what is a part of this one; of all work by default.
+
+    Raises:
+        IntegrityError: if a note is none.
+    """
+    store = product_store(product)
+    for file, content in store.read_many(store.list(AT_WORK)).items():
+        if not erasure or _work(content, store.address(file)).erasure == erasure:
+            store.delete(file)
 
 
 def goes_on(process: Process, until: str) -> bool:
@@ -202,6 +222,7 @@ def _work(content: bytes, address: str) -> Work:
         until=moment(found.get("until"), address),
         first=str(found.get("first", "")),
         alone=bool(found.get("alone")),
+        erasure=str(found.get("erasure", "")),
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from mlfactory.lake.catalog import ERASED, erased_file
 from mlfactory.lake.pii_key import name_of, pii_key
-from mlfactory.lake.store import as_json, parsed, product_store, write_json
+from mlfactory.lake.store import as_json, find_json, parsed, product_store, write_json
 from mlfactory.product.errors import ContractError, IntegrityError
 
 _DIGITS = 32
@@ -99,7 +99,7 @@ def note_erased(product: str, erasure: Erasure) -> Erasure:
     store, file = product_store(product), erased_file(erasure.id)
     made = {**asdict(erasure), "at": datetime.now(UTC).isoformat(timespec="seconds")}
     store.create(file, as_json(made))
-    return _erasure(parsed(store.read(file), store.address(file)), store.address(file))
+    return erasure_of(parsed(store.read(file), store.address(file)), store.address(file))
 
 
 def note_again(product: str, erasure: Erasure) -> None:
@@ -116,7 +116,7 @@ def erasures(product: str) -> list[Erasure]:
     store = product_store(product)
     found = store.read_many(store.list(ERASED))
     return [
-        _erasure(parsed(content, store.address(name)), store.address(name))
+        erasure_of(parsed(content, store.address(name)), store.address(name))
         for name, content in found.items()
     ]
 
@@ -145,6 +145,17 @@ def erasures_and_key(product: str) -> tuple[list[Erasure], bytes]:
     return found, key
 
 
+def noted(product: str, name: str) -> Erasure | None:
+    """Return what is noted of a subject, None if nothing is.
+
+    Raises:
+        IntegrityError: the note is damaged.
+    """
+    store, file = product_store(product), erased_file(name)
+    found = find_json(store, file)
+    return None if found is None else erasure_of(found, store.address(file))
+
+
 def sought_of(told: Mapping[str, Any]) -> Sought:
     """Return what is sought, as JSON has it."""
     forms = tuple(Form(**form) for form in told["forms"])
@@ -152,7 +163,15 @@ def sought_of(told: Mapping[str, Any]) -> Sought:
     return Sought(str(told["column"]), str(told["source"]), forms, instead)
 
 
-def _erasure(content: Mapping[str, Any], address: str) -> Erasure:
+def erasure_of(content: Mapping[str, Any], address: str) -> Erasure:
+    """Return an erasure as JSON has it.
+
+    Args:
+        address: where it was read, for the error.
+
+    Raises:
+        IntegrityError: it is none.
+    """
     try:
         sought = tuple(sought_of(each) for each in content["sought"])
         return Erasure(**{**content, "sought": sought})

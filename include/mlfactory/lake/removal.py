@@ -107,6 +107,10 @@ def remove_source(product: str, source: str, *, force: bool = False) -> None:
 
 
 def _remove(store: Store, name: str) -> None:
+    """Remove a table, a folder, or a file that lies in none."""
+    if store.find(name) is not None:
+        store.delete(name)
+        return
     # a checkpoint's name sorts behind its version's, and the pointer to it before everything
     log = store.list(f"{name}/{_LOG}")
     pointers = [file for file in log if file.endswith("_last_checkpoint")]

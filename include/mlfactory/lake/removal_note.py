@@ -7,24 +7,23 @@ looks for the other's then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mlfactory.lake.at_work import Work, goes_on, moment, under_way
+from mlfactory.lake.at_work import ERASING, Work, goes_on, moment, under_way
 from mlfactory.lake.catalog import REMOVAL
 from mlfactory.lake.processes import Process, described, from_json, this_process
 from mlfactory.lake.store import as_json, find_json, product_store, write_json
-from mlfactory.product.errors import ServiceError, UsageError
-
-_erasing: ContextVar[str] = ContextVar("erasing", default="")
-"""The erasure that this process is at: what it makes anew is not kept from it."""
+from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 
 _LONGEST = timedelta(hours=1)
-"""No removal takes longer; so long it is believed where its process cannot be looked for."""
+"""No reset takes longer; so long it is believed where its process cannot be looked for."""
+
+_ERASURE_BELIEVED = timedelta(minutes=10)
+"""An erasure, which may take hours, tells every minute that it goes on."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,9 @@ class Removal:
         erasure: the id of the erasure of one subject that it is; empty where it is a reset.
         process: that removes.
         until: the moment until which it is believed where the process cannot be looked for.
+        asked: for, of an erasure: who is sought, as hashes, by whom, and why.
+        deed: names the erasure as one thing that is done: the same when it is gone on with, and
+            another one when the same subject is erased again.
     """
 
     registry: bool
@@ -44,11 +46,17 @@ class Removal:
     process: Process
     until: str
     erasure: str = ""
+    asked: Mapping[str, Any] = field(default_factory=dict)
+    deed: str = ""
 
     @property
     def goes_on(self) -> bool:
         """Tell whether it is under way; if not, it was cut off."""
         return goes_on(self.process, self.until)
+
+
+class UnderWay(UsageError):
+    """What is in the way of a removal ends by itself, or is not believed any more at some time."""
 
 
 def removal_under_way(product: str) -> Removal | None:
@@ -63,6 +71,8 @@ def removal_under_way(product: str) -> Removal | None:
         process=from_json(found.get("process"), store.address(REMOVAL)),
         until=moment(found.get("until"), store.address(REMOVAL)),
         erasure=str(found.get("erasure", "")),
+        asked=dict(found.get("asked") or {}),
+        deed=str(found.get("deed", "")),
     )
 
 
@@ -72,6 +82,7 @@ def begin_removal(
     registry: bool = False,
     source: str = "",
     erasure: str = "",
+    asked: Mapping[str, Any] | None = None,
     force: bool = False,
 ) -> None:
     """Note that a product is being removed, before anything of it goes.
@@ -80,27 +91,28 @@ def begin_removal(
         registry: whether what MLflow has of it goes as well.
         source: of which what landed goes; everything by default.
         erasure: of one subject, by its id, if it is none of the product.
+        asked: for, of an erasure; see `Removal`.
         force: also while work on it is under way, which is refused at its end.
 
     Raises:
-        UsageError: if work or another removal is under way, or another one was cut off; nothing is
-            noted then that was not before.
+        UnderWay: if work or another removal is under way.
+        UsageError: if another one was cut off. In either case nothing is noted that was not before.
     """
     store, begun = product_store(product), removal_under_way(product)
     # without a note first: one that is taken back would have turned work away for nothing
     refuse_in_the_way(product, source, erasure=erasure, force=force)
-    note = _note(registry, source, erasure)
+    note = _note(registry, source, erasure, asked or {}, begun)
     if begun is not None:
         write_json(store, REMOVAL, note)
     elif not store.create(REMOVAL, as_json(note)):
-        raise UsageError(
+        raise UnderWay(
             f"{product}: another reset of it began at the same moment", remedy="let it end"
         )
     if force:
         return
     # whatever begins from now on finds the note, and whatever began before has left its own
     try:
-        _refuse_beneath_work(product)
+        _refuse_beneath_work(product, erasure)
     except BaseException:
         if begun is None:
             store.delete(REMOVAL)
@@ -109,25 +121,20 @@ def begin_removal(
         raise
 
 
-@contextmanager
-def erasing(product: str, erasure: str) -> Iterator[Callable[[], None]]:
-    """Note that a subject is being erased from a product, until that has ended well.
-
-    Nothing else is done to the product meanwhile; the stages that this process runs are.
-
-    Yields:
-        What to call now and then: it tells anew that the erasure goes on.
+def tell_erasing(product: str) -> None:
+    """Note anew that the erasure goes on which this process is at.
 
     Raises:
-        UsageError: see `begin_removal`.
+        UsageError: another process has taken it over, or took its note away.
     """
-    begin_removal(product, erasure=erasure)
-    store, before = product_store(product), _erasing.set(erasure)
-    try:
-        yield lambda: write_json(store, REMOVAL, _note(False, "", erasure))
-    finally:
-        _erasing.reset(before)
-    store.delete(REMOVAL)
+    begun = removal_under_way(product)
+    if begun is None or not begun.erasure or begun.process != this_process():
+        raise UsageError(
+            f"{product}: the erasure that was under way was taken over, or its note taken away",
+            remedy=f"let the other one end; if there is none: mlfactory erase {product} --resume",
+        )
+    note = _note(False, "", begun.erasure, begun.asked, begun)
+    write_json(product_store(product), REMOVAL, note)
 
 
 def refuse_in_the_way(
@@ -141,28 +148,22 @@ def refuse_in_the_way(
         force: do not care about work, nor whether another removal is still under way.
 
     Raises:
-        UsageError: if work or another removal is under way, or one was cut off that this one would
-            not go on with.
+        UnderWay: if work or another removal is under way; what is a part of this very erasure was
+            cut off with it.
+        UsageError: if one was cut off that this one would not go on with.
     """
     begun = removal_under_way(product)
     if begun is not None and begun.goes_on and not force:
-        raise UsageError(
+        raise UnderWay(
             f"{_what(product, begun)} already, by {described(begun.process)}",
             remedy="let it end; --force, if you know that it was killed",
         )
     # a reset of everything takes along what a removal that was cut off has left
-    if (
-        begun is not None
-        and (source or erasure)
-        and (begun.source, begun.erasure)
-        != (
-            source,
-            erasure,
-        )
-    ):
+    one_of_all = bool(source or erasure)
+    if begun is not None and one_of_all and (begun.source, begun.erasure) != (source, erasure):
         raise _cut_off(product, begun)
     if not force:
-        _refuse_beneath_work(product)
+        _refuse_beneath_work(product, erasure)
 
 
 def refuse_half_removed(product: str) -> None:
@@ -172,20 +173,32 @@ def refuse_half_removed(product: str) -> None:
         ServiceError: if one is under way: when it has ended, or was refused, work may begin.
         UsageError: if one was cut off.
     """
+    if (shut := shut_by(product)) is not None:
+        raise shut
+
+
+def shut_by(product: str) -> FactoryError | None:
+    """Return why nothing may be built of a product: a removal goes on, or was cut off."""
     begun = removal_under_way(product)
-    if begun is None or (begun.erasure and begun.erasure == _erasing.get()):
-        return
+    # what an erasure makes anew is not kept from it
+    if begun is None or (begun.erasure and begun.erasure == ERASING.get()):
+        return None
     if begun.goes_on:
-        raise ServiceError(
+        return ServiceError(
             f"{_what(f'product {product}', begun)}, by {described(begun.process)}",
             remedy="run it again when that has ended",
         )
-    raise _cut_off(product, begun)
+    return _cut_off(product, begun)
 
 
-def _note(registry: bool, source: str, erasure: str) -> dict[str, Any]:
-    until = (datetime.now(UTC) + _LONGEST).isoformat(timespec="seconds")
-    return asdict(Removal(registry, source, this_process(), until, erasure))
+def _note(
+    registry: bool, source: str, erasure: str, asked: Mapping[str, Any], begun: Removal | None
+) -> dict[str, Any]:
+    believed = _ERASURE_BELIEVED if erasure else _LONGEST
+    until = (datetime.now(UTC) + believed).isoformat(timespec="seconds")
+    deed = begun.deed if begun is not None and begun.erasure == erasure else ""
+    deed = (deed or secrets.token_hex(8)) if erasure else ""
+    return asdict(Removal(registry, source, this_process(), until, erasure, asked, deed))
 
 
 def _what(product: str, begun: Removal) -> str:
@@ -206,16 +219,19 @@ def _cut_off(product: str, begun: Removal) -> UsageError:
     )
 
 
-def _refuse_beneath_work(product: str) -> None:
-    works = under_way(product)
+def _refuse_beneath_work(product: str, erasure: str) -> None:
+    # who has the note of an erasure goes on with its parts too: theirs was killed with them
+    works = [work for work in under_way(product) if not erasure or work.erasure != erasure]
     if works:
-        raise _refused(product, works)
+        raise _refused(product, works, erasure)
 
 
-def _refused(product: str, works: Sequence[Work]) -> UsageError:
+def _refused(product: str, works: Sequence[Work], erasure: str) -> UnderWay:
     """Return the error of a removal that would take away what some work stands on."""
     told = "; ".join(f"{work.what}, {described(work.process)}" for work in works[:5])
-    return UsageError(
+    return UnderWay(
         f"{product} is being worked on: {told}",
-        remedy="let it end; --force does it at once, and the work is refused at its end",
+        remedy=f"let it end; mlfactory erase {product} … --force, if you know that it was killed"
+        if erasure
+        else "let it end; --force does it at once, and the work is refused at its end",
     )

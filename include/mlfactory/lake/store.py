@@ -199,12 +199,12 @@ class FolderStore:
         self._path(checked(name)).unlink(missing_ok=True)
 
     def delete_all(self, prefix: str = "") -> None:
-        """See `Store`."""
+        """See `Store`; a file of this very name stays."""
         path = self._path(prefix)
         # a writer that is still at work can put a file into a folder which is being removed
         for _ in range(3):
             shutil.rmtree(path, ignore_errors=True)
-            if not path.exists():
+            if not path.is_dir():
                 return
         raise UsageError(
             f"{path} cannot be removed", remedy="stop what still writes there, then try again"

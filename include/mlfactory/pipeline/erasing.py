@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 ERASE = "mlfactory.erase"
 
 _SEALED = "sealed:"
+_SEALED_WORD = rf"^{_SEALED}eN[o-r][A-Za-z0-9_-]{{150,}}={{0,2}}\s*$"
+"""What `mlfactory.erase.sealed` makes: zlib's first bytes, then many signs of base64. No address,
+name or number that somebody writes behind `sealed:` is like that."""
+
 _WHO = "sealed_token"
 """The field that says who. Airflow's audit log has every form as it was sent, also one that is
 refused; what is named a token is masked there."""
@@ -76,6 +81,8 @@ class EraseOperator(WithSchedulersCode):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Return counts by table, and what came of it."""
+        from mlfactory.lake.removal_note import UnderWay
+
         params, run = dict(context["params"]), context["dag_run"]
         if self.step == "erase" and params.get("only_look"):
             raise AirflowSkipException("only a look was asked for")
@@ -88,6 +95,10 @@ class EraseOperator(WithSchedulersCode):
                 if self.step == "look"
                 else self._erased(product, erasure)
             )
+        except UnderWay as error:
+            # it waits its turn at the task's pace: whoever works is not to be refused at the end,
+            # and an erasure that was killed elsewhere is believed for some minutes
+            raise TryAgain(str(error)) from cause_of(error)
         except FactoryError as error:
             again = TryAgain if heals_in_seconds(error) else AirflowFailException
             raise again(str(error)) from cause_of(error)
@@ -102,11 +113,7 @@ class EraseOperator(WithSchedulersCode):
 
     def _erased(self, product: Product, erasure: Erasure) -> dict[str, Any]:
         from mlfactory.erase import erase
-        from mlfactory.lake.at_work import under_way
 
-        if works := under_way(product.name):
-            # it waits its turn: whoever works is not to be refused at the end
-            raise RuntimeError(f"{product.name}: {works[0].what} is under way; tried again later")
         done = erase(product, erasure, lambda line: self.log.info("%s", line))
         for problem in done.problems:
             self.log.warning("not built again, and removed whole: %s", problem)
@@ -123,7 +130,7 @@ def _asked(product: Product, params: dict[str, Any], who: str) -> Erasure:
     from mlfactory.erase import asked_for
 
     word = str(params[_WHO]).strip()
-    if not word.startswith(_SEALED):
+    if not re.match(_SEALED_WORD, word):
         raise UsageError(
             "the form takes no plain value, which would stay in Airflow's database",
             remedy="give what this prints, and delete this run: "
@@ -145,7 +152,7 @@ def _params() -> dict[str, Param]:
         _WHO: Param(
             type="string",
             # a plain value is refused before there is a run that would keep it
-            pattern=f"^{_SEALED}",
+            pattern=_SEALED_WORD,
             maxLength=100_000,
             title="Who, sealed",
             description=f"What mlfactory erase PRODUCT --key COLUMN --seal prints: {_SEALED}…",

@@ -38,6 +38,9 @@ LATE = "late"
 OLD = "old data"
 """The newest event is older than the product promises."""
 
+CUT_OFF = "cut off"
+"""A reset or an erasure was killed, and nothing else is done until it is gone on with."""
+
 WAITING = "waiting"
 """Runs are queued on a DAG that is paused."""
 

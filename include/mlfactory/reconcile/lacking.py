@@ -9,6 +9,7 @@ from itertools import chain
 from mlfactory.lake import ledger
 from mlfactory.lake.newest import newest_event
 from mlfactory.lake.owed import owed_by
+from mlfactory.lake.removal_note import removal_under_way, shut_by
 from mlfactory.lake.requests import unanswered
 from mlfactory.lake.staleness import STAGES
 from mlfactory.product.loader import Product
@@ -22,7 +23,7 @@ from mlfactory.reconcile.chain import (
     ended_at,
     keys_done,
 )
-from mlfactory.reconcile.gaps import DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
+from mlfactory.reconcile.gaps import CUT_OFF, DATA, MISSING, OLD, TRAIN, UNREAD, UNTRAINED, Gap
 from mlfactory.reconcile.late import late
 
 _MENDED_BACK = {"hour": 48, "day": 14, "week": 8, "month": 3}
@@ -40,6 +41,7 @@ def lacking(product: Product, now: datetime) -> list[Gap]:
     missing = list(_missing(product, done, now))
     to_run = {gap.key for gap in missing if gap.can_be_mended}
     return [
+        *_cut_off(product),
         *missing,
         *(gap for gap in late(product, now) if gap.key not in to_run),
         *broken_chains(product, done, now),
@@ -48,6 +50,13 @@ def lacking(product: Product, now: datetime) -> list[Gap]:
         *_unread(product, done, now),
         *_old(product, done, now),
     ]
+
+
+def _cut_off(product: Product) -> Iterator[Gap]:
+    """Give the removal that was cut off: only who says so goes on with it."""
+    begun, shut = removal_under_way(product.name), shut_by(product.name)
+    if begun is not None and shut is not None and not begun.goes_on:
+        yield Gap(CUT_OFF, "", "", shut.problem, hindrance=shut.remedy or "")
 
 
 def never_landed(product: Product, key: str, words: str, now: datetime) -> Gap:

@@ -13,7 +13,7 @@ from tests.left_removal import DEAD
 
 from mlfactory.erase import asked_for, cut_off, erase
 from mlfactory.lake import ledger, tables
-from mlfactory.lake.catalog import AT_WORK, REMOVAL
+from mlfactory.lake.catalog import AT_WORK, ERASED, ERASURE, REMOVAL
 from mlfactory.lake.removal_note import removal_under_way
 from mlfactory.lake.s3 import S3Store
 from mlfactory.lake.store import FolderStore, product_store, write_json
@@ -104,6 +104,64 @@ def test_while_it_is_cut_off_nothing_else_is_done(
         erase(shop.product, other)
     erase(shop.product, cut_off(shop.product))
     shop.run("validate", days=DAYS[:1])
+
+
+def test_killed_between_its_first_two_notes_it_is_gone_on_with(
+    orders: Callable[..., Orders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = orders()
+    shop.run("ingest", days=DAYS[:1])
+    erasure = asked_for(shop.product, [f"email={ANNA}"], why="request 4711", who="officer")
+    killer = Killer(monkeypatch)
+    killer.left = 1
+    with pytest.raises(Killed):
+        erase(shop.product, erasure)
+    killer.left = None
+    assert removal_under_way("orders") is not None and not product_store("orders").list(ERASED)
+    _die()
+    erase(shop.product, cut_off(shop.product))
+    assert not holding(ANNA)[ANNA]
+    [entry] = ledger.entries("orders", "erased")
+    assert (entry.why, entry.who) == ("request 4711", "officer")
+
+
+def test_killed_behind_its_entry_it_is_told_once_and_one_training_is_asked_for(
+    orders: Callable[..., Orders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = orders(more="retrain: {on_erasure: true}")
+    shop.run("ingest", "validate", "prepare", days=DAYS[:3])
+    shop.run("train", "promote", days=DAYS[2:3])
+    before, kills = len(ledger.entries("orders", *ledger.REQUESTS)), iter((ERASURE, REMOVAL, ""))
+
+    def killed(at: str, name: str) -> None:
+        if name == at:
+            raise Killed
+
+    erasure = asked_for(shop.product, [f"email={ANNA}"], why="request 4711")
+    for at in kills:
+        with monkeypatch.context() as patch:
+            for store in (FolderStore, S3Store):
+                for method in ("delete", "delete_all"):
+                    real = getattr(store, method)
+                    patch.setattr(
+                        store,
+                        method,
+                        lambda self, name="", real=real, at=at: (
+                            killed(at, name),
+                            real(self, name),
+                        ),
+                    )
+            try:
+                done = erase(shop.product, erasure)
+            except Killed:
+                assert at
+                _die()
+                erasure = cut_off(shop.product)
+    [entry] = ledger.entries("orders", "erased")
+    assert entry.details["counts"]["raw_orders"] == 9
+    assert done.counts == entry.details["counts"] and done.trained[0].version == "1"
+    assert len(ledger.entries("orders", *ledger.REQUESTS)) == before + 1
+    assert "were erased" in done.asked
 
 
 def _die() -> None:

@@ -5,6 +5,7 @@ import pytest
 from tests.left_removal import leave_cut_off
 
 from mlfactory.lake import removal
+from mlfactory.lake.catalog import PII_KEY
 from mlfactory.lake.removal_note import refuse_half_removed
 from mlfactory.lake.store import FolderStore, Store, product_store, write_text
 from mlfactory.lake.tables import Lake
@@ -33,6 +34,13 @@ def test_everything_of_one_product_goes_and_nothing_of_another() -> None:
     assert Lake("shop").version("raw_orders") is None
     assert set(removal.held("shop_two")) == {"ledger", "manifests", "raw_orders", "reports"}
     assert Lake("shop_two").read("raw_orders")["id"].tolist() == [3]
+
+
+def test_a_file_that_lies_in_no_folder_goes_too() -> None:
+    fill("shop")
+    write_text(product_store("shop"), PII_KEY, "{}")
+    assert PII_KEY in list(removal.remove_everything("shop"))
+    assert product_store("shop").list() == []
 
 
 def test_a_source_goes_with_the_manifests_that_vouch_for_it() -> None:

@@ -51,6 +51,12 @@ def test_of_several_those_that_exist_are_read(store: Store) -> None:
     assert store.read_many(["two", "none", "one"]) == {"two": b"2", "one": b"1"}
 
 
+def test_below_a_file_there_is_nothing_to_remove(store: Store) -> None:
+    store.write("a.json", b"1")
+    store.delete_all("a.json")
+    assert store.read("a.json") == b"1"
+
+
 def test_creating_does_not_overwrite(store: Store) -> None:
     assert store.create("1.json", b"first")
     assert not store.create("1.json", b"second")

@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, ParamValidationError
+from tests.left_removal import LONG, leave_cut_off
 
 from mlfactory import erase
 from mlfactory.erase import Erased, Found, asked_for, sealed
+from mlfactory.lake import ledger
+from mlfactory.lake.at_work import Work, at_work, under_way
+from mlfactory.lake.catalog import ERASED, work_file
+from mlfactory.lake.processes import Process
+from mlfactory.lake.removal_note import begin_removal, removal_under_way
+from mlfactory.lake.store import product_store, write_json
 from mlfactory.pipeline.erasing import EraseOperator, erase_dag
+from mlfactory.pipeline.retries import TryAgain
 from mlfactory.product.loader import load_product
 from mlfactory.settings import settings
 
 VALUE = "N14228-of-somebody"
+ANOTHER = Process("another", 1, 1, boot="another start")
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +44,13 @@ def word() -> str:
     return sealed(product.name, asked_for(product, [f"planes.tailnum={VALUE}"], why="x"))
 
 
-def executed(step: str, **given: Any) -> Any:
+def notes() -> list[str]:
+    return product_store("flight_delay").list(ERASED)
+
+
+def executed(step: str, who: str = "ada", **given: Any) -> Any:
     params = {"product": "flight_delay", "why": "request 4711", "only_look": False, **given}
-    run = SimpleNamespace(conf={}, triggering_user_name="ada", run_id="manual__1")
+    run = SimpleNamespace(conf={}, triggering_user_name=who, run_id="manual__1")
     return EraseOperator(task_id=step, step=step).execute({"dag_run": run, "params": params})
 
 
@@ -80,6 +94,57 @@ def test_only_a_look_erases_nothing() -> None:
     }
     with pytest.raises(AirflowSkipException):
         executed("erase", sealed_token=word(), only_look=True)
+
+
+def test_it_waits_for_work_that_is_under_way_and_changes_nothing_beneath_it() -> None:
+    with at_work("flight_delay", "prepare of 2013-01-01"):
+        with pytest.raises(TryAgain, match="prepare of 2013-01-01"):
+            executed("erase", sealed_token=word())
+        assert not notes() and removal_under_way("flight_delay") is None
+    assert executed("erase", sealed_token=word())["entry"] == 1
+    assert len(notes()) == 1 and removal_under_way("flight_delay") is None
+
+
+def test_an_erasure_of_another_machine_is_waited_for_and_then_taken_over() -> None:
+    erasure = asked_for(load_product("flight_delay"), [f"planes.tailnum={VALUE}"], why="request 1")
+    begin_removal("flight_delay", erasure=erasure.id, asked=asdict(erasure))
+    # killed amid a part of its own, whose note is believed for longer than the erasure's
+    work = Work("prepare of 2013-01-01", ANOTHER, LONG, erasure=erasure.id)
+    write_json(product_store("flight_delay"), work_file("theirs"), asdict(work))
+    leave_cut_off("flight_delay", ANOTHER)
+    with pytest.raises(TryAgain, match="rid of a subject already, by process 1 of another"):
+        executed("erase", sealed_token=word())
+    leave_cut_off("flight_delay", ANOTHER, until="2026-01-01T00:00:00+00:00")
+    assert executed("erase", sealed_token=word())["entry"] == 1
+    assert not under_way("flight_delay")
+
+
+def test_the_ledger_has_the_reason_of_each_time_and_who_asked_then() -> None:
+    executed("erase", sealed_token=word())
+    executed("erase", "bob", sealed_token=word(), why="request 4712")
+    told = ledger.entries("flight_delay", "erased")
+    assert [(each.why, each.who) for each in told] == [
+        ("request 4711", "ada"),
+        ("request 4712", "bob"),
+    ]
+    assert len(notes()) == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("p401@example.org", "", "14228", "eNpNobody", "anna-blackwood_of_some_long_street" * 9),
+        "eNq" + "a." * 200,
+    ],
+)
+def test_a_plain_value_behind_the_word_is_refused_before_there_is_a_run(value: str) -> None:
+    field = erase_dag().params.get_param("sealed_token")
+    with pytest.raises(ParamValidationError):
+        field.resolve(f"sealed:{value}")
+    with pytest.raises(AirflowFailException, match="no plain value"):
+        executed("look", sealed_token=f"sealed:{value}")
+    for given in (word(), f"{word()}\n"):
+        assert field.resolve(given) == given
 
 
 def test_the_form_asks_for_a_product_that_there_is() -> None:

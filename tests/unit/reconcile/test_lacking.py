@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
+from tests.left_removal import leave
 from tests.left_rows import leave_rows
 from tests.unit.reconcile.conftest import NOW, PROMISE, Ran
 
+from mlfactory.cli.status import show_timeline
 from mlfactory.cli.summary import summary
 from mlfactory.lake import ledger
 from mlfactory.lake.catalog import manifest_file
 from mlfactory.lake.ledger import Entry
 from mlfactory.lake.manifests import manifest
+from mlfactory.lake.processes import this_process
 from mlfactory.lake.removal import remove_source
 from mlfactory.lake.requests import REQUEST
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import (
+    CUT_OFF,
     DATA,
     MISSING,
     MONITOR,
@@ -350,6 +356,18 @@ def test_data_is_no_older_while_its_newest_partition_is_prepared_again(
     # which takes its manifest away long before it has its rows
     with manifest(rain, "prepare", "2026-03-09"):
         assert found(rain, OLD) == []
+
+
+def test_an_erasure_that_was_cut_off_is_told_with_how_to_go_on(rain: Product) -> None:
+    leave(rain.name, erasure="1234", process=this_process())
+    assert not lacking(rain, NOW)
+    leave(rain.name, erasure="1234")
+    [gap] = lacking(rain, NOW)
+    assert (gap.kind, gap.can_be_mended) == (CUT_OFF, False)
+    assert gap.hindrance == f"mlfactory erase {rain.name} --resume goes on with it"
+    console = Console(file=io.StringIO(), width=200)
+    show_timeline(rain, console)
+    assert f"mlfactory erase {rain.name} --resume goes on with it" in console.file.getvalue()
 
 
 def test_a_gap_is_the_same_when_it_is_found_again() -> None:

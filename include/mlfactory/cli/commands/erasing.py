@@ -41,32 +41,53 @@ def erase(
     again: Annotated[
         bool, typer.Option("--again", help="All who were erased before, as after a restore.")
     ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Do not wait for what is noted as under way: you know that it was killed.",
+        ),
+    ] = False,
 ) -> None:
     """Remove one subject from everything that is kept of a product, and keep it out from now on.
 
     From tables and their old versions, quarantine, what was read of files, trainings' kept rows and
     pages; what was built of the rows is built again. Says what there is first, and asks.
     """
-    from mlfactory.cli.erase import erase_again, erase_subject
+    from mlfactory.cli.erase import erase_again, erase_subject, refuse_unused
     from mlfactory.cli.erase import seal as seal_keys
+    from mlfactory.erase import is_sealed
     from mlfactory.product.loader import load_product
 
     def ask(question: str) -> bool:
         return yes or typer.confirm(question)
 
+    refuse_unused(key or (), why, by, seal=seal, resume=resume, again=again)
     given = [
-        each if "=" in each else f"{each}={typer.prompt(f'{each} (not shown)', hide_input=True)}"
+        each
+        if "=" in each or is_sealed(each)
+        else f"{each}={typer.prompt(f'{each} (not shown)', hide_input=True)}"
         for each in key or ()
     ]
     found = load_product(product)
     if again:
-        if not erase_again(found, Console(), ask, dry_run=dry_run):
+        done = erase_again(found, Console(), ask, why=why, by=by, dry_run=dry_run, force=force)
+        if not done:
             raise typer.Exit(1)
         return
     if seal:
         seal_keys(found, given, Console())
         return
-    if not erase_subject(
-        found, given, Console(), ask, why=why, by=by, dry_run=dry_run, resume=resume
-    ):
+    done = erase_subject(
+        found,
+        given,
+        Console(),
+        ask,
+        why=why,
+        by=by,
+        dry_run=dry_run,
+        resume=resume,
+        force=force,
+    )
+    if not done:
         raise typer.Exit(1)
