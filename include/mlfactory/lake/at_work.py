@@ -107,7 +107,7 @@ def at_work(
             refuse_beside(product, own)
         yield go_on
     finally:
-        take_away(store, file)
+        drop_note(store, file)
 
 
 def under_way(product: str) -> list[Work]:
@@ -226,7 +226,7 @@ def _work(content: bytes, address: str) -> Work:
     )
 
 
-def take_away(store: Store, file: str) -> None:
+def drop_note(store: Store, file: str) -> None:
     """Delete a note; where that cannot be, it is logged and the note left."""
     try:
         store.delete(file)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
-from mlfactory.lake.at_work import Work, from_now, refuse_beside, refuse_removed, take_away
+from mlfactory.lake.at_work import Work, drop_note, from_now, refuse_beside, refuse_removed
 from mlfactory.lake.catalog import work_file
 from mlfactory.lake.processes import nobody
 from mlfactory.lake.store import product_store, write_json
@@ -61,7 +61,7 @@ class WaitingWork:
 
     def end(self) -> None:
         """Take the note away, if it is there."""
-        take_away(product_store(self.product), work_file(self.name))
+        drop_note(product_store(self.product), work_file(self.name))
 
     def _tell(self) -> None:
         until = from_now(self.believed)
