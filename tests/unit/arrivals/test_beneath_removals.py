@@ -14,9 +14,11 @@ from mlfactory.arrivals.taking import take
 from mlfactory.ingest.split import Splitter
 from mlfactory.lake.at_work import under_way
 from mlfactory.lake.catalog import REMOVAL, arrivals_file
+from mlfactory.lake.erased import Erasure
+from mlfactory.lake.erasing import erasing
 from mlfactory.lake.processes import this_process
 from mlfactory.lake.removal import remove_everything
-from mlfactory.lake.removal_note import begin_removal, erasing, removal_under_way
+from mlfactory.lake.removal_note import begin_removal, removal_under_way
 from mlfactory.lake.store import product_store
 from mlfactory.product.errors import ServiceError, UsageError
 from mlfactory.product.loader import Product
@@ -24,6 +26,7 @@ from mlfactory.product.loader import Product
 __all__ = ["make", "put"]
 
 Make = Callable[..., Product]
+ASKED = Erasure("0123456789abcdef", "key-1", (), "request 4711", "ada")
 
 
 def test_nobody_is_erased_while_a_file_is_looked_into(
@@ -36,7 +39,7 @@ def test_nobody_is_erased_while_a_file_is_looked_into(
     def erased_meanwhile(*given: object) -> bool:
         with (
             pytest.raises(UsageError, match="look into files of orders") as error,
-            erasing("shop", "0123"),
+            erasing("shop", ASKED),
         ):
             pass
         refused.append(error)
@@ -46,7 +49,7 @@ def test_nobody_is_erased_while_a_file_is_looked_into(
     take(shop, "orders", NOW, quiet=0)
     assert len(refused) == 1
     assert under_way("shop") == []
-    with erasing("shop", "0123"):
+    with erasing("shop", ASKED):
         assert removal_under_way("shop") is not None
 
 
