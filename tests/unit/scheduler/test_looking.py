@@ -14,7 +14,6 @@ from mlfactory.scheduler.looking import data_run_id, failures, look_at, refuse_w
 from mlfactory.scheduler.runs import DagRun, TaskRun
 
 KEY = "2013-01-01"
-NOW = datetime.now(UTC)
 MINUTE = timedelta(minutes=1)
 
 
@@ -59,7 +58,7 @@ class Small(AirflowApi):
 
 def run(part: str, state: str, *, ago: float, run_id: str = "", key: str = KEY) -> DagRun:
     """Return a run that was queued some minutes ago and ended, if it has, half a minute later."""
-    queued = NOW - ago * MINUTE
+    queued = datetime.now(UTC) - ago * MINUTE
     end = queued + MINUTE / 2 if state in ("success", "failed") else None
     return DagRun(f"rain.{part}", run_id or f"{part}{ago}", state, key, queued, queued, end)
 
