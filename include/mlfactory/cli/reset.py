@@ -75,7 +75,9 @@ def _reset_everything(
 
     known, begun = registered(name), removal_under_way(name)
     if begun is not None:
-        say(console, f"a reset of {name} was cut off; this one goes on with it")
+        cut_off = f"an erasure from {name}" if begun.erasure else f"a reset of {name}"
+        ends = "it ends with this reset" if begun.erasure else "this one goes on with it"
+        say(console, f"{cut_off} was cut off; {ends}")
         registry = registry or begun.registry
     say(console, f"{product_store(name).address()}:" if parts else f"{name}: the lake has nothing")
     for part, count in sorted(parts.items()):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.integration.erase.conftest import ANNA, DAYS, Orders, holding
+from tests.left_removal import leave
 from typer.testing import CliRunner
 
 from mlfactory.cli.main import app
@@ -17,10 +18,11 @@ from mlfactory.lake.tables import Lake
 from mlfactory.settings import settings
 
 
-def reset() -> None:
+def reset() -> str:
     done = CliRunner().invoke(app, ["reset", "orders", "--yes"])
     assert done.exit_code == 0, done.output
     assert removal_under_way("orders") is None
+    return done.output
 
 
 def test_after_an_erasure_a_reset_ends_and_she_does_not_come_back(
@@ -48,3 +50,11 @@ def test_of_a_product_that_hashes_the_key_can_be_changed_by_a_reset(
     settings.cache_clear()
     shop.run("ingest", days=DAYS[:1])
     assert before.isdisjoint(Lake("orders").read("raw_orders")["email"])
+
+
+def test_a_reset_ends_an_erasure_that_was_cut_off_and_says_so(
+    orders: Callable[..., Orders],
+) -> None:
+    orders().run("ingest", days=DAYS[:1])
+    leave("orders", erasure="0123")
+    assert "an erasure from orders was cut off; it ends with this reset" in reset()
