@@ -18,6 +18,8 @@ from mlfactory.cli.output import say
 from mlfactory.cli.progress import Progress
 from mlfactory.cycle.spans import span_in_words
 from mlfactory.lake.at_work import at_work
+from mlfactory.lake.removal_note import refuse_half_removed
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.product.errors import FactoryError, ServiceError, UsageError
 from mlfactory.product.loader import Product
 from mlfactory.product.partitions import Partition
@@ -105,6 +107,7 @@ def replay(
         at_work(
             product.name, what, first=first.key, believed=_BELIEVED, alone=True
         ) as follower.go_on,
+        _unshut(product.name),
         _opened(follower, product),
     ):
         outcomes = []
@@ -113,6 +116,14 @@ def replay(
             if decide is not None and outcomes[-1].is_ok and decide(partition):
                 outcomes.append(follower.follow(partition.key, anew=True))
         return outcomes
+
+
+@contextmanager
+def _unshut(product: str) -> Iterator[None]:
+    """Make sure, once the replay is noted, that no removal or restore is in its way."""
+    refuse_half_removed(product)
+    refuse_half_restored()
+    yield
 
 
 @contextmanager

@@ -25,9 +25,9 @@ from mlfactory.settings import settings
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]{1,47}$")
 _PARTS = ("data", "score", "monitor", "train", "predict", "arrivals", "quarantine", "labels")
-_ERASE = "mlfactory.erase"
-DAGS = (*_PARTS, _ERASE)
-"""Whose runs are at work on a product: how its own DAGs' names end, and the one of all products."""
+_OF_ALL = ("mlfactory.erase", "mlfactory.replay")
+DAGS = (*_PARTS, *_OF_ALL)
+"""Whose runs are at work on a product: how its own DAGs' names end, and those of all products."""
 
 _UNITS = {LEDGER: "entries", TRAININGS: "files"}
 
@@ -155,14 +155,14 @@ def _refuse_active(name: str) -> None:
         return
     try:
         with AirflowApi(running.airflow_url, *airflow_login(settings())) as airflow:
-            found = airflow.active_runs([*(f"{name}.{part}" for part in _PARTS), _ERASE])
+            found = airflow.active_runs([*(f"{name}.{part}" for part in _PARTS), *_OF_ALL])
     except ServiceError as error:
         raise UsageError(
             f"whether runs of {name} are under way cannot be told: {error.problem}",
             remedy="mlfactory down, or --force if you know that there are none",
         ) from error
-    # that one is of all products, each run of one
-    active = [run for run in found if run.dag_id != _ERASE or run.conf.get("product") == name]
+    # those are of all products, each run of one
+    active = [run for run in found if run.dag_id not in _OF_ALL or run.conf.get("product") == name]
     if active:
         told = ", ".join(f"{run.dag_id} {run.run_id}" for run in active[:5])
         raise UsageError(

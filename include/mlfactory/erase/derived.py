@@ -7,7 +7,7 @@ is not among the features any more.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -62,8 +62,14 @@ def built_of(product: Product, keys: list[str]) -> list[str]:
     )
 
 
-def judge_again(product: Product, partition: Partition, erasure: Erasure) -> str:
-    """Validate a partition that was landed anew; return what stands against it, if anything."""
+def judge_again(
+    product: Product, partition: Partition, erasure: Erasure, go_on: Callable[[], None]
+) -> str:
+    """Validate a partition that was landed anew; return what stands against it, if anything.
+
+    Args:
+        go_on: raises where the erasure was taken over, or the lake is away: then nothing goes.
+    """
     landed = read_manifest(product.name, "ingest", partition.key)
     if stands_on(read_manifest(product.name, "validate", partition.key), landed):
         return ""
@@ -72,6 +78,7 @@ def judge_again(product: Product, partition: Partition, erasure: Erasure) -> str
     except FactoryError as error:
         if read_manifest(product.name, "validate", partition.key):
             return f"{partition.key}: {error.problem}"
+        go_on()
         # nothing of the judgement before may stay, which is of rows that are gone
         lake = Lake(product.name)
         for table in tables_of(product.name):
@@ -82,8 +89,12 @@ def judge_again(product: Product, partition: Partition, erasure: Erasure) -> str
     return ""
 
 
-def build_again(product: Product, partition: Partition) -> str:
-    """Build a partition anew; what cannot be built goes. Return what stands against it, if any."""
+def build_again(product: Product, partition: Partition, go_on: Callable[[], None]) -> str:
+    """Build a partition anew; what cannot be built goes. Return what stands against it, if any.
+
+    Args:
+        go_on: see `judge_again`.
+    """
     read = read_manifest(product.name, "validate", partition.key)
     done = read_manifest(product.name, "prepare", partition.key)
     if done and all(
@@ -98,6 +109,7 @@ def build_again(product: Product, partition: Partition) -> str:
         except FactoryError as error:
             problem = f"{partition.key}: {error.problem}"
     if problem:
+        go_on()
         lake = Lake(product.name)
         product_store(product.name).delete(manifest_file("prepare", partition.key))
         for table in (FEATURES, LABELS):

@@ -162,7 +162,7 @@ def _remove_rows(
         tell(f"{key}: rows")
         land_without(product, slots[key], erasure)
         while key in plan.validated:
-            problems.append(derived.judge_again(product, slots[key], erasure))
+            problems.append(derived.judge_again(product, slots[key], erasure, go_on))
             # where cleaning drops rows of a key that is there twice, the other row may come up
             erasure = with_spellings(product, erasure, [key])
             if not is_there(product, slots[key], erasure):
@@ -172,7 +172,7 @@ def _remove_rows(
         go_on()
     for key in plan.built:
         tell(f"{key}: what is built of them")
-        problems.append(derived.build_again(product, slots[key]))
+        problems.append(derived.build_again(product, slots[key], go_on))
         derived.drop_unbuilt(product, key)
         go_on()
     told.drop_labels(product, erasure, plan.built)

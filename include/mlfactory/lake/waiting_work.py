@@ -12,6 +12,8 @@ from datetime import timedelta
 from mlfactory.lake.at_work import Work, drop_note, from_now, refuse_beside, refuse_removed
 from mlfactory.lake.catalog import work_file
 from mlfactory.lake.processes import nobody
+from mlfactory.lake.removal_note import refuse_half_removed
+from mlfactory.lake.restore_note import refuse_half_restored
 from mlfactory.lake.store import product_store, write_json
 from mlfactory.product.errors import FactoryError
 
@@ -39,10 +41,14 @@ class WaitingWork:
         """Note that it is being done; once more, where it was noted before.
 
         Raises:
-            UsageError: another such work is under way; nothing is noted then.
+            UsageError: another such work is under way, or a removal or a restore was cut off;
+                nothing is noted then.
+            ServiceError: a removal or a restore is under way; likewise.
         """
         self._tell()
         try:
+            refuse_half_removed(self.product)
+            refuse_half_restored()
             refuse_beside(self.product, self.name)
         except FactoryError:
             self.end()
@@ -53,9 +59,12 @@ class WaitingWork:
 
         Raises:
             UsageError: a reset has taken the note; or nothing was told of it for so long that it
-                was no longer believed, and another such work began.
+                was no longer believed, and another such work began, or a removal that was cut off.
+            ServiceError: a removal or a restore is under way.
         """
         refuse_removed(self.product, self.name, self.what)
+        refuse_half_removed(self.product)
+        refuse_half_restored()
         refuse_beside(self.product, self.name)
         self._tell()
 

@@ -95,19 +95,20 @@ class Features:
 
     def numbers(self, slots: Sequence[Partition], name: str) -> Floats:
         """Return finite numbers, not many, that are spread as those of a feature are."""
-        return _numbers(sum((self._column(slot, name) for slot, _ in self._filled(slots)), _NONE))
+        filled = [slot for slot, _ in self._filled(slots)]
+        return _numbers(sum((self._column(slot, name, filled) for slot in filled), _NONE))
 
     def _filled(self, slots: Sequence[Partition]) -> list[tuple[Partition, int]]:
         standing = self._tables.standing(slots)
         return [(slot, rows) for slot in slots if (rows := standing.get(slot.key, 0))]
 
-    def _column(self, slot: Partition, name: str) -> Column:
+    def _column(self, slot: Partition, name: str, window: Sequence[Partition]) -> Column:
         """Return the summary of numbers; of rows, where it is not known or must not be kept."""
         known = self._kept(slot)
         column = known.summary.columns.get(name) if known else None
         if column is not None and column.spread is not None:
             return column
-        frames = self._tables.all_features([slot], [name])
+        frames = self._tables.all_features([slot], [name], window)
         values = (pa.chunked_array([pa.array(each[name], pa.float64())]) for each in frames)
         return sum((column_of(each, MOST_ROOM) for each in values), _NONE)
 

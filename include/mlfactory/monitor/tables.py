@@ -171,10 +171,18 @@ class Tables:
         return share_of(sum(self._known(slot, as_of) for slot in slots), MOST)
 
     def all_features(
-        self, slots: Sequence[Partition], names: Iterable[str]
+        self,
+        slots: Sequence[Partition],
+        names: Iterable[str],
+        window: Sequence[Partition] = (),
     ) -> Iterator[pd.DataFrame]:
-        """Yield every row of some partitions in one frame or several, with some of the columns."""
-        if self.whole(slots):
+        """Yield every row of some partitions in one frame or several, with some of the columns.
+
+        Args:
+            window: of which the partitions are taken one by one: none is held where all of it
+                could not be.
+        """
+        if self.whole(window or slots):
             yield self.features(slots)
             return
         time = self._product.spec.features.event_time

@@ -110,6 +110,7 @@ class GoThrough(WithSchedulersCode):
 
         replay = _replay(context)
         with _told(), own_airflow() as api:
+            replay.work.go_on()
             for dag_id in dag_ids(replay.product).values():
                 api.unpause(dag_id)
             return self._go_on(api, replay, 0, {})
@@ -123,7 +124,8 @@ class GoThrough(WithSchedulersCode):
             if event["problem"]:
                 replay.show(api, f"Ended: {event['problem']}")
                 raise AirflowFailException(
-                    f"{event['problem']}\n  → mend that, and Clear this task: it goes on there"
+                    f"{event['problem']}\n  → mend that, and Clear the whole run, all three "
+                    "tasks: it goes on there"
                 )
             return self._go_on(api, replay, at, failed)
 

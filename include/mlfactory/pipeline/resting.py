@@ -7,6 +7,7 @@ Airflow, so a triggerer that is started again goes on where the last one was.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from dataclasses import asdict
@@ -14,8 +15,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from mlfactory.cycle.pace import heals_in_seconds
 from mlfactory.pipeline.own_airflow import own_airflow
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import FactoryError
 from mlfactory.scheduler.api import AirflowApi
 from mlfactory.scheduler.looking import Look, look_at
 from mlfactory.scheduler.replay import Replay
@@ -44,7 +46,8 @@ class KeyAtRest(BaseTrigger):
         self.so_far = so_far
         self._shown = ""
         self._logged = set[str]()
-        self._noted_at = time.monotonic()
+        # the first look tells it anew, also after a restart of the triggerer
+        self._noted_at = -math.inf
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer makes it of again."""
@@ -58,9 +61,11 @@ class KeyAtRest(BaseTrigger):
             while True:
                 try:
                     look = await asyncio.to_thread(self.look, api)
-                except UsageError as error:
-                    yield _event(str(error))
-                    return
+                except FactoryError as error:
+                    if not heals_in_seconds(error):
+                        yield _event(str(error))
+                        return
+                    self.log.warning("%s: %s", self.key, error)
                 except Exception as error:  # whatever it is: nobody else would look again
                     self.log.warning("%s: %s: %s", self.key, type(error).__name__, error)
                 else:

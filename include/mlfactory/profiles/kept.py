@@ -106,7 +106,10 @@ class Profiling:
         """
         self._ended()
         other = ThreadPoolExecutor(1, thread_name_prefix="profile")
-        self._begun = other.submit(self.look, rows)
+        try:
+            self._begun = other.submit(self.look, rows)
+        except RuntimeError:  # the machine has no thread left
+            self.look(rows)
         other.shutdown(wait=False)
 
     def _ended(self) -> None:

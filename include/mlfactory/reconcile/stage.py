@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from mlfactory.lake.at_work import under_way
 from mlfactory.lake.owed import begin_reading
+from mlfactory.lake.removal_note import shut_by
 from mlfactory.product.loader import Product
 from mlfactory.reconcile.gaps import Gap
 from mlfactory.reconcile.here import mend as mend_here
@@ -47,6 +48,11 @@ def reconcile(
     gaps = behind(gaps, under_way(product.name))
     # last: only what is about to be tried is waited for
     gaps = after_what_is_landed_again(gaps, failures(product, gaps))
+    if shut_by(product.name) is not None:
+        gaps = [
+            gap.hindered("waits until what was cut off has ended") if gap.can_be_mended else gap
+            for gap in gaps
+        ]
     if mend:
         gaps = _mended(product, gaps, api)
     tell(product, gaps, moment)

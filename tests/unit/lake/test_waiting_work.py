@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from tests.left_removal import leave
 
 from mlfactory.lake.at_work import at_work, under_way
-from mlfactory.lake.processes import described
+from mlfactory.lake.catalog import REMOVAL
+from mlfactory.lake.processes import described, this_process
 from mlfactory.lake.removal_note import begin_removal
 from mlfactory.lake.store import product_store
 from mlfactory.lake.waiting_work import WaitingWork
-from mlfactory.product.errors import UsageError
+from mlfactory.product.errors import ServiceError, UsageError
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -68,3 +70,18 @@ def test_a_reset_is_refused_beneath_it_or_ends_it() -> None:
     with pytest.raises(UsageError, match="removed by a reset"):
         waiting().go_on()
     assert under_way("shop") == []
+
+
+def test_it_neither_begins_nor_goes_on_beneath_a_removal() -> None:
+    leave("shop", process=this_process())
+    with pytest.raises(ServiceError, match="is being reset"):
+        waiting().begin()
+    leave("shop", erasure="0123")
+    with pytest.raises(UsageError, match="erase shop --resume"):
+        waiting().begin()
+    assert under_way("shop") == []
+    product_store("shop").delete(REMOVAL)
+    waiting().begin()
+    leave("shop", erasure="0123")
+    with pytest.raises(UsageError, match="was cut off"):
+        waiting().go_on()

@@ -181,7 +181,7 @@ def test_airflow_that_is_away_for_a_moment_is_waited_for(airflow: Airflow) -> No
 def test_a_run_that_does_not_come_ends_it_with_what_to_do(airflow: Airflow) -> None:
     lost = Look(awaits="a run of x", problem="partition 2013-01-01: a run of x did not come")
     airflow.looks = {MONTHS[0]: [WAITS, lost]}
-    with pytest.raises(AirflowFailException, match=r"did not come\n.*Clear this task"):
+    with pytest.raises(AirflowFailException, match=r"did not come\n.*Clear the whole run"):
         gone_through(begun())
     assert airflow.shown[-1] == "Ended: partition 2013-01-01: a run of x did not come"
 
