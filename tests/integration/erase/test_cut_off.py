@@ -14,6 +14,7 @@ from tests.left_removal import DEAD
 from mlfactory.erase import asked_for, cut_off, erase
 from mlfactory.lake import ledger, tables
 from mlfactory.lake.catalog import AT_WORK, ERASED, ERASURE, REMOVAL
+from mlfactory.lake.manifests import read_manifest
 from mlfactory.lake.removal_note import removal_under_way
 from mlfactory.lake.s3 import S3Store
 from mlfactory.lake.store import FolderStore, product_store, write_json
@@ -162,6 +163,29 @@ def test_killed_behind_its_entry_it_is_told_once_and_one_training_is_asked_for(
     assert done.counts == entry.details["counts"] and done.trained[0].version == "1"
     assert len(ledger.entries("orders", *ledger.REQUESTS)) == before + 1
     assert "were erased" in done.asked
+
+
+def test_one_that_was_taken_over_takes_nothing_away_that_the_other_has_made(
+    orders: Callable[..., Orders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = orders()
+    shop.run("ingest", "validate", "prepare", days=DAYS[:1])
+    replaced = Lake.replace
+    others: list[str] = []
+
+    def taken_over(lake: Lake, table: str, *given: Any, **more: Any) -> Any:
+        if table == "features" and not others:
+            others.append(table)
+            erase(shop.product, cut_off(shop.product), force=True)
+        return replaced(lake, table, *given, **more)
+
+    monkeypatch.setattr(Lake, "replace", taken_over)
+    with pytest.raises(UsageError, match=r"taken over|removed"):
+        erase(shop.product, asked_for(shop.product, [f"email={ANNA}"], why="request 4711"))
+    assert others
+    assert len(Lake("orders").read("features")) == len(Lake("orders").read("labels"))
+    assert read_manifest("orders", "prepare", DAYS[0])
+    assert removal_under_way("orders") is None
 
 
 def _die() -> None:

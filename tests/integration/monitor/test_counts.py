@@ -23,6 +23,7 @@ from mlfactory.lake.catalog import FEATURES, profiled_file, training_file
 from mlfactory.lake.store import product_store
 from mlfactory.lake.tables import Lake
 from mlfactory.monitor import drift, tables
+from mlfactory.monitor.features import Features
 from mlfactory.product.loader import Product, load_product
 from mlfactory.product.partitions import Partition
 from mlfactory.profiles.kept import read_profiles
@@ -201,6 +202,22 @@ def test_windows_too_large_for_memory_are_judged_alike(
     assert not reads
     same(counted, by_rows(world.product, may))
     assert reads
+
+
+def test_a_picture_of_a_window_that_is_too_large_holds_none_of_its_rows(
+    world: Rides, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = product_store("rides")
+    for name in store.list(f"profiled/{FEATURES}"):
+        store.delete(name)
+    read = tables.Tables(world.product)
+    months = [world.month(number) for number in (2, 3, 4)]
+    monkeypatch.setattr(tables, "MOST", read.rows(months) - 1)
+    assert len(Features(world.product, read).numbers(months, "distance"))
+    assert not read._read
+    monkeypatch.setattr(tables, "MOST", read.rows(months))
+    Features(world.product, read).numbers(months, "distance")
+    assert read._read
 
 
 def test_a_month_without_a_model_is_looked_at_without_its_rows(world: Rides, reads: Reads) -> None:
