@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+_FIRST = np.datetime64("0001-01-01", "us")
+_LAST = np.datetime64("9999-12-31T23:59:59.999999", "us")
+"""The times that Python has, in UTC."""
+
 EXACT = 2**53
 """The whole numbers below it are all there in a float."""
 
@@ -32,10 +36,22 @@ def plain_cells(column: pd.Series) -> list[Any]:
     if isinstance(kind, pd.StringDtype):
         return [cell if isinstance(cell, str) else None for cell in column.tolist()]
     if isinstance(kind, pd.DatetimeTZDtype) and kind.unit != "ns":
-        # as `plain` has them, at once; Python's own times are no finer than a microsecond
-        times = pd.DatetimeIndex(column).to_pydatetime()
-        return [None if time is pd.NaT else time.isoformat() for time in times]
+        return _times(column)
     return [plain(cell) for cell in column]
+
+
+def _times(column: pd.Series) -> list[Any]:
+    """Return times as `plain` has them, at once; of a year that Python does not have in UTC."""
+    # Python's own times are no finer than a microsecond
+    zoneless = column.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
+    # in another zone the year may be the next one already
+    near = np.timedelta64(0 if str(column.dt.tz) == "UTC" else 1, "D")
+    strange = np.flatnonzero((zoneless < _FIRST + near) | (zoneless > _LAST - near))
+    known = pd.DatetimeIndex(column.mask(pd.Series(zoneless).isin(zoneless[strange]).to_numpy()))
+    cells = [None if time is pd.NaT else time.isoformat() for time in known.to_pydatetime()]
+    for place in strange.tolist():
+        cells[place] = f"{np.datetime_as_string(zoneless[place], unit='us')}+00:00"
+    return cells
 
 
 def plain(value: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from mlfactory.validate.records import plain, plain_cells, records_of
 
@@ -57,3 +58,19 @@ def test_plain_cells_are_plain_one_by_one() -> None:
     for name, column in COLUMNS.items():
         found = plain_cells(column)
         assert repr(found) == repr([plain(cell) for cell in column]), name
+
+
+def test_a_time_of_a_year_that_python_does_not_have_is_written_and_changes_no_other() -> None:
+    cells = [2**55, 253402300799000000, None, 1704067200000001]
+    column = pa.table({"at": pa.array(cells, pa.timestamp("us", "UTC"))}).to_pandas()["at"]
+    assert plain_cells(column) == [
+        "3111-09-16T23:10:18.963968+00:00",
+        "9999-12-31T23:59:59+00:00",
+        None,
+        "2024-01-01T00:00:00.000001+00:00",
+    ]
+    late = pa.array([253402300800000000, *cells], pa.timestamp("us", "UTC"))
+    column = pa.table({"at": late}).to_pandas()["at"]
+    first, *others = plain_cells(column)
+    assert first == "10000-01-01T00:00:00.000000+00:00"
+    assert others[1:] == [*plain_cells(column.iloc[2:])]
