@@ -10,11 +10,12 @@ from airflow.sdk import DAG, Param
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from mlfactory.cycle.pace import heals_in_seconds
+from mlfactory.pipeline.forms import of_products, why
 from mlfactory.pipeline.operator import cause_of, refuse_unknown_params
 from mlfactory.pipeline.retries import TryAgain
 from mlfactory.pipeline.same_code import WithSchedulersCode
 from mlfactory.product.errors import FactoryError, UsageError
-from mlfactory.product.loader import Product, load_product, product_folders
+from mlfactory.product.loader import Product, load_product
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -140,15 +141,8 @@ def _asked(product: Product, params: dict[str, Any], who: str) -> Erasure:
 
 
 def _params() -> dict[str, Param]:
-    names = [folder.name for folder in product_folders()]
-    known: dict[str, Any] = {"enum": names} if names else {}
     return {
-        "product": Param(
-            type="string",
-            **known,
-            title="Product",
-            description="Of which the subject is erased; of each product for itself.",
-        ),
+        "product": of_products("Of which the subject is erased; of each product for itself."),
         _WHO: Param(
             type="string",
             # a plain value is refused before there is a run that would keep it
@@ -157,13 +151,7 @@ def _params() -> dict[str, Param]:
             title="Who, sealed",
             description=f"What mlfactory erase PRODUCT --key COLUMN --seal prints: {_SEALED}…",
         ),
-        "why": Param(
-            type="string",
-            minLength=1,
-            maxLength=500,
-            title="Why",
-            description="Like the number of the request; goes into the ledger with your name.",
-        ),
+        "why": why("Like the number of the request; goes into the ledger with your name."),
         "only_look": Param(
             True,
             type="boolean",

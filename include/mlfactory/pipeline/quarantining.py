@@ -9,6 +9,7 @@ from airflow.sdk import Param
 
 from mlfactory.cycle.job import Done
 from mlfactory.lake.catalog import validation_page
+from mlfactory.pipeline.forms import why
 from mlfactory.pipeline.links import ValidationLink
 from mlfactory.pipeline.operator import StageOperator, cause_of, refuse_unknown_params
 from mlfactory.pipeline.own_airflow import own_airflow
@@ -95,13 +96,7 @@ def quarantine_params(product: Product) -> dict[str, Param]:
             title="Source",
             description="Only rows of this source. Empty: of all.",
         ),
-        "why": Param(
-            type="string",
-            minLength=1,
-            maxLength=500,
-            title="Why",
-            description="Goes into the ledger with your name.",
-        ),
+        "why": why(),
     }
 
 

@@ -14,13 +14,14 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from mlfactory.cycle.pace import heals_in_seconds
 from mlfactory.cycle.spans import span_of
+from mlfactory.pipeline.forms import of_products, why
 from mlfactory.pipeline.operator import cause_of, refuse_unknown_params
 from mlfactory.pipeline.own_airflow import own_airflow
 from mlfactory.pipeline.pools import PRIORITY
 from mlfactory.pipeline.retries import PaceOfTheError, TryAgain
 from mlfactory.pipeline.same_code import WithSchedulersCode
 from mlfactory.product.errors import FactoryError
-from mlfactory.product.loader import load_product, product_folders
+from mlfactory.product.loader import load_product
 from mlfactory.scheduler.replay import REPLAY, Replay
 
 if TYPE_CHECKING:
@@ -253,13 +254,9 @@ def _key(text: str | None) -> str | None:
 
 
 def _params() -> dict[str, Param]:
-    names = [folder.name for folder in product_folders()]
-    known: dict[str, Any] = {"enum": names} if names else {}
     key: dict[str, Any] = {"type": ["null", "string"], "maxLength": 40}
     return {
-        "product": Param(
-            type="string", **known, title="Product", description="Whose partitions are replayed."
-        ),
+        "product": of_products("Whose partitions are replayed."),
         "first": Param(
             None,
             **key,
@@ -272,11 +269,5 @@ def _params() -> dict[str, Param]:
             title="To",
             description="Key of the last partition, which is replayed as well. Both may be one.",
         ),
-        "why": Param(
-            type="string",
-            minLength=1,
-            maxLength=500,
-            title="Why",
-            description="Goes into the ledger with your name.",
-        ),
+        "why": why(),
     }
